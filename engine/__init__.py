@@ -1,0 +1,1 @@
+"""Pure numbers: arrays in, arrays out. No thread, event loop, device or network."""

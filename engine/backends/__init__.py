@@ -1,0 +1,1 @@
+"""Inference back ends, each the only file that imports its library."""
