@@ -1,0 +1,1 @@
+"""Scores of pictures, lips and action units: arrays in, numbers out."""
