@@ -1,24 +1,19 @@
 """Lip synchrony of a mouth with the true one: openings, landmarks, closures and audio-video embeddings.
 
-Lengths are in inter-ocular distances (IOD, the distance of the outer eye corners), time is in frames of 40 ms.
+Lengths are in inter-ocular distances (IOD, as in `face_space`: between the centres of the eyes), time is in frames of 40 ms.
 It does not know where motion comes from or how a picture is drawn.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.face_space import LIPS
+
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 
-UPPER_OUTER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
-LOWER_OUTER = (146, 91, 181, 84, 17, 314, 405, 321, 375)
-UPPER_INNER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
-LOWER_INNER = (95, 88, 178, 87, 14, 317, 402, 318, 324)
-LIP_POINTS = np.array(UPPER_OUTER + LOWER_OUTER + UPPER_INNER + LOWER_INNER)
-"""The 40 lip points of the 468-point mesh: both contours, the four corners once each."""
-
-CLOSED_GAP = 0.015  # IOD: lips this near to each other touch (the mesh's inner lips never meet exactly)
-OPEN_GAP = 0.03  # IOD: twice that, a mouth which is seen to be open
+CLOSED_GAP = 0.02  # IOD above neutral: lips this near touch (the mesh's inner lips never meet exactly)
+OPEN_GAP = 0.04  # IOD: twice that, a mouth which is seen to be open
 CLOSURE_TOLERANCE = 1  # frames by which a closure may come early or late
 LONGEST_CLOSURE = 10  # frames; a longer one is a pause, not a consonant
 MAXIMUM_LAG = 5  # frames searched by `best_lag`
@@ -61,7 +56,8 @@ def best_lag(true_gap: Floats, predicted_gap: Floats, maximum: int = MAXIMUM_LAG
 
 
 def landmark_distance(true_points: Floats, predicted_points: Floats, inter_ocular: float = 1.0) -> float:
-    """Lip landmark distance (LMD) in % of IOD: the mean over frames and the 40 lip points, not the sum.
+    """Lip landmark distance (LMD) in % of IOD: the mean over frames and the 40 lip points
+    (`face_space.LIPS`: both contours of both lips), not the sum.
 
     Takes meshes (T, 468, 2 or more), of which x and y count, or lip points alone (T, 40, 2 or more), in the unit of
     `inter_ocular`. Each frame's lips are first centred on their own mean, so a mouth that is only in another place
@@ -150,7 +146,7 @@ def sync_distances(audio: Floats, video: Floats, reach: int = SYNC_RANGE) -> tup
 
 def lips(points: Floats) -> Floats:
     """The 40 lip points (T, 40, 2) of meshes (T, 468, 2 or more), or of lip points themselves."""
-    chosen = points if points.shape[1] == len(LIP_POINTS) else points[:, LIP_POINTS]
+    chosen = points if points.shape[1] == len(LIPS) else points[:, LIPS]
     return np.asarray(chosen[..., :2], np.float32)
 
 
