@@ -1,0 +1,1 @@
+"""From recorded speakers to weights: corpora, preparation, augmentation and the training loops."""
