@@ -145,7 +145,7 @@ class TrainingState:
                 optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
         except (RuntimeError, ValueError, KeyError) as error:
             raise CheckpointError(
-                f"{path} belongs to networks of another size: continue with its own settings, or delete it to start anew."
+                f"{path} belongs to networks of another size: restore their settings, or delete it to start anew."
             ) from error
         self.averages = {
             name: value.to(next(self.networks[name.partition(".")[0]].parameters()).device)
