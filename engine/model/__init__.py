@@ -1,0 +1,1 @@
+"""The networks of the reference design, one per file."""
