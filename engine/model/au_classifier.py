@@ -15,7 +15,7 @@ _HIDDEN = 96
 
 
 class ActionUnitClassifier(nn.Module):
-    """Convolutions with BatchNorm, 0.26 M parameters.
+    """Convolutions with BatchNorm, 0.28 M parameters.
 
     Input: float (B, 3, 96, 128), RGB in 0..1, the crop of `engine.mouth_crops`. Output: float (B, 7), intensities
     meant to lie in 0..5, in the order of `ACTION_UNITS`. Units without any label in training give exactly 0.

@@ -21,7 +21,7 @@ _SOUND_CHANNELS = (128, 160, 192)
 
 
 class SyncExpert(nn.Module):
-    """Two encoders into one space of unit vectors, 0.55 M parameters; distances lie in 0..2.
+    """Two encoders into one space of unit vectors, 0.46 M parameters; distances lie in 0..2.
 
     Pictures: float (B, 5, 48, 64), grey 0..1, mouth crops at half size. Sound: float (B, 80, 20), features of
     `engine.features` as columns. `temperature` scales cosines into logits in training.
