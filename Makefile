@@ -1,0 +1,58 @@
+# Every target does its own set-up in .venv, once; it is done again only when the pinned packages change.
+
+RUN_LIBRARIES := libportaudio2 libegl1 libgl1 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 \
+                 libdbus-1-3 libfontconfig1
+TEST_PROGRAMS := pulseaudio pulseaudio-utils libasound2-plugins xvfb espeak-ng flite
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+.PHONY: help demo test lint format setup clean
+
+help:
+	@echo 'make demo    a shipped portrait speaks a shipped sentence: a window, or files in out/ where there is no display'
+	@echo 'make test    lint, types and all tests'
+	@echo 'make lint    lint and types only'
+	@echo 'make format  format the code'
+	@echo 'make setup   only the set-up that make demo needs'
+	@echo 'make clean   remove everything that can be made again, the environment included'
+
+demo: setup
+	@$(BIN)/liveface demo
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: .venv/.stamp-test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: .venv/.stamp-test
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+setup: .venv/.stamp-run
+
+clean:
+	rm -rf .venv build dist out *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find app assets engine scripts tests ui -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.stamp-venv: scripts/find_python.sh
+	@python=$$(scripts/find_python.sh) && \
+	{ "$$python" -c 'import ensurepip' 2>/dev/null || scripts/install_system_packages.sh python3-venv; } && \
+	"$$python" -m venv .venv
+	@touch $@
+
+.venv/.stamp-run: pyproject.toml .venv/.stamp-venv scripts/install_system_packages.sh
+	@echo 'Setting up: once, about a minute.'
+	@scripts/install_system_packages.sh $(RUN_LIBRARIES)
+	@$(PIP) install --editable .
+	@touch $@
+
+.venv/.stamp-test: .venv/.stamp-run scripts/install_torch.py
+	@echo 'Setting up the tests: once, some minutes.'
+	@scripts/install_system_packages.sh $(TEST_PROGRAMS)
+	@$(BIN)/python scripts/install_torch.py
+	@$(PIP) install --editable '.[train,test]'
+	@touch $@

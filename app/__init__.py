@@ -1,0 +1,1 @@
+"""The product: sources, sinks, sessions and commands around the engine."""

@@ -1,0 +1,127 @@
+"""The command line: the names of the commands and what becomes of their errors.
+
+Knows nothing of what a command does.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from engine.errors import LivefaceError
+
+SUMMARIES = {
+    "run": "Make a face speak live, from the microphone or a file at real time.",
+    "render": "Turn a photo and a sound file into a video file.",
+    "prepare": "Find the face in a photo and save it as an avatar.",
+    "devices": "List the microphones and speakers.",
+    "demo": "Show a shipped portrait speaking a shipped sentence, and measure it.",
+    "evaluate": "Measure the model on a corpus and write tables and pictures.",
+    "train": "Prepare a corpus and train the networks.",
+}
+TRAINING_PACKAGES = ("torch", "onnx", "onnxscript", "matplotlib", "skimage", "pocketsphinx")
+
+
+def main() -> None:
+    """Run the command that `sys.argv` names, then exit.
+
+    The status is 0 when all is done, 1 after a mistake of ours, 2 after the user's or the world's, 130 after Ctrl-C.
+    """
+    try:
+        command_line(sys.argv[1] if len(sys.argv) > 1 else None)(prog_name="liveface")
+    except LivefaceError as error:
+        _fail(str(error), 2, error)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in TRAINING_PACKAGES:
+            _fail(
+                f"this command needs the package {package}: install liveface with its extra, liveface[train].", 2, error
+            )
+        _fail_unexpectedly(error)
+    except Exception as error:
+        _fail_unexpectedly(error)
+
+
+def command_line(chosen: str | None) -> typer.Typer:
+    """Return the program with all commands named, of which only the chosen one is imported, so that help is instant."""
+    program = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+    @program.callback()
+    def liveface(
+        _: Annotated[
+            bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+        ] = False,
+    ) -> None:
+        """One photo and live speech become a talking head."""
+
+    for name, summary in SUMMARIES.items():
+        body = _load(name) if name == chosen else _not_loaded
+        if isinstance(body, typer.Typer):
+            program.add_typer(body, name=name, help=summary)
+        else:
+            program.command(name, short_help=summary)(body)
+    return program
+
+
+def _load(name: str) -> Callable[..., Any] | typer.Typer:
+    match name:
+        case "run":
+            from app.commands.run import run
+
+            return run
+        case "render":
+            from app.commands.render import render
+
+            return render
+        case "prepare":
+            from app.commands.prepare import prepare
+
+            return prepare
+        case "devices":
+            from app.commands.devices import devices
+
+            return devices
+        case "demo":
+            from app.commands.demo import demo
+
+            return demo
+        case "evaluate":
+            from app.commands.evaluate import evaluate
+
+            return evaluate
+        case _:
+            from app.commands.train import train
+
+            return train
+
+
+def _not_loaded() -> None:
+    raise AssertionError("only the chosen command is ever run")
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"liveface {version('liveface')}")
+        raise typer.Exit
+
+
+def _fail(message: str, status: int, error: Exception) -> None:
+    if os.environ.get("LIVEFACE_DEBUG"):
+        raise error
+    print(f"liveface: {message}", file=sys.stderr)
+    sys.exit(status)
+
+
+def _fail_unexpectedly(error: Exception) -> None:
+    message = f"unexpected {type(error).__name__}: {error}".splitlines()[0]
+    _fail(f"{message}: run with LIVEFACE_DEBUG=1 for the traceback.", 1, error)
+
+
+if __name__ == "__main__":
+    main()

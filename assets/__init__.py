@@ -1,0 +1,1 @@
+"""Data shipped with the program: models, portraits, a speech sample and icons."""

@@ -1,0 +1,21 @@
+"""What all tests share: the training data's place, a screen that is not there, and hypothesis without a stopwatch."""
+
+import os
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+# A busy machine makes any example slow once; time is asserted where it matters.
+hypothesis.settings.register_profile("liveface", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("liveface")
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """Return the folder of the training data, or skip: it is not part of the repository."""
+    folder = Path(os.environ.get("LIVEFACE_DATA", Path(__file__).resolve().parents[1] / "../shared/data"))
+    if not folder.is_dir():
+        pytest.skip("the training data is absent: name its folder in LIVEFACE_DATA")
+    return folder

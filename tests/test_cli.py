@@ -1,0 +1,129 @@
+"""Tests of the command line: what is written, where, with which exit status, and what is not loaded."""
+
+import os
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import typer
+
+from app import cli
+from engine.errors import PhotoError
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def run_command_line(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run liveface in a process of its own, as a user does."""
+    environment = {**os.environ, "COLUMNS": "120"}
+    environment.pop("LIVEFACE_DEBUG", None)
+    return subprocess.run(
+        [sys.executable, "-m", "app.cli", *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def status_of(monkeypatch: pytest.MonkeyPatch, command: Callable[[], None]) -> int:
+    """Return the exit status of the program when a command does what is given."""
+    program = typer.Typer(pretty_exceptions_enable=False)
+    program.command()(command)
+    monkeypatch.setattr(cli, "command_line", lambda chosen: program)
+    monkeypatch.setattr(sys, "argv", ["liveface"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+def raising(error: BaseException) -> Callable[[], None]:
+    """Return a command that fails."""
+
+    def command() -> None:
+        raise error
+
+    return command
+
+
+def test_help_names_every_command() -> None:
+    result = run_command_line("--help")
+    assert result.returncode == 0
+    assert all(command in result.stdout for command in cli.SUMMARIES)
+
+
+def test_help_comes_at_once() -> None:
+    def seconds() -> float:
+        start = time.perf_counter()
+        run_command_line("--help")
+        return time.perf_counter() - start
+
+    # The best of some runs: what else the machine does is not the program's slowness.
+    assert min(seconds() for _ in range(5)) < 0.5
+
+
+@pytest.mark.parametrize("command", cli.SUMMARIES)
+def test_every_command_has_help(command: str) -> None:
+    result = run_command_line(command, "--help")
+    assert result.returncode == 0, result.stderr
+    assert "Usage: liveface " + command in result.stdout
+
+
+def test_the_version_is_the_packages() -> None:
+    result = run_command_line("--version")
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert result.stdout == f"liveface {version}\n"
+
+
+@pytest.mark.parametrize("arguments", [("nonsense",), ("render", "--nonsense"), ("--nonsense",)])
+def test_a_mistyped_command_line_ends_with_status_2_and_no_traceback(arguments: tuple[str, ...]) -> None:
+    result = run_command_line(*arguments)
+    assert result.returncode == 2
+    assert "No such" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_users_error_is_one_line_and_status_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status_of(monkeypatch, raising(PhotoError("No face found: choose another photo."))) == 2
+    assert capsys.readouterr() == ("", "liveface: No face found: choose another photo.\n")
+
+
+def test_an_unexpected_error_is_one_line_and_status_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status_of(monkeypatch, raising(IndexError("17\nand more"))) == 1
+    output = capsys.readouterr()
+    assert output.err == "liveface: unexpected IndexError: 17: run with LIVEFACE_DEBUG=1 for the traceback.\n"
+
+
+def test_debugging_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIVEFACE_DEBUG", "1")
+    with pytest.raises(IndexError):
+        status_of(monkeypatch, raising(IndexError(17)))
+
+
+def test_an_absent_training_package_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = ModuleNotFoundError("No module named 'torch.nn'", name="torch.nn")
+    assert status_of(monkeypatch, raising(error)) == 2
+    assert "needs the package torch: install liveface with its extra, liveface[train]." in capsys.readouterr().err
+
+
+def test_another_absent_module_is_our_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (
+        status_of(monkeypatch, raising(ModuleNotFoundError("No module named 'engine.oops'", name="engine.oops"))) == 1
+    )
+
+
+def test_control_c_ends_with_status_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert status_of(monkeypatch, raising(KeyboardInterrupt())) == 130
