@@ -15,7 +15,7 @@ INFERENCE_LIBRARIES = {"openvino": "engine/backends/openvino.py", "tensorrt": "e
 TORCH_PLACES = ("engine.train", "engine.model", "engine.evaluate", "engine.export", "engine.backends.torch_cuda")
 FORBIDDEN_IN_ENGINE = (
     *("app", "ui", "PyQt6", "aiortc", "av", "aiohttp", "sounddevice", "pyvirtualcam", "typer", "rich"),
-    *("asyncio", "threading", "concurrent", "socket"),
+    *("asyncio", "threading", "socket"),
 )
 LIVE_COMMANDS = ("run", "render", "prepare", "devices", "demo")
 SOURCES = sorted(path for layer in LAYERS for path in (ROOT / layer).rglob("*.py"))
