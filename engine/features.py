@@ -8,8 +8,8 @@ samples [160j - 240, 160j + 160), so no feature of frame k hears a sample beyond
     level[k]       = max(loudness[k], RELEASE * level[k - 1], FLOOR),  level[-1] = FLOOR
     feature[j, b]  = ln(power[j, b] / level[j // 4] + 1e-6)
 
-The level rises at once and falls slowly, so it follows the loud syllables of whoever speaks. Because power is divided by
-the level *before* the constant of the logarithm is added, any gain cancels as long as the level stays above the floor.
+The level rises at once and falls slowly, so it follows the loud syllables of whoever speaks. Because power is divided
+by the level before the constant of the logarithm is added, any gain cancels while the level stays above the floor.
 """
 
 from dataclasses import dataclass, field
@@ -62,7 +62,7 @@ class LevelTracker:
         return LevelTracker(max(loudness, self.level * RELEASE, LevelTracker.heard(FLOOR_DBFS).level))
 
 
-def normalised_features(pcm: Samples, tracker: LevelTracker = LevelTracker()) -> Array:  # noqa: B008 - a value
+def normalised_features(pcm: Samples, tracker: LevelTracker = LevelTracker()) -> Array:
     """Features of a whole recording: the streaming code fed once.
 
     `pcm`: float32 (640 T,), full scale 1. `tracker`: what was heard before; by default nothing.
@@ -82,11 +82,15 @@ class FeatureState:
 class FeatureExtractor:
     """Turns whole frames of sound into features, any number at a time, with bit-identical results.
 
-    `state` is a value: it may be read and put back, and a new `FeatureState()` forgets everything heard.
+    `state` is a value: it may be read and put back.
     """
 
     def __init__(self, state: FeatureState | None = None) -> None:
         self.state = state or FeatureState()
+
+    def reset(self) -> None:
+        """Forget everything heard: equal to a new extractor."""
+        self.state = FeatureState()
 
     def feed(self, pcm: Samples) -> Array:
         """Features of the next n frames. `pcm`: float32 (640 n,), finite. Returns float32 (4 n, 80)."""
