@@ -22,6 +22,8 @@ _MESH_SIZE = 192  # pixels, both sides of the mesh network's input
 _ROI_SCALE = 1.5  # crop side over the face's longer side, as the mesh network was trained
 _MINIMUM_SCORE = 0.5
 _OVERLAP_LIMIT = 0.3  # two detections that overlap more than this are one face
+_DEEPEST_LEVEL = 3  # tiles of an eighth of the picture: finds faces of a fiftieth of its longer side
+_FINEST_SAMPLING = 8  # samples per mesh input pixel and axis, in the largest faces
 
 Array = NDArray[np.float32]
 Network = Callable[[Array], tuple[Array, ...]]
@@ -74,31 +76,41 @@ class FaceMesh:
         )
 
     def regions(self, image: Picture) -> list[Region]:
-        """Where faces are in an RGB picture, best first."""
+        """Where faces are in an RGB picture, best first; sees faces of at least a sixth of the longer side."""
+        return _distinct(self._detect(image, level=0))
+
+    def _detect(self, image: Picture, level: int) -> list[tuple[float, Region]]:
+        """Scored face regions, from half-overlapping tiles whose side is the picture's longer side / 2**level."""
         height, width = image.shape[:2]
-        scale = _DETECTOR_SIZE / max(height, width)
-        small = cv2.resize(image, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=cv2.INTER_AREA)
-        square = np.zeros((_DETECTOR_SIZE, _DETECTOR_SIZE, 3), np.uint8)
-        square[: small.shape[0], : small.shape[1]] = small
-        boxes, logits = self._detector((square[None].astype(np.float32) - 127.5) / 127.5)
+        scale = (_DETECTOR_SIZE << level) / max(height, width)
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        stride = _DETECTOR_SIZE // 2
+        found = []
+        for top in range(0, max(1, size[1] - stride), stride):
+            for left in range(0, max(1, size[0] - stride), stride):
+                part = small[top : top + _DETECTOR_SIZE, left : left + _DETECTOR_SIZE]
+                tile = np.zeros((_DETECTOR_SIZE, _DETECTOR_SIZE, 3), np.uint8)
+                tile[: part.shape[0], : part.shape[1]] = part
+                for score, region in self._detect_in_tile(tile):
+                    x, y = (region.x + left) / scale, (region.y + top) / scale
+                    found.append((score, Region(x, y, region.side / scale, region.angle)))
+        return found
+
+    def _detect_in_tile(self, tile: Picture) -> list[tuple[float, Region]]:
+        """Scored face regions in pixels of the detector's own input, uint8 (128, 128, 3)."""
+        boxes, logits = self._detector((tile[None].astype(np.float32) - 127.5) / 127.5)
         scores = 1.0 / (1.0 + np.exp(-np.clip(logits[0, :, 0], -80.0, 80.0)))
         chosen = np.flatnonzero(scores > _MINIMUM_SCORE)
-        chosen = chosen[np.argsort(-scores[chosen])]
-        values = boxes[0, chosen].reshape(-1, 8, 2) / _DETECTOR_SIZE
-        centres = values[:, 0] + self._anchors[chosen]
-        sizes = values[:, 1]
-        keypoints = values[:, 2:] + self._anchors[chosen, None]
-        regions: list[Region] = []
-        kept: list[int] = []
-        side = float(max(height, width))
-        for i in range(len(chosen)):
-            if any(_overlap(centres[i], sizes[i], centres[j], sizes[j]) > _OVERLAP_LIMIT for j in kept):
-                continue
-            kept.append(i)
-            across = keypoints[i, 1] - keypoints[i, 0]
-            x, y = centres[i] * side
-            regions.append(Region(float(x), float(y), float(sizes[i].max()) * side * _ROI_SCALE, float(np.arctan2(across[1], across[0]))))
-        return regions
+        values = boxes[0, chosen].reshape(-1, 8, 2)
+        centres = values[:, 0] + self._anchors[chosen] * _DETECTOR_SIZE
+        sides = values[:, 1].max(axis=1) * _ROI_SCALE
+        across = values[:, 3] - values[:, 2]
+        angles = np.arctan2(across[:, 1], across[:, 0])
+        return [
+            (float(score), Region(float(x), float(y), float(side), float(angle)))
+            for score, (x, y), side, angle in zip(scores[chosen], centres, sides, angles, strict=True)
+        ]
 
     def points_in(self, image: Picture, region: Region) -> Face:
         """The mesh of the face in `region` of an RGB picture."""
@@ -111,8 +123,15 @@ class FaceMesh:
                 [sine, cosine, region.y - sine * half - cosine * half],
             ]
         )
+        # A large face is sampled finely, then averaged down: sampling it coarsely would alias.
+        finer = int(np.clip(scale, 1, _FINEST_SAMPLING))
+        fine = to_image / np.array([[finer, finer, 1.0]])
+        fine[:, 2] -= fine[:, :2].sum(axis=1) * (finer - 1) / 2  # centres of coarse and fine samples coincide
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        crop = cv2.warpAffine(image, to_image, (_MESH_SIZE, _MESH_SIZE), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        size = (_MESH_SIZE * finer, _MESH_SIZE * finer)
+        crop = cv2.warpAffine(image, fine, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        if finer > 1:
+            crop = cv2.resize(crop, (_MESH_SIZE, _MESH_SIZE), interpolation=cv2.INTER_AREA)
         output, flag = self._mesh(crop[None].astype(np.float32) / 255.0)
         raw = output.reshape(POINT_COUNT, 3)
         points = np.empty((POINT_COUNT, 3), np.float32)
@@ -121,12 +140,38 @@ class FaceMesh:
         return Face(points, float(1.0 / (1.0 + np.exp(-flag.reshape(())))))
 
     def faces(self, image: Picture) -> list[Face]:
-        """Every face in an RGB picture, best first, each refined once from its own first mesh."""
-        found = []
-        for region in self.regions(image):
+        """Every large face in an RGB picture, best first, each refined once from its own first mesh."""
+        return self._meshes(image, self.regions(image))
+
+    def search(self, image: Picture) -> list[Face]:
+        """Every face in an RGB photo, large or small or filling it, best first; far slower than `faces`.
+
+        Looks in ever smaller tiles until a face is found, then one level further for smaller people beside it.
+        """
+        faces: list[Face] = []
+        candidates: list[tuple[float, Region]] = []
+        for level in range(_DEEPEST_LEVEL + 1):
+            done = bool(faces)
+            if done and level == _DEEPEST_LEVEL:
+                break  # the costliest level only pays where nothing else was found
+            candidates += self._detect(image, level)
+            faces = self._meshes(image, _distinct(candidates))
+            if done:
+                break
+        if faces:
+            return faces
+        # A face larger than the picture is seen by the detector only with room around it.
+        margin = max(image.shape[:2]) // 2
+        around = np.pad(image, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
+        shift = np.array([margin, margin, 0.0], np.float32)
+        return [Face(face.points - shift, face.score) for face in self.faces(around)]
+
+    def _meshes(self, image: Picture, regions: list[Region]) -> list[Face]:
+        found: list[Face] = []
+        for region in regions:
             first = self.points_in(image, region)
             second = self.points_in(image, region_of(first.points))
-            if second.score > _MINIMUM_SCORE:
+            if second.score > _MINIMUM_SCORE and not any(_is_same(second, other) for other in found):
                 found.append(second)
         return found
 
@@ -143,9 +188,24 @@ def region_of(points: Array) -> Region:
     return Region(float(x), float(y), float((high - low).max()) * _ROI_SCALE, angle)
 
 
-def _overlap(centre_a: Array, size_a: Array, centre_b: Array, size_b: Array) -> float:
-    """Intersection over union of two upright boxes."""
-    low = np.maximum(centre_a - size_a / 2, centre_b - size_b / 2)
-    high = np.minimum(centre_a + size_a / 2, centre_b + size_b / 2)
-    shared = float(np.prod(np.clip(high - low, 0.0, None)))
-    return shared / float(np.prod(size_a) + np.prod(size_b) - shared + 1e-9)
+def _distinct(candidates: list[tuple[float, Region]]) -> list[Region]:
+    """The best of every group of candidates that overlap, best first."""
+    kept: list[Region] = []
+    for _, region in sorted(candidates, key=lambda candidate: -candidate[0]):
+        if all(_overlap(region, other) <= _OVERLAP_LIMIT for other in kept):
+            kept.append(region)
+    return kept
+
+
+def _is_same(a: Face, b: Face) -> bool:
+    """Whether the middle of one mesh lies well inside the other: the detector may take half a face for a small one."""
+    first, second = region_of(a.points), region_of(b.points)
+    return float(np.hypot(first.x - second.x, first.y - second.y)) < max(first.side, second.side) / _ROI_SCALE / 2
+
+
+def _overlap(a: Region, b: Region) -> float:
+    """Intersection over union of two regions, taken as upright squares."""
+    across = min(a.x + a.side / 2, b.x + b.side / 2) - max(a.x - a.side / 2, b.x - b.side / 2)
+    down = min(a.y + a.side / 2, b.y + b.side / 2) - max(a.y - a.side / 2, b.y - b.side / 2)
+    shared = max(across, 0.0) * max(down, 0.0)
+    return shared / (a.side**2 + b.side**2 - shared + 1e-9)

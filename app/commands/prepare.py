@@ -1,0 +1,30 @@
+"""The command that turns a photo into a prepared avatar folder. Knows nothing of how a face is found."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import assets
+from engine import avatar
+from engine.landmarks import FaceMesh
+from engine.photo import read_photo
+
+MODELS = Path(assets.__file__).parent / "models"
+
+
+def prepare(
+    photo: Annotated[Path, typer.Argument(help="A JPEG, PNG or WebP picture of a face.")],
+    out: Annotated[Path, typer.Option(help="The avatar's folder; an older avatar there is replaced.")],
+    face: Annotated[int | None, typer.Option(help="Which of several faces, counted from left to right.")] = None,
+    name: Annotated[str | None, typer.Option(help="The avatar's name; by default that of the photo's file.")] = None,
+) -> None:
+    """Find the face in a photo and save it as an avatar."""
+    image = read_photo(photo)
+    prepared = avatar.prepare(image, FaceMesh.load(MODELS), name or photo.stem, face)
+    prepared.save(out)
+    height, width = prepared.photo.shape[:2]
+    yaw, pitch, _ = avatar.pose(prepared.points)
+    distance = avatar.eye_distance(prepared.points)
+    turned = f"yaw {yaw:+.0f} and pitch {pitch:+.0f} degrees"
+    print(f"{out}: {width}x{height} pixels, eyes {distance:.0f} pixels apart, {turned}")
