@@ -1,0 +1,91 @@
+"""Time: when a sample was captured, and when its picture is due. Knows nothing of queues or devices."""
+
+import threading
+import time
+from typing import Protocol
+
+from app.config import BOUND_MS, CAPTURE_MS, DEFAULT_LOOKAHEAD, FRAME_MS, HOLD_MS
+from engine.media import FPS, SAMPLE_RATE
+
+_DRIFT = 0.001  # s per s, by which a playout clock may follow a device that runs slow; crystals stay within 0.0001
+_SHORTEST_HOLD = 0.005  # s, where the device's own delay has used up the time to spare
+_GRACE = (BOUND_MS - (1 + DEFAULT_LOOKAHEAD) * FRAME_MS - HOLD_MS) / 1000  # s after its due time, still worth showing
+
+
+class Condition(Protocol):
+    """The part of `threading.Condition` that the program uses."""
+
+    def __enter__(self) -> bool: ...
+    def __exit__(self, *_: object) -> None: ...
+    def wait(self, timeout: float | None = None) -> bool: ...
+    def notify_all(self) -> None: ...
+
+
+class Clock(Protocol):
+    """Seconds that never go back, and conditions whose timeouts are counted in them."""
+
+    def now(self) -> float: ...
+    def condition(self) -> Condition: ...
+
+
+class MonotonicClock:
+    """The real time."""
+
+    def now(self) -> float:
+        """Seconds since some moment before the program started."""
+        return time.perf_counter()
+
+    def condition(self) -> Condition:
+        """A new condition with its own lock."""
+        return threading.Condition()
+
+
+def sleep_until(clock: Clock, moment: float) -> None:
+    """Return when `clock` shows `moment`, in seconds."""
+    condition = clock.condition()
+    with condition:
+        while (remaining := moment - clock.now()) > 0:
+            condition.wait(remaining)
+
+
+class PlayoutClock:
+    """When the picture of each frame is due, told from when live sound arrived.
+
+    It follows the earliest arrivals, so that one late block moves nothing, and a sound card that runs slow.
+    """
+
+    def __init__(self, latency: int, capture_delay: float) -> None:
+        """`latency`: samples from the start of a frame to the end of its lookahead.
+
+        `capture_delay`: seconds from the capture of a block's last sample until it can be read.
+        """
+        self._due = latency / SAMPLE_RATE + max(HOLD_MS / 1000, capture_delay + _SHORTEST_HOLD)
+        self._capture_delay = capture_delay
+        self._origin: float | None = None
+        self._observed = 0.0
+
+    def observe(self, samples: int, now: float) -> None:
+        """Note that `samples` in all have been read by the time `now`, in seconds."""
+        origin = now - self._capture_delay - samples / SAMPLE_RATE
+        if self._origin is not None:
+            origin = min(origin, self._origin + _DRIFT * (now - self._observed))
+        self._origin = origin
+        self._observed = now
+
+    def captured(self, index: int) -> float:
+        """When the first sample of frame `index` was captured, in seconds. Needs one `observe` before."""
+        assert self._origin is not None, "nothing has been heard yet"
+        return self._origin + index / FPS
+
+    def due(self, index: int) -> float:
+        """When the picture of frame `index` is handed over, if it is ready."""
+        return self.captured(index) + self._due
+
+    def deadline(self, index: int) -> float:
+        """After this moment the picture of frame `index` is too late to be shown as its own."""
+        return self.due(index) + _GRACE
+
+
+def steady_delay_ms(latency: int) -> float:
+    """The longest a live picture takes while nothing is late: block of capture, `latency` samples, hold."""
+    return CAPTURE_MS + latency * 1000 / SAMPLE_RATE + HOLD_MS

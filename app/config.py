@@ -1,0 +1,54 @@
+"""What a run can be set to, and the delays that are promised. Knows nothing of how they are reached."""
+
+from dataclasses import dataclass
+
+from engine.errors import ConfigurationError
+from engine.media import FPS
+
+FRAME_MS = 1000 // FPS
+CAPTURE_MS = 20  # of sound in one block of a live source
+BACKLOG_MS = 200  # of live sound that may wait unheard; older sound becomes silence
+HOLD_MS = 25  # a finished live picture waits at most this long for its moment, which absorbs the jitter of drawing
+BOUND_MS = 170  # published: a live picture older than this, at the default lookahead, is not shown
+DEFAULT_LOOKAHEAD = 2  # frames
+MAXIMUM_LOOKAHEAD = 6  # frames
+
+_SMALLEST_SIDE, _LARGEST_SIDE = 128, 1920  # pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The choices of one run. Raises `ConfigurationError` where they make no sense.
+
+    `width` and `height` in pixels, `lookahead` in frames, `mouth_amount` as a factor, `seed` of the idle motion.
+    """
+
+    width: int = 512
+    height: int = 512
+    lookahead: int = DEFAULT_LOOKAHEAD
+    mouth_amount: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for side in (self.width, self.height):
+            if side % 2 or not _SMALLEST_SIDE <= side <= _LARGEST_SIDE:
+                raise ConfigurationError(
+                    f"The size is {self.width}x{self.height}: both sides must be even and from {_SMALLEST_SIDE} "
+                    f"to {_LARGEST_SIDE} pixels, such as 512x512."
+                )
+        if not 0 <= self.lookahead <= MAXIMUM_LOOKAHEAD:
+            raise ConfigurationError(
+                f"The lookahead is {self.lookahead} frames: choose 0 (fastest) to {MAXIMUM_LOOKAHEAD} (most accurate)."
+            )
+        if not 0 <= self.mouth_amount <= 2:
+            raise ConfigurationError(
+                f"The mouth amount is {self.mouth_amount}: choose 0 (still) to 2 (twice as far), 1 is natural."
+            )
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Width and height from text such as `512x512`; raises `ConfigurationError`."""
+    width, separator, height = text.lower().partition("x")
+    if not (separator and width.isdecimal() and height.isdecimal()):
+        raise ConfigurationError(f"The size is “{text}”: write width x height in pixels, such as 512x512.")
+    return int(width), int(height)

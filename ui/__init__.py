@@ -1,0 +1,1 @@
+"""The desktop window: knows pictures and Qt, nothing of sound devices or networks."""
