@@ -26,7 +26,8 @@ class FakeMotionNetwork:
         return (np.zeros(24, np.float32),)
 
     def step(self, mel: Array, state: State) -> tuple[Array, Array, State]:
-        assert mel.shape == (4, 80) and mel.dtype == np.float32
+        assert mel.shape == (4, 80)
+        assert mel.dtype == np.float32
         self.steps += 1
         hidden = np.tanh(np.float32(0.9) * state[0] + mel.reshape(-1) @ self._mixing)
         units = np.square(hidden @ self._units).reshape(-1, N_UNITS)
