@@ -5,7 +5,7 @@ RUN_LIBRARIES := libportaudio2 libegl1 libgl1 libxkbcommon-x11-0 libxcb-cursor0 
 TEST_PROGRAMS := pulseaudio pulseaudio-utils libasound2-plugins xvfb espeak-ng flite
 
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 
 .PHONY: help demo test lint format setup clean
 

@@ -24,9 +24,9 @@ def main() -> None:
     if installed_version() == torch.removeprefix("torch=="):
         return
     if NVIDIA_DRIVER.exists() or not any(name.startswith(GPU_PACKAGES) for name in pip_would_install(torch)):
-        status = subprocess.call(pip("install", torch))
+        status = subprocess.call(pip("install", "-qq", torch))
     else:
-        status = subprocess.call(pip("install", "uv")) or subprocess.call(
+        status = subprocess.call(pip("install", "-qq", "uv")) or subprocess.call(
             [sys.executable, "-m", "uv", "pip", "install", "--python", sys.executable, "--torch-backend=cpu", torch]
         )
     if status:
@@ -50,7 +50,7 @@ def installed_version() -> str | None:
 def pip_would_install(requirement: str) -> list[str]:
     """Return the names of the packages that pip would install for a requirement."""
     report = subprocess.run(
-        pip("install", "--quiet", "--dry-run", "--report", "-", requirement), check=True, stdout=subprocess.PIPE
+        pip("install", "-qq", "--dry-run", "--report", "-", requirement), check=True, stdout=subprocess.PIPE
     )
     return [package["metadata"]["name"].lower() for package in json.loads(report.stdout)["install"]]
 
