@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, Protocol
 
 import cv2
 import numpy as np
@@ -36,13 +36,25 @@ _LARGEST_EYES = 96.0  # pixels between the eyes in stored pictures; the networks
 _CLIPS_PER_TASK = 8  # of one worker: enough to forget the loading of the networks
 
 
+class PhoneAligner(Protocol):
+    """Finds the phones of a known sentence in its sound."""
+
+    def segments(self, pcm: Samples, transcript: str) -> list[tuple[float, float, str]]:
+        """Start and end in seconds, and the phone."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """How to read clips: `video` gives uint8 (T, H, W, 3) RGB and frames a second, `audio` float32 (n,) at 16 kHz."""
+    """How to read clips: `video` gives uint8 (T, H, W, 3) RGB and frames a second, `audio` float32 (n,) at 16 kHz.
+
+    `mesh` and `aligner` load what every worker needs once; without an aligner the pack has no phones.
+    """
 
     video: Callable[[Path], tuple[Picture, float]]
     audio: Callable[[Path], Samples]
     mesh: Callable[[], FaceMesh]
+    aligner: Callable[[], PhoneAligner] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +114,9 @@ def prepare_pack(
     return outcomes
 
 
-def prepare_clip(clip: Clip, sources: Sources, mesh: FaceMesh, out: Path, with_pictures: bool) -> None:
+def prepare_clip(
+    clip: Clip, sources: Sources, mesh: FaceMesh, aligner: PhoneAligner | None, out: Path, with_pictures: bool
+) -> None:
     """Write one clip's files into the pack `out`; raises `MediaError` if the clip is of no use."""
     pictures, rate = sources.video(clip.video)
     samples = sources.audio(clip.audio)
@@ -123,20 +137,21 @@ def prepare_clip(clip: Clip, sources: Sources, mesh: FaceMesh, out: Path, with_p
     if with_pictures:
         pictures, points = around_face(pictures, points)
         _write(_pictures_of(file), lambda opened: np.save(opened, pictures))
+    arrays: dict[str, NDArray[Any]] = {
+        "audio": samples,
+        "points": points,
+        "valid": valid,
+        "code": code,
+        "action_units": units,
+        "gap": gap,
+        "transcript": np.array(clip.transcript),
+    }
+    if aligner is not None:
+        from engine.train.phones import labels  # loads torch, which only phones need here
+
+        arrays["phones"] = labels(aligner.segments(samples, clip.transcript), len(points))
     # Last, because its presence says that the clip is finished.
-    _write(
-        file,
-        lambda opened: np.savez(
-            opened,
-            audio=samples,
-            points=points,
-            valid=valid,
-            code=code,
-            action_units=units,
-            gap=gap,
-            transcript=np.array(clip.transcript),
-        ),
-    )
+    _write(file, lambda opened: np.savez(opened, allow_pickle=False, **arrays))
 
 
 def nearest_frames(count: int, rate: float) -> NDArray[np.int64]:
@@ -237,11 +252,12 @@ def _prepare_task(clips: Sequence[Clip], sources: Sources, out: Path, with_pictu
 
 
 def _prepare_some(clips: Sequence[Clip], sources: Sources, out: Path, with_pictures: bool) -> Iterator[Outcome]:
-    mesh = sources.mesh() if clips else None
+    if not clips:
+        return
+    mesh, aligner = sources.mesh(), sources.aligner and sources.aligner()
     for clip in clips:
-        assert mesh is not None
         try:
-            prepare_clip(clip, sources, mesh, out, with_pictures)
+            prepare_clip(clip, sources, mesh, aligner, out, with_pictures)
             yield Outcome(_title(clip))
         except MediaError as error:
             yield Outcome(_title(clip), str(error))

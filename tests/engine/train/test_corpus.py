@@ -1,6 +1,5 @@
 """The corpora on disk: GRID as distributed, TCD-TIMIT, and the project's own folder."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -8,9 +7,6 @@ import pytest
 from engine.errors import MediaError
 from engine.train import corpus
 from engine.train.corpus import Word
-
-DATA = Path(os.environ.get("LIVEFACE_DATA", Path(__file__).resolve().parents[4] / "shared" / "data"))
-real = pytest.mark.skipif(not DATA.is_dir(), reason=f"no training data in {DATA}: set LIVEFACE_DATA")
 
 
 def touch(folder: Path, *names: str, content: str = "") -> None:
@@ -113,9 +109,8 @@ def test_every_ninth_clip_from_the_first_is_held_out():
     assert sorted(train + test) == list(range(20))
 
 
-@real
-def test_the_original_grid_clips_are_all_found():
-    clips = corpus.find_clips(DATA / "grid_original")
+def test_the_original_grid_clips_are_all_found(data_folder: Path):
+    clips = corpus.find_clips(data_folder / "grid_original")
     assert len(clips) == 14
     assert {clip.speaker for clip in clips} == {"s1", "s2", "s16", "s30", "s33"}
     assert sum(bool(clip.words) for clip in clips) == 4
@@ -124,9 +119,8 @@ def test_the_original_grid_clips_are_all_found():
     assert " ".join(word.text for word in first.words if word.text != "sil") == first.transcript
 
 
-@real
-def test_the_data_folder_has_every_clip_of_its_table_and_the_same_words_as_the_original():
-    clips = {(clip.speaker, clip.name): clip for clip in corpus.find_clips(DATA)}
+def test_the_data_folder_has_every_clip_of_its_table_and_the_same_words_as_the_original(data_folder: Path):
+    clips = {(clip.speaker, clip.name): clip for clip in corpus.find_clips(data_folder)}
     assert len(clips) == 918
-    original = next(clip for clip in corpus.find_clips(DATA / "grid_original") if clip.name == "bbaf2n")
+    original = next(clip for clip in corpus.find_clips(data_folder / "grid_original") if clip.name == "bbaf2n")
     assert clips["s1", "bbaf2n"].words == original.words

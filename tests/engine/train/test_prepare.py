@@ -1,7 +1,7 @@
 """Packs: tracking, labels, what is left out, and resuming."""
 
 import json
-import os
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,12 +14,11 @@ from engine.action_units import ACTION_UNITS
 from engine.errors import ConfigurationError, MediaError, OutputError
 from engine.landmarks import Face, FaceMesh, Region
 from engine.media import HOP
+from engine.model.audio_encoder import PHONES
 from engine.train import corpus, prepare
 from engine.train.corpus import Clip
 from engine.train.prepare import Outcome, Provenance, Sources
 
-DATA = Path(os.environ.get("LIVEFACE_DATA", Path(__file__).resolve().parents[4] / "shared" / "data"))
-real = pytest.mark.skipif(not DATA.is_dir(), reason=f"no training data in {DATA}: set LIVEFACE_DATA")
 MODELS = face_space.ASSET.parent
 IOD = 40.0
 PROVENANCE = Provenance("made up", "none")
@@ -191,6 +190,21 @@ def test_openface_units_replace_the_estimates_where_it_has_them(tmp_path: Path):
     assert np.isfinite(units[:, ACTION_UNITS.index(26)]).all()
 
 
+class ScriptedAligner:
+    def segments(self, pcm: np.ndarray, transcript: str) -> list[tuple[float, float, str]]:
+        return [(0.1, 0.2, transcript.split()[0].upper()[0])]
+
+
+def test_phones_are_labelled_where_an_aligner_is_given(tmp_path: Path):
+    given = replace(sources(pictures_of(OPENINGS)), aligner=ScriptedAligner)
+    prepare.prepare_pack([clip()], given, tmp_path, PROVENANCE)
+    phones = np.load(tmp_path / "s1/bbaf2n.npz")["phones"]
+    assert phones.shape == (80,)
+    assert phones.dtype == np.int8
+    assert [PHONES[label] for label in phones[10:20]] == ["B"] * 10
+    assert set(phones[:10]) | set(phones[20:]) == {-1}
+
+
 def test_thirty_frames_a_second_become_twenty_five_in_step_with_the_sound(tmp_path: Path):
     openings = [0] * 60
     openings[30] = 60  # shown one second after the start
@@ -233,9 +247,10 @@ def test_a_place_that_cannot_be_written_is_one_clear_error(tmp_path: Path):
         prepare.prepare_pack([clip()], sources(pictures_of(OPENINGS)), tmp_path / "file" / "pack", PROVENANCE)
 
 
-@real
-def test_original_grid_clips_prepared_by_two_workers_open_their_mouths_while_they_speak(tmp_path: Path):
-    clips = [one for one in corpus.find_clips(DATA / "grid_original") if one.words][:2]
+def test_original_grid_clips_prepared_by_two_workers_open_their_mouths_while_they_speak(
+    tmp_path: Path, data_folder: Path
+):
+    clips = [one for one in corpus.find_clips(data_folder / "grid_original") if one.words][:2]
     source = Sources(media_files.read_video, media_files.read_audio, partial(FaceMesh.load, MODELS))
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(prepare, "_CLIPS_PER_TASK", 1)
