@@ -11,16 +11,15 @@ BACKLOG_MS = 200  # of live sound that may wait unheard; older sound becomes sil
 HOLD_MS = 25  # a finished live picture waits at most this long for its moment, which absorbs the jitter of drawing
 BOUND_MS = 170  # published: a live picture older than this, at the default lookahead, is not shown
 DEFAULT_LOOKAHEAD = 2  # frames
-MAXIMUM_LOOKAHEAD = 6  # frames
 
 _SMALLEST_SIDE, _LARGEST_SIDE = 128, 1920  # pixels
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The choices of one run. Raises `ConfigurationError` where they make no sense.
+    """The choices of one run: `width` and `height` in pixels, `lookahead` in frames, `seed` of the idle motion.
 
-    `width` and `height` in pixels, `lookahead` in frames, `mouth_amount` as a factor, `seed` of the idle motion.
+    Raises `ConfigurationError` for a size that cannot be drawn or encoded.
     """
 
     width: int = 512
@@ -36,14 +35,6 @@ class Settings:
                     f"The size is {self.width}x{self.height}: both sides must be even and from {_SMALLEST_SIDE} "
                     f"to {_LARGEST_SIDE} pixels, such as 512x512."
                 )
-        if not 0 <= self.lookahead <= MAXIMUM_LOOKAHEAD:
-            raise ConfigurationError(
-                f"The lookahead is {self.lookahead} frames: choose 0 (fastest) to {MAXIMUM_LOOKAHEAD} (most accurate)."
-            )
-        if not 0 <= self.mouth_amount <= 2:
-            raise ConfigurationError(
-                f"The mouth amount is {self.mouth_amount}: choose 0 (still) to 2 (twice as far), 1 is natural."
-            )
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -1,0 +1,158 @@
+"""Writes frames into an MP4 file, picture and sound in step to the sample. Knows nothing of where they come from."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+import av
+import numpy as np
+import soxr
+from av.video.reformatter import ColorRange, Colorspace
+
+from engine.errors import OutputError
+from engine.media import FPS, SAMPLE_RATE, Frame, Samples
+
+SOUND_RATE = 48_000  # Hz, of the written sound
+_SOUND_HOP = SOUND_RATE // FPS
+_QUALITY = "18"  # x264's constant rate factor: no visible loss on a face
+_PRESET = "veryfast"
+_SOUND_BIT_RATE = 128_000
+
+
+class Recorder:
+    """A sink that makes an MP4 file of H.264 and AAC; the file appears when it is complete, or not at all.
+
+    Frame i is shown at i / 25 s together with the 40 ms of sound that begin there. `send` may block.
+    """
+
+    def __init__(self, path: Path, sound: Iterator[Samples] | None = None) -> None:
+        """`sound` replaces the frames' own: blocks of float32 (1920, 2) at 48 kHz, the last may be shorter.
+
+        Raises `OutputError` if the name is not one of an MP4 file.
+        """
+        if path.suffix.lower() != ".mp4":
+            raise OutputError(f"The output is called {path.name}: give it a name that ends in .mp4.")
+        self._path = path
+        self._temporary = path.with_name(f".{path.name}.part")
+        self._sound: _Sound = _FrameSound() if sound is None else _GivenSound(sound)
+        self._container: av.container.OutputContainer | None = None
+        self._frames = 0
+        self._samples = 0
+
+    def open(self, width: int, height: int) -> None:
+        """Create the file for pictures of that many pixels; raises `OutputError`."""
+        with self._explained():
+            self._container = av.open(str(self._temporary), "w", format="mp4", options={"movflags": "+faststart"})
+            self._video = self._container.add_stream("libx264", rate=FPS, options={"crf": _QUALITY, "preset": _PRESET})
+            self._video.width, self._video.height, self._video.pix_fmt = width, height, "yuv420p"
+            context = self._video.codec_context
+            context.max_b_frames = 0  # pictures leave the encoder in the order in which they are shown
+            context.gop_size = 2 * FPS
+            context.color_range, context.colorspace = ColorRange.MPEG, Colorspace.ITU601
+            self._audio = self._container.add_stream("aac", rate=SOUND_RATE, layout=self._sound.layout)
+            self._audio.bit_rate = _SOUND_BIT_RATE
+
+    def send(self, frame: Frame) -> None:
+        """Encode one frame; raises `OutputError`."""
+        with self._explained():
+            picture = av.VideoFrame.from_ndarray(frame.image, format="rgb24").reformat(
+                format="yuv420p", dst_colorspace=Colorspace.ITU601, dst_color_range=ColorRange.MPEG
+            )
+            picture.pts, picture.time_base = self._frames, Fraction(1, FPS)
+            self._mux(self._video.encode(picture))
+            self._frames += 1
+            self._encode(self._sound.of(frame))
+
+    def close(self, completed: bool = True) -> None:
+        """Finish the file, or discard it; may be called twice. Raises `OutputError`."""
+        container = self._container
+        if container is None:
+            return
+        if not completed or not self._frames:
+            self._container = None
+            self._discard(container)
+            return
+        with self._explained():
+            self._encode(self._sound.rest(self._frames * _SOUND_HOP - self._samples))
+            self._mux(self._video.encode(None))
+            self._mux(self._audio.encode(None))
+            container.close()
+            self._container = None
+            self._temporary.replace(self._path)
+
+    def _encode(self, pcm: Samples) -> None:
+        if not len(pcm):
+            return
+        sound = av.AudioFrame.from_ndarray(np.ascontiguousarray(pcm.T), format="fltp", layout=self._sound.layout)
+        sound.sample_rate, sound.pts, sound.time_base = SOUND_RATE, self._samples, Fraction(1, SOUND_RATE)
+        self._samples += len(pcm)
+        self._mux(self._audio.encode(sound))
+
+    def _mux(self, packets: list[av.Packet]) -> None:
+        assert self._container is not None, "the recorder is not open"
+        self._container.mux(packets)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn what the disk refuses into an `OutputError`, and leave nothing half-written."""
+        try:
+            yield
+        except (OSError, av.FFmpegError) as error:
+            container, self._container = self._container, None
+            self._discard(container)
+            raise OutputError(
+                f"{self._path} cannot be written ({error.strerror}): choose a folder that exists, "
+                "that you may write to and that has space."
+            ) from error
+
+    def _discard(self, container: av.container.OutputContainer | None) -> None:
+        if container is not None:
+            with suppress(OSError, av.FFmpegError):  # the file is worthless, and may be why we are here
+                container.close()
+        self._temporary.unlink(missing_ok=True)
+
+
+class _Sound(Protocol):
+    layout: str
+
+    def of(self, frame: Frame) -> Samples: ...
+    def rest(self, samples: int) -> Samples: ...
+
+
+class _FrameSound:
+    """The frames' own sound, converted to 48 kHz. The converter holds some back, which `rest` returns."""
+
+    layout = "mono"
+
+    def __init__(self) -> None:
+        self._resampler = soxr.ResampleStream(SAMPLE_RATE, SOUND_RATE, 1, dtype="float32", quality="HQ")
+
+    def of(self, frame: Frame) -> Samples:
+        converted: Samples = self._resampler.resample_chunk(frame.pcm)
+        return converted[:, None]
+
+    def rest(self, samples: int) -> Samples:
+        converted = self._resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+        return _exactly(samples, converted[:, None])
+
+
+class _GivenSound:
+    """Sound at 48 kHz from elsewhere, as much as there are pictures; silence after its end."""
+
+    layout = "stereo"
+
+    def __init__(self, blocks: Iterator[Samples]) -> None:
+        self._blocks = blocks
+
+    def of(self, frame: Frame) -> Samples:
+        return _exactly(_SOUND_HOP, next(self._blocks, np.zeros((0, 2), np.float32)))
+
+    def rest(self, samples: int) -> Samples:
+        return _exactly(samples, np.zeros((0, 2), np.float32))
+
+
+def _exactly(samples: int, pcm: Samples) -> Samples:
+    """The first `samples` of float32 (n, channels), followed by zeros where there are fewer."""
+    return np.pad(pcm[:samples], ((0, max(0, samples - len(pcm))), (0, 0)))

@@ -1,0 +1,255 @@
+"""One face speaking: threads that carry sound from a source through the engine to the sinks."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+
+from app.clock import Clock, PlayoutClock
+from app.queues import FrameQueue, Owed
+from app.sources import Source
+from app.stats import Report, Stats
+from engine.action_units import ACTION_UNITS
+from engine.avatar import Avatar
+from engine.face_space import CODE_SIZE
+from engine.media import HOP, SAMPLE_RATE, Frame, Motion, Samples
+
+_LIVE_FRAMES = 1  # in the frame queue: a live frame waits HOLD_MS there, and is gone before the next one comes
+_FILE_FRAMES = 16  # in the frame queue: lets drawing and encoding overlap
+_BATCH = 8  # pictures drawn at once where time does not matter
+_READ_TIMEOUT = 0.05  # s, after which the engine looks up from a silent source
+_RECENT = 9  # pictures, whose median tells how long the next one will take
+
+
+class Hearing(Protocol):
+    """What a session needs of `engine.streamer.Streamer`."""
+
+    @property
+    def latency(self) -> int: ...
+    def feed(self, pcm: Samples) -> list[Motion]: ...
+    def flush(self) -> list[Motion]: ...
+    def reset(self) -> None: ...
+
+
+class Drawing(Protocol):
+    """What a session needs of a renderer."""
+
+    def draw(self, motions: list[Motion], avatars: list[Avatar]) -> list[Frame]: ...
+
+
+class Sink(Protocol):
+    """Where frames go. `send` gets every frame in order; it never blocks, except in a recorder fed from a file."""
+
+    def open(self, width: int, height: int) -> None: ...
+    def send(self, frame: Frame) -> None: ...
+    def close(self, completed: bool) -> None: ...
+
+
+class Session:
+    """Reads a source to its end or until `stop`; used once.
+
+    The engine thread hears and draws, the playout thread hands each frame to the sinks at its moment.
+    Every motion is computed and every frame's sound handed over, in order. Of a live source, a picture that would be
+    late is not drawn: the one before is repeated and counted. Otherwise everything waits for the slowest.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        streamer: Hearing,
+        renderer: Drawing,
+        avatar: Avatar,
+        sinks: Sequence[Sink],
+        clock: Clock,
+        stats: Stats,
+    ) -> None:
+        """`avatar` is framed to the size of the output."""
+        self._source = source
+        self._streamer = streamer
+        self._renderer = renderer
+        self._avatar = avatar
+        self._sinks = sinks
+        self._clock = clock
+        self._stats = stats
+        self._playout: PlayoutClock | None = None
+        self._queue: FrameQueue | None = None
+        self._threads: list[threading.Thread] = []
+        self._opened: list[Sink] = []
+        self._stopping = threading.Event()
+        self._interrupted = threading.Event()
+        self._muted = threading.Event()
+        self._failure: BaseException | None = None
+        self._ended = False
+        self._heard = 0  # samples read
+        self._first_frame = 0  # number of the frame that the streamer calls 0
+
+    def start(self) -> None:
+        """Open everything and start the threads; raises what a device, a file or the engine has to say."""
+        height, width = self._avatar.photo.shape[:2]
+        try:
+            for sink in self._sinks:
+                sink.open(width, height)
+                self._opened.append(sink)
+            # The first picture takes longest and is needed anyway: it is shown until another one is ready.
+            first = self._renderer.draw([_rest(0)], [self._avatar])[0].image
+            self._queue = FrameQueue(self._clock, _LIVE_FRAMES if self._source.live else _FILE_FRAMES, first)
+            capture_delay = self._source.open()
+        except BaseException:
+            self._close(completed=False)
+            raise
+        if self._source.live:
+            self._playout = PlayoutClock(self._streamer.latency, capture_delay)
+        self._threads = [
+            threading.Thread(target=self._guarded, args=(work,), name=f"liveface {name}")
+            for name, work in (("engine", self._hear_and_draw), ("playout", self._hand_over))
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until the source has ended or something failed, at most that long; returns whether it is so."""
+        end = None if seconds is None else time.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(None if end is None else max(0.0, end - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def stop(self) -> None:
+        """End all threads, close everything and raise what failed, if anything did. May be called twice."""
+        self._stopping.set()
+        if self._queue is not None:
+            self._queue.abort()
+        for thread in self._threads:
+            thread.join()
+        self._threads = []
+        failure, self._failure = self._failure, None
+        self._close(completed=failure is None and (self._ended or self._source.live))
+        if failure is not None:
+            raise failure
+
+    def interrupt(self) -> None:
+        """Forget all sound that has not been shown; within 100 ms the mouth is closed, until new sound opens it."""
+        self._interrupted.set()
+
+    def mute(self, is_muted: bool) -> None:
+        """Hear silence instead of the source, or the source again."""
+        (self._muted.set if is_muted else self._muted.clear)()
+
+    def report(self) -> Report:
+        """What has been measured so far."""
+        return self._stats.report()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether frames still come."""
+        return any(thread.is_alive() for thread in self._threads)
+
+    def _guarded(self, work: Callable[[FrameQueue], None]) -> None:
+        assert self._queue is not None
+        try:
+            work(self._queue)
+        except BaseException as error:
+            self._failure = self._failure or error
+            self._stopping.set()
+            self._queue.abort()
+
+    def _hear_and_draw(self, queue: FrameQueue) -> None:
+        while not self._stopping.is_set():
+            if self._interrupted.is_set():
+                self._interrupted.clear()
+                self._rest_until_heard(queue)
+            pcm = self._read(_READ_TIMEOUT)
+            if pcm is None:
+                self._perform(self._streamer.flush(), queue)
+                queue.end()
+                return
+            self._perform(self._hear(pcm), queue)
+
+    def _read(self, timeout: float) -> Samples | None:
+        pcm = self._source.read(timeout)
+        if pcm is not None and len(pcm):
+            self._heard += len(pcm)
+            if self._playout is not None:
+                self._playout.observe(self._heard, self._clock.now())
+        return pcm
+
+    def _hear(self, pcm: Samples) -> list[Motion]:
+        started = self._clock.now()
+        motions = self._streamer.feed(np.zeros_like(pcm) if self._muted.is_set() else pcm)
+        if motions:
+            self._stats.note_stage("hear", (self._clock.now() - started) / len(motions))
+        return motions
+
+    def _perform(self, motions: list[Motion], queue: FrameQueue) -> None:
+        """Pass on the sound of all motions, and draw those that can be shown in time."""
+        batch = 1 if self._playout is not None else _BATCH
+        for start in range(0, len(motions), batch):
+            if self._stopping.is_set():
+                return
+            group = [
+                replace(motion, index=motion.index + self._first_frame) for motion in motions[start : start + batch]
+            ]
+            is_newest = start + batch >= len(motions)
+            is_drawn = self._playout is None or self._is_worth_drawing(self._playout, group[0].index, is_newest)
+            for motion in group:
+                queue.announce(self._owed(motion, is_drawn))
+            if is_drawn:
+                queue.supply(self._draw(group))
+
+    def _owed(self, motion: Motion, is_drawn: bool) -> Owed:
+        if self._playout is None:
+            return Owed(motion, is_drawn)
+        return Owed(motion, is_drawn, self._playout.due(motion.index), self._playout.deadline(motion.index))
+
+    def _is_worth_drawing(self, playout: PlayoutClock, index: int, is_newest: bool) -> bool:
+        """Whether the picture will be in time, or is at least the best that a slow machine can do."""
+        expected = self._stats.typical("draw", _RECENT)
+        now = self._clock.now()
+        heard = playout.captured(index) + self._streamer.latency / SAMPLE_RATE
+        is_never_in_time = heard + expected > playout.deadline(index)
+        return now + expected <= playout.deadline(index) or (is_never_in_time and is_newest)
+
+    def _draw(self, motions: list[Motion]) -> list[Frame]:
+        started = self._clock.now()
+        frames = self._renderer.draw(motions, [self._avatar] * len(motions))
+        self._stats.note_stage("draw", (self._clock.now() - started) / len(motions))
+        return frames
+
+    def _rest_until_heard(self, queue: FrameQueue) -> None:
+        """Drop what waits and let the face rest up to the frame in which new sound can begin."""
+        while self._source.live and (dropped := self._read(0)) is not None and len(dropped):
+            pass
+        resting = queue.clear()
+        first_frame, begun = divmod(self._heard, HOP)
+        self._streamer.reset()
+        self._first_frame = 0
+        self._perform([_rest(index) for index in range(resting, first_frame)], queue)
+        self._first_frame = first_frame
+        self._perform(self._hear(np.zeros(begun, np.float32)), queue)
+
+    def _hand_over(self, queue: FrameQueue) -> None:
+        while (frame := queue.take()) is not None:
+            started = self._clock.now()
+            delay = None
+            if self._playout is not None and frame.drawn:
+                delay = started - self._playout.captured(frame.index)
+            self._stats.note_frame(started, frame.drawn, float(np.abs(frame.pcm).max()), delay)
+            for sink in self._sinks:
+                sink.send(frame)
+            self._stats.note_stage("send", self._clock.now() - started)
+        self._ended = not self._stopping.is_set()
+
+    def _close(self, completed: bool) -> None:
+        self._source.close()
+        opened, self._opened = self._opened, []
+        for sink in opened:
+            sink.close(completed)
+
+
+def _rest(index: int) -> Motion:
+    """A closed mouth without sound."""
+    return Motion(
+        index, np.zeros(len(ACTION_UNITS), np.float32), np.zeros(CODE_SIZE, np.float32), np.zeros(HOP, np.float32), False
+    )

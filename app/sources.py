@@ -1,0 +1,194 @@
+"""Where the sound comes from: a microphone, or a file as fast as possible or at real time."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from app.clock import Clock, sleep_until
+from app.config import BACKLOG_MS, CAPTURE_MS
+from app.devices import choose, portaudio
+from app.media_files import iterate_audio
+from app.queues import SampleQueue
+from app.stats import Stats
+from engine.errors import DeviceError
+from engine.media import SAMPLE_RATE, Samples
+
+_LIVE_BLOCK = SAMPLE_RATE * CAPTURE_MS // 1000
+_FILE_BLOCK = SAMPLE_RATE  # as fast as possible: one second at a time
+_SILENT_DEVICE = 2.0  # s without a block, after which a microphone counts as lost
+_ANTI_ALIAS_TAPS = 63  # delays by 0.65 ms at 48 kHz
+
+
+class Source(Protocol):
+    """A stream of sound. A live one comes at its own pace and drops what nobody reads in time."""
+
+    live: bool
+
+    def open(self) -> float:
+        """Start; returns the seconds from a sample's capture until it can be read. Raises a `LivefaceError`."""
+
+    def read(self, timeout: float) -> Samples | None:
+        """The next sound, float32 (n,) at 16 kHz; empty if none came within `timeout` seconds, None at the end."""
+
+    def close(self) -> None:
+        """Stop; may be called twice."""
+
+
+class FileSource:
+    """A sound file, once or in a loop. Live, it comes as a sound card would bring it, in blocks of 20 ms."""
+
+    def __init__(self, path: Path, clock: Clock, stats: Stats, *, live: bool, loop: bool = False) -> None:
+        self.live = live
+        self._path = path
+        self._clock = clock
+        self._stats = stats
+        self._loop = loop
+        self._block = _LIVE_BLOCK if live else _FILE_BLOCK
+        self._blocks: Iterator[Samples] = iter(())
+        self._waiting: Samples | None = None
+        self._started: float | None = None
+        self._position = 0
+
+    def open(self) -> float:
+        """Open the file; raises `AudioError` if its beginning cannot be read."""
+        self._blocks = iterate_audio(self._path, self._block)
+        self._waiting = next(self._blocks)
+        return 0.0
+
+    def read(self, timeout: float) -> Samples | None:
+        """The next block; raises `AudioError` where the file turns out to be broken."""
+        if self._waiting is None:
+            return None
+        if self.live and not self._has_come(len(self._waiting), timeout):
+            return np.zeros(0, np.float32)
+        pcm = self._waiting[:, 0]
+        self._position += len(pcm)
+        self._waiting = next(self._blocks, None)
+        if self._waiting is None and self._loop:
+            self.open()
+        if self.live and self._clock.now() - self._moment() > BACKLOG_MS / 1000:
+            self._stats.note_lost(len(pcm) / SAMPLE_RATE)
+            return np.zeros_like(pcm)
+        return pcm
+
+    def close(self) -> None:
+        """Forget the file."""
+        self._blocks, self._waiting = iter(()), None
+
+    def _has_come(self, samples: int, timeout: float) -> bool:
+        """Wait until a block's last sample has been spoken, at most `timeout` seconds."""
+        now = self._clock.now()
+        if self._started is None:
+            self._started = now
+        moment = self._moment() + samples / SAMPLE_RATE
+        sleep_until(self._clock, min(moment, now + timeout))
+        return moment <= now + timeout
+
+    def _moment(self) -> float:
+        """When the last sample that was read had been spoken."""
+        assert self._started is not None
+        return self._started + self._position / SAMPLE_RATE
+
+
+class Microphone:
+    """A sound card's input. Its callback only copies; sound that nobody reads for 200 ms becomes silence."""
+
+    live = True
+
+    def __init__(self, name: str | None, clock: Clock, stats: Stats) -> None:
+        """`name` as `devices.choose` takes it."""
+        self._name = name
+        self._clock = clock
+        self._stats = stats
+        self._stream: Any = None
+        self._library: ModuleType | None = None
+
+    def open(self) -> float:
+        """Start recording; raises `DeviceError` if there is no such microphone or it cannot be used."""
+        self._library = portaudio()
+        self._device = choose("input", self._name)
+        rate = self._rate()
+        self._resampler = None if rate == SAMPLE_RATE else PromptResampler(rate)
+        self._queue = SampleQueue(self._clock, rate, BACKLOG_MS)
+        self._rate_used = rate
+        try:
+            self._stream = self._library.InputStream(
+                device=self._device.number,
+                samplerate=rate,
+                blocksize=rate * CAPTURE_MS // 1000,
+                channels=1,
+                dtype="float32",
+                latency=CAPTURE_MS / 1000,
+                callback=self._receive,
+            )
+            self._stream.start()
+        except self._library.PortAudioError as error:
+            self.close()
+            raise DeviceError(
+                f"The microphone “{self._device.name}” cannot be opened ({error}): close other programs that use it, "
+                "or choose another with --microphone."
+            ) from error
+        self._last_arrival = self._clock.now()
+        return max(0.0, float(self._stream.latency) - CAPTURE_MS / 1000)
+
+    def read(self, timeout: float) -> Samples | None:
+        """What has been recorded since the last call; raises `DeviceError` when the device has gone."""
+        lost_before = self._queue.lost
+        pcm = self._queue.get(timeout)
+        now = self._clock.now()
+        if len(pcm):
+            self._last_arrival = now
+        elif now - self._last_arrival > _SILENT_DEVICE:
+            raise DeviceError(
+                f"The microphone “{self._device.name}” has sent nothing for {_SILENT_DEVICE:.0f} s: connect it and start again."
+            )
+        if lost := self._queue.lost - lost_before:
+            self._stats.note_lost(lost / self._rate_used)
+        return pcm if self._resampler is None else self._resampler.feed(pcm)
+
+    def close(self) -> None:
+        """Release the device."""
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    def _receive(self, pcm: NDArray[np.float32], _frames: int, _time: object, _status: object) -> None:
+        self._queue.put(np.nan_to_num(pcm[:, 0]))  # a copy: PortAudio reuses its buffer
+
+    def _rate(self) -> int:
+        """16 kHz where the sound system converts by itself, else the device's own rate."""
+        assert self._library is not None
+        try:
+            self._library.check_input_settings(self._device.number, 1, "float32", None, SAMPLE_RATE)
+        except self._library.PortAudioError:
+            return self._device.rate
+        return SAMPLE_RATE
+
+
+class PromptResampler:
+    """Live sound of any rate to 16 kHz, held back by less than a millisecond.
+
+    A usual resampler holds back 40 ms. This one filters with a short causal filter, then interpolates.
+    """
+
+    def __init__(self, rate: int) -> None:
+        # scipy.signal takes long to load, and most sound systems deliver 16 kHz by themselves.
+        from scipy.signal import firwin, lfilter
+
+        self._lfilter = lfilter
+        self._taps = firwin(_ANTI_ALIAS_TAPS, min(0.45 * SAMPLE_RATE, 0.45 * rate), fs=rate)
+        self._state = np.zeros(_ANTI_ALIAS_TAPS - 1)
+        self._interpolator = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="QQ")
+
+    def feed(self, pcm: Samples) -> Samples:
+        """Convert float32 (n,); returns all that the input determines."""
+        if not len(pcm):
+            return pcm
+        filtered, self._state = self._lfilter(self._taps, 1.0, pcm, zi=self._state)
+        converted: Samples = self._interpolator.resample_chunk(filtered.astype(np.float32))
+        return converted
