@@ -67,6 +67,15 @@ class Place:
     count: int = 1
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
+    @classmethod
+    def current(cls) -> "Place":
+        """The place of this process in the group that it has joined; that of a process alone without one."""
+        if not distributed.is_initialized():
+            return cls()
+        on_gpu = distributed.get_backend() == "nccl"
+        here = torch.device("cuda", torch.cuda.current_device()) if on_gpu else torch.device("cpu")
+        return cls(distributed.get_rank(), distributed.get_world_size(), here)
+
     @property
     def leads(self) -> bool:
         """Whether this process writes files and reports progress."""
@@ -89,12 +98,9 @@ def take_place(device: str = "auto") -> Iterator[Place]:
         return
     if chosen == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-        here = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
-    else:
-        here = torch.device("cpu")
     distributed.init_process_group("nccl" if chosen == "cuda" else "gloo")
     try:
-        yield Place(distributed.get_rank(), distributed.get_world_size(), here)
+        yield Place.current()
     finally:
         distributed.destroy_process_group()
 
@@ -171,7 +177,7 @@ def train(
     ceases to be finite: the file then still holds the last good state.
     """
     assert list(objectives) == list(state.optimisers)
-    place = place or Place()
+    place = place or Place.current()
     if file is not None and file.is_file():
         state.load(file)
     _share(state, place)

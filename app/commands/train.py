@@ -1,0 +1,197 @@
+"""The commands that make networks from recordings. They know which function trains what, and nothing of how."""
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from app import media_files
+from app.commands.prepare import MODELS
+from engine import checkpoint
+from engine.errors import ConfigurationError
+from engine.media import HOP
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from engine.train.hearing import Recording
+    from engine.train.loop import Place, Settings
+    from engine.train.prepare import Outcome
+
+train = typer.Typer(no_args_is_help=True, help="Prepare a corpus and train the networks.")
+
+Report = Callable[[int, dict[str, float]], None]  # finished steps, mean losses
+
+Pack = Annotated[Path, typer.Option(help="A corpus prepared by `liveface train prepare`.")]
+Steps = Annotated[int, typer.Option(min=1, help="Training steps in all, also of a run that is continued.")]
+Seed = Annotated[int, typer.Option(help="The same seed and data give the same weights.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda; several GPUs: torchrun -m app.cli train ...")]
+
+
+@train.command()
+def prepare(
+    corpus: Annotated[Path, typer.Option(help="GRID, TCD-TIMIT, or a folder of <speaker>/<clip>.mp4.")],
+    out: Annotated[Path, typer.Option(help="The pack's folder; an unfinished pack is continued.")],
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    pictures: Annotated[bool, typer.Option(help="Keep the faces' pictures: all but motion need them.")] = True,
+    phones: Annotated[bool, typer.Option(help="Label phones where the sentence is known.")] = True,
+    source: Annotated[str, typer.Option(help="Name of the corpus, to be told with the weights.")] = "unnamed",
+    licence: Annotated[str, typer.Option(help="Licence of the corpus, to be told with the weights.")] = "unknown",
+) -> None:
+    """Find faces, motion and phones in every clip of a corpus."""
+    from engine.landmarks import FaceMesh
+    from engine.train.corpus import find_clips
+    from engine.train.prepare import Provenance, Sources, prepare_pack
+
+    aligner = None
+    if phones:
+        from engine.train.phones import Aligner
+
+        aligner = Aligner
+    clips = find_clips(corpus)
+    sources = Sources(media_files.read_video, media_files.read_audio, partial(FaceMesh.load, MODELS), aligner)
+    with _bar("clips", len(clips)) as bar:
+
+        def finished(outcome: "Outcome") -> None:
+            bar.advance(bar.task_ids[0])
+            if outcome.fault:
+                bar.console.print(f"left out {outcome.clip}: {outcome.fault}", soft_wrap=True, highlight=False)
+
+        outcomes = prepare_pack(clips, sources, out, Provenance(source, licence), finished, workers, pictures)
+    kept = sum(not outcome.fault for outcome in outcomes)
+    print(f"{out}: {kept} clips of {len({clip.speaker for clip in clips})} speakers, {len(clips) - kept} left out")
+
+
+@train.command()
+def au_classifier(
+    pack: Pack,
+    out: Annotated[Path, typer.Option(help="The classifier's .safetensors file.")],
+    steps: Steps = 3000,
+    seed: Seed = 0,
+    device: Device = "auto",
+) -> None:
+    """Train the Action Unit classifier, which judges pictures and teaches the generator."""
+    from engine.train import au_classifier, filmed
+    from engine.train.loop import take_place
+
+    with take_place(device) as place, _bar("steps", steps, place.leads) as bar:
+        crops = filmed.labelled_crops(pack)
+        model = au_classifier.train(crops, _settings(steps, seed), _unfinished(out), _shown(bar), place)
+        _keep(out, "au_classifier", model.state_dict(), pack, steps, seed, place)
+
+
+@train.command()
+def sync(
+    pack: Pack,
+    out: Annotated[Path, typer.Option(help="The sync expert's .safetensors file.")],
+    steps: Steps = 3000,
+    seed: Seed = 0,
+    device: Device = "auto",
+) -> None:
+    """Train the sync expert, which measures how well lips follow the sound."""
+    from engine.train import filmed
+    from engine.train import sync as training
+    from engine.train.loop import take_place
+
+    with take_place(device) as place, _bar("steps", steps, place.leads) as bar:
+        clips = filmed.filmed_clips(pack)
+        model = training.train(clips, _settings(steps, seed), _unfinished(out), _shown(bar), place)
+        _keep(out, "sync", model.state_dict(), pack, steps, seed, place)
+
+
+@train.command()
+def motion(
+    pack: Pack,
+    out: Annotated[Path, typer.Option(help="Folder for motion.safetensors.")],
+    speech: Annotated[
+        Path | None, typer.Option(help="Transcribed speech (utterances.csv, phones.csv) to learn phones from first.")
+    ] = None,
+    steps: Steps = 2500,
+    pretraining_steps: Annotated[int, typer.Option(min=1, help="Steps on phones alone, with --speech.")] = 1500,
+    versions: Annotated[int, typer.Option(min=1, help="Voices in which rare speakers are heard.")] = 40,
+    seed: Seed = 0,
+) -> None:
+    """Train the motion network: sound to Action Units and mouth motion."""
+    from engine.train.hearing import HearingOptions, train_motion
+    from engine.train.loop import take_place
+
+    options = HearingOptions(pretraining_steps=pretraining_steps, steps=steps, versions=versions, seed=seed)
+    with take_place("cpu") as place, _bar("steps", steps, place.leads) as bar:
+        heard = [] if speech is None else unfilmed_speech(speech)
+        path = train_motion(pack, out, options, _shown(bar, {"phones": pretraining_steps}), heard)
+    print(path)
+
+
+def unfilmed_speech(folder: Path) -> "list[Recording]":
+    """The recordings of a folder of transcribed speech whose phones are known."""
+    from engine.train import phones
+    from engine.train.hearing import unfilmed
+
+    segments = phones.read_table(folder / "phones.csv")
+    table = folder / "utterances.csv"
+    if not table.is_file():
+        raise ConfigurationError(f"{table} does not exist, expected a table with columns file, speaker: restore it.")
+    recordings = []
+    with table.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            if row["file"] in segments:
+                sound = media_files.read_audio(folder / row["file"])
+                frames = -(-len(sound) // HOP)
+                recordings.append(unfilmed(row["speaker"], sound, phones.labels(segments[row["file"]], frames)))
+    return recordings
+
+
+@contextmanager
+def _bar(unit: str, total: int, visible: bool = True) -> Iterator[Progress]:
+    """A progress bar on the terminal; it shows the last losses and the time that remains."""
+    columns = (TextColumn(unit), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), disable=not visible) as bar:
+        bar.add_task("", total=total)
+        yield bar
+
+
+def _shown(bar: Progress, other_totals: Mapping[str, int] = MappingProxyType({})) -> Report:
+    """Show steps and losses on the bar; a run whose loss is in `other_totals` has that many steps."""
+    usual = bar.tasks[0].total
+
+    def show(step: int, losses: dict[str, float]) -> None:
+        total = next((other_totals[name] for name in losses if name in other_totals), usual)
+        text = "  ".join(f"{name} {value:.4f}" for name, value in losses.items())
+        bar.update(bar.task_ids[0], completed=step, total=total, description=text)
+
+    return show
+
+
+def _settings(steps: int, seed: int) -> "Settings":
+    """A usual training; short ones report more often."""
+    from engine.train.loop import Settings
+
+    return Settings(steps, seed, report_every=max(1, min(20, steps // 10)))
+
+
+def _unfinished(out: Path) -> Path:
+    """Where the state of a training lies until it is finished."""
+    return out.with_suffix(".training.safetensors")
+
+
+def _keep(
+    out: Path, name: str, weights: "dict[str, Tensor]", pack: Path, steps: int, seed: int, place: "Place"
+) -> None:
+    """Write finished weights with their provenance, and remove the state of the run."""
+    if not place.leads:
+        return
+    description = pack / "pack.json"
+    data = json.loads(description.read_text(encoding="utf-8")) if description.is_file() else {}
+    provenance = {"data": {key: data.get(key) for key in ("source", "licence", "speakers", "clips")}}
+    tensors = {f"{name}.{key}": value.numpy() for key, value in weights.items()}
+    checkpoint.save(out, tensors, {name: {}}, {name: provenance | {"steps": steps, "seed": seed}})
+    _unfinished(out).unlink(missing_ok=True)
+    print(out)
