@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from engine import action_units, face_space
 from engine.errors import ConfigurationError, MediaError, OutputError
-from engine.landmarks import POINT_COUNT, FaceMesh, Region, region_of
+from engine.landmarks import POINT_COUNT, Face, FaceMesh, Region, region_of
 from engine.media import FPS, HOP, Picture, Samples
 from engine.train import openface
 from engine.train.corpus import Clip
@@ -171,8 +171,7 @@ def track(pictures: Picture, mesh: FaceMesh) -> Array:
     for picture in pictures:
         face = mesh.points_in(picture, region) if region else None
         if face is None or face.score < _SMALLEST_SCORE:
-            found = mesh.regions(picture)
-            face = mesh.points_in(picture, found[0]) if found else None
+            face = _found(picture, mesh, thoroughly=len(regions) % FPS == 0)
         region = region_of(face.points) if face is not None and face.score >= _SMALLEST_SCORE else None
         regions.append(region)
     points = np.full((len(pictures), POINT_COUNT, 3), np.nan, np.float32)
@@ -189,6 +188,14 @@ def track(pictures: Picture, mesh: FaceMesh) -> Array:
         crops = [Region(x + right * side, y + down * side, side * scale, angle) for scale, right, down in _JITTERS]
         points[index] = np.mean([mesh.points_in(pictures[index], crop).points for crop in crops], axis=0)
     return points
+
+
+def _found(picture: Picture, mesh: FaceMesh, thoroughly: bool) -> Face | None:
+    """The best face, also a small one when looked for `thoroughly`, which takes far longer."""
+    regions = mesh.regions(picture)
+    if regions:
+        return mesh.points_in(picture, regions[0])
+    return next(iter(mesh.search(picture)), None) if thoroughly else None
 
 
 def label(points: Array) -> tuple[Array, Array, Array]:

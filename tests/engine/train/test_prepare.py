@@ -34,6 +34,9 @@ class ScriptedMesh:
         self.detections += 1
         return [Region(120, 100, 200, 0)] if image[0, 0, 0] != 1 else []
 
+    def search(self, image: np.ndarray) -> list[Face]:
+        return [self.points_in(image, Region(0, 0, 1, 0))] if image[0, 1, 0] else []
+
     def points_in(self, image: np.ndarray, region: Region) -> Face:
         score, opening, shift = (float(value) for value in image[0, 0])
         code = np.zeros(face_space.CODE_SIZE, np.float32)
@@ -227,6 +230,20 @@ def test_the_face_is_followed_without_detecting_it_again():
     points = prepare.track(pictures_of(OPENINGS), mesh)
     assert mesh.detections == 1
     assert np.isfinite(points).all()
+
+
+def test_a_small_face_is_searched_for_once_a_second_and_then_followed():
+    pictures = pictures_of([0] * 30, [1] * 20 + [250] * 10)
+    assert np.isnan(prepare.track(pictures[:20], ScriptedMesh())).all()
+    pictures[:, 0, 0, 0] = 1
+    pictures[25:, 0, 1, 0] = 1
+
+    class Small(ScriptedMesh):
+        def points_in(self, image: np.ndarray, region: Region) -> Face:
+            return Face(super().points_in(image, region).points, float(image[0, 1, 0]))
+
+    points = prepare.track(pictures, Small())
+    assert np.flatnonzero(np.isfinite(points[:, 0, 0])).tolist() == [25, 26, 27, 28, 29]
 
 
 def test_a_foreign_folder_or_a_pack_of_another_version_is_refused(tmp_path: Path):
