@@ -1,6 +1,8 @@
 """The training commands, end to end on tiny corpora."""
 
 import signal
+import subprocess
+import sys
 import wave
 from pathlib import Path
 
@@ -12,7 +14,7 @@ pytest.importorskip("torch")
 
 from app.commands import train
 from engine import action_units, checkpoint, face_space
-from engine.errors import ConfigurationError
+from engine.errors import ConfigurationError, MediaError
 from engine.media import HOP
 from engine.train.filmed import labelled_crops
 from engine.train.prepare import label
@@ -150,3 +152,17 @@ def test_unfilmed_speech_comes_with_its_phones(tmp_path: Path):
     (tmp_path / "utterances.csv").unlink()
     with pytest.raises(ConfigurationError, match=r"utterances.csv does not exist"):
         train.unfilmed_speech(tmp_path)
+
+
+def test_without_torch_one_sentence_names_the_extra(tmp_path: Path):
+    program = "import sys; sys.modules['torch'] = None; from app import cli; cli.main()"
+    arguments = ["train", "au-classifier", "--pack", str(tmp_path), "--out", str(tmp_path / "a.safetensors")]
+    result = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert result.stderr.count("\n") == 1
+    assert "liveface[train]" in result.stderr
+
+
+def test_a_folder_that_is_no_pack_is_one_clear_error(tmp_path: Path):
+    with pytest.raises(MediaError, match="liveface train prepare --pictures"):
+        train.au_classifier(tmp_path, tmp_path / "a.safetensors", device="cpu")
