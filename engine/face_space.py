@@ -1,7 +1,7 @@
 """The face without its pose: one coordinate system in which all faces and motions are compared.
 
-Unit of length: the inter-ocular distance (IOD), between the outer eye corners. Axes: x right, y down, z away
-from the camera. The origin is midway between the outer eye corners of the template, a symmetric average face.
+Unit of length: the inter-ocular distance (IOD), between the centres of the eyes, each midway between its two
+corners. Axes: x right, y down, z away from the camera. The origin is midway between the eyes.
 It does not know about pictures or sound.
 """
 
@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import CheckpointError
-from engine.landmarks import EYE_OUTER_LEFT, EYE_OUTER_RIGHT
 
 Array = NDArray[np.float32]
 
 ASSET = Path(__file__).resolve().parent.parent / "assets" / "models" / "face_space.npz"
+
+RIGHT_EYE, LEFT_EYE = np.array([33, 133]), np.array([362, 263])  # the corners of the person's own right and left eye
 
 # Points that speech hardly moves: forehead, temples, brow roots, eye corners, nose bridge.
 STABLE = np.array(
@@ -97,9 +98,14 @@ def basis() -> MotionBasis:
     )
 
 
+def between_eyes(points: Array) -> Array:
+    """Vector (..., n) from the centre of the right eye to the centre of the left, for `points` (..., 468, n)."""
+    return np.asarray(points[..., LEFT_EYE, :].mean(axis=-2) - points[..., RIGHT_EYE, :].mean(axis=-2))
+
+
 def inter_ocular(points: Array) -> Array:
-    """Distance between the outer eye corners, (...), in the unit of `points` (..., 468, 2 or 3)."""
-    return np.asarray(np.linalg.norm(points[..., EYE_OUTER_LEFT, :] - points[..., EYE_OUTER_RIGHT, :], axis=-1), np.float32)
+    """Distance between the centres of the eyes, (...), in the unit of `points` (..., 468, 2 or 3)."""
+    return np.asarray(np.linalg.norm(between_eyes(points), axis=-1), np.float32)
 
 
 def mouth_gap(points: Array) -> Array:
@@ -160,7 +166,7 @@ def normalise(points: Array) -> Array:
         mean = aligned.mean(axis=0)
     upright = fit_similarity(mean[STABLE], template()[STABLE].astype(np.float64))
     turned = aligned @ upright.rotation.T
-    middle = (mean @ upright.rotation.T)[[EYE_OUTER_RIGHT, EYE_OUTER_LEFT]].mean(axis=0)
+    middle = (mean @ upright.rotation.T)[[*RIGHT_EYE, *LEFT_EYE]].mean(axis=0)
     result[found] = (turned - middle) / float(inter_ocular(mean))
     return result
 
@@ -183,11 +189,11 @@ def mobility() -> Array:
 def mouth_crop_transform(points: Array, width: int, height: int) -> NDArray[np.float64]:
     """The affine (2, 3) from picture pixels to a crop of `width` x `height` pixels around the mouth.
 
-    Upright by the outer eye corners, CROP_WIDTH x CROP_HEIGHT IOD, centred CROP_DROP below the mouth's corners.
+    Upright by the line between the eyes, CROP_WIDTH x CROP_HEIGHT IOD, centred CROP_DROP below the mouth's corners.
     `points`: (468, 2 or 3) pixels.
     """
     xy = points[:, :2].astype(np.float64)
-    across = xy[EYE_OUTER_LEFT] - xy[EYE_OUTER_RIGHT]
+    across = between_eyes(xy)
     iod = float(np.hypot(*across))
     right = across / iod
     down = np.array([-right[1], right[0]])
