@@ -6,7 +6,7 @@ folder with `clips.csv`, `words.csv` and `grid/<speaker>/<clip>.mkv`. It opens n
 
 import csv
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +19,7 @@ Item = TypeVar("Item")
 VIDEO_SUFFIXES = frozenset({".mpg", ".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v"})
 _SOUND_SUFFIXES = frozenset({".wav", ".flac"})
 _ALIGNMENT_RATE = 25_000  # units per second in GRID's .align files: a thousandth of a frame
+_LABEL_RATE = 10_000_000  # units per second in HTK's label files, of which TCD-TIMIT has one for many clips
 
 # Folders that say what a file is, not who speaks; the first other folder above a file names its speaker.
 _NOT_SPEAKERS = frozenset(
@@ -40,8 +41,8 @@ _GRID_WORDS: tuple[dict[str, str], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
-    """One word of a clip: first sample and the sample after its last, at 16 kHz; `sil` is silence."""
+class Segment:
+    """One word or phone of a clip: first sample and the sample after its last, at 16 kHz; `sil` is silence."""
 
     start: int
     end: int
@@ -57,7 +58,8 @@ class Clip:
     video: Path
     audio: Path
     transcript: str  # lower case, empty when unknown
-    words: tuple[Word, ...]  # in time, empty when unknown
+    words: tuple[Segment, ...]  # in time, empty when unknown
+    phones: tuple[Segment, ...]  # in time, lower case, empty when unknown
     openface: Path | None
 
 
@@ -78,11 +80,12 @@ def find_clips(folder: Path) -> list[Clip]:
         rows = _rows(listed, {"speaker", "clip"})
         videos = [folder / "grid" / row["speaker"] / f"{row['clip']}.mkv" for row in rows]
         beside = [video for video in videos if video.is_file()]
-        words = _words_of_table(folder / "words.csv")
+        words, phones = _words_of_table(folder / "words.csv"), {}
     else:
         beside = sorted(path for path in folder.rglob("*") if path.is_file() and _OTHER_CAMERA not in path.parts)
         videos = [path for path in beside if path.suffix.lower() in VIDEO_SUFFIXES]
         words = {_key(path): _words_of_alignment(path) for path in beside if path.suffix == ".align"}
+        phones = {key: found for path in beside if path.suffix == ".mlf" for key, found in _phones_of_labels(path)}
     sounds = {_key(path): path for path in beside if path.suffix.lower() in _SOUND_SUFFIXES}
     clips: dict[tuple[str, str], Clip] = {}
     for video in videos:
@@ -99,6 +102,7 @@ def find_clips(folder: Path) -> list[Clip]:
             sounds.get(key, video),
             sentence_of(video.stem) or _text_beside(video) or " ".join(w.text for w in spoken if w.text != "sil"),
             spoken,
+            phones.get(key, ()),
             table if table.is_file() else None,
         )
     if not clips:
@@ -155,24 +159,39 @@ def _rows(table: Path, columns: set[str]) -> list[dict[str, str]]:
         return list(reader)
 
 
-def _words_of_table(table: Path) -> dict[tuple[str, str], tuple[Word, ...]]:
+def _words_of_table(table: Path) -> dict[tuple[str, str], tuple[Segment, ...]]:
     """Words by clip from a table whose times are frames, possibly fractions."""
     if not table.is_file():
         return {}
-    found: dict[tuple[str, str], list[Word]] = {}
+    found: dict[tuple[str, str], list[Segment]] = {}
     for row in _rows(table, {"speaker", "clip", "start_frame", "end_frame", "word"}):
         start, end = round(float(row["start_frame"]) * HOP), round(float(row["end_frame"]) * HOP)
-        found.setdefault((row["speaker"], row["clip"]), []).append(Word(start, end, row["word"]))
+        found.setdefault((row["speaker"], row["clip"]), []).append(Segment(start, end, row["word"]))
     return {key: tuple(words) for key, words in found.items()}
 
 
-def _words_of_alignment(file: Path) -> tuple[Word, ...]:
+def _words_of_alignment(file: Path) -> tuple[Segment, ...]:
     """Words of one GRID .align file: lines of start, end, word."""
-    words = []
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    return tuple(_segment(line, _ALIGNMENT_RATE, file) for line in lines)
+
+
+def _phones_of_labels(file: Path) -> Iterator[tuple[tuple[str, str], tuple[Segment, ...]]]:
+    """Phones by clip of an HTK master label file: a quoted path, lines of start, end, phone, then a full stop."""
+    key = ("", "")
+    phones: list[Segment] = []
     for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
-        fields = line.split()
-        if len(fields) != 3 or not (fields[0].isdigit() and fields[1].isdigit()):
-            raise MediaError(f"{file} holds the line {line!r}, expected: start end word. Restore the file.")
-        start, end = (round(int(value) * SAMPLE_RATE / _ALIGNMENT_RATE) for value in fields[:2])
-        words.append(Word(start, end, fields[2]))
-    return tuple(words)
+        if line.startswith('"'):
+            key, phones = _key(Path(line.strip().strip('"').replace("\\", "/"))), []
+        elif line.strip() == ".":
+            yield key, tuple(phones)
+        elif not line.startswith("#"):
+            phones.append(_segment(line, _LABEL_RATE, file))
+
+
+def _segment(line: str, rate: int, file: Path) -> Segment:
+    fields = line.split()
+    if len(fields) != 3 or not (fields[0].isdigit() and fields[1].isdigit()):
+        raise MediaError(f"{file} holds the line {line!r}, expected: start, end, what is said. Restore the file.")
+    start, end = (round(int(value) * SAMPLE_RATE / rate) for value in fields[:2])
+    return Segment(start, end, fields[2])

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from engine import action_units, face_space
 from engine.errors import ConfigurationError, MediaError, OutputError
 from engine.landmarks import POINT_COUNT, Face, FaceMesh, Region, region_of
-from engine.media import FPS, HOP, Picture, Samples
+from engine.media import FPS, HOP, SAMPLE_RATE, Picture, Samples
 from engine.train import openface
 from engine.train.corpus import Clip
 
@@ -37,7 +37,7 @@ _CLIPS_PER_TASK = 8  # of one worker: enough to forget the loading of the networ
 
 
 class PhoneAligner(Protocol):
-    """Finds the phones of a known sentence in its sound."""
+    """Finds the phones of a known sentence in its sound, where the corpus does not tell them."""
 
     def segments(self, pcm: Samples, transcript: str) -> list[tuple[float, float, str]]:
         """Start and end in seconds, and the phone."""
@@ -149,7 +149,8 @@ def prepare_clip(
     if aligner is not None:
         from engine.train.phones import labels  # loads torch, which only phones need here
 
-        arrays["phones"] = labels(aligner.segments(samples, clip.transcript), len(points))
+        known = [(p.start / SAMPLE_RATE, p.end / SAMPLE_RATE, p.text.upper()) for p in clip.phones]
+        arrays["phones"] = labels(known or aligner.segments(samples, clip.transcript), len(points))
     # Last, because its presence says that the clip is finished.
     _write(file, lambda opened: np.savez(opened, allow_pickle=False, **arrays))
 

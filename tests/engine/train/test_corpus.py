@@ -6,7 +6,7 @@ import pytest
 
 from engine.errors import MediaError
 from engine.train import corpus
-from engine.train.corpus import Word
+from engine.train.corpus import Segment
 
 
 def touch(folder: Path, *names: str, content: str = "") -> None:
@@ -41,7 +41,7 @@ def test_grid_as_unpacked_from_its_archives_is_found_with_sound_and_alignments_b
     assert (first.speaker, first.name) == ("s1", "bbaf2n")
     assert first.video == tmp_path / "s1/video/mpg_6000/bbaf2n.mpg"
     assert first.audio == tmp_path / "audio_25k/s1/bbaf2n.wav"
-    assert first.words == (Word(0, 15200, "sil"), Word(15200, 18880, "bin"))
+    assert first.words == (Segment(0, 15200, "sil"), Segment(15200, 18880, "bin"))
     assert (second.speaker, second.audio, second.words) == ("s10", second.video, ())
     assert second.transcript == "lay green in z zero soon"
 
@@ -57,9 +57,13 @@ def test_tcd_timit_gives_the_straight_camera_of_volunteers_and_lipspeakers(tmp_p
         touch(tmp_path, f"volunteers/01M/Clips/{camera}/sa1.mp4", f"lipspeakers/Lipspkr1/Clips/{camera}/si567.mp4")
     touch(tmp_path, "volunteers/01M/Clips/straightcam/sa1.txt", content="0 46797 She had your dark suit.\n")
     touch(tmp_path, "volunteers/01M/Clips/straightcam/sa1.csv")
+    label_file = '#!MLF!#\n"Q:/TCD-TIMIT/volunteers/01M/Clips/straightcam/sa1.rec"\n0 500000 sil\n500000 900000 sh\n.\n'
+    touch(tmp_path, "labels/volunteer_labelfiles.mlf", content=label_file)
     lipspeaker, volunteer = sorted(corpus.find_clips(tmp_path), key=lambda clip: clip.name == "sa1")
     assert (lipspeaker.speaker, lipspeaker.name, lipspeaker.transcript) == ("Lipspkr1", "si567", "")
     assert (volunteer.speaker, volunteer.transcript) == ("01M", "she had your dark suit")
+    assert volunteer.phones == (Segment(0, 800, "sil"), Segment(800, 1440, "sh"))
+    assert lipspeaker.phones == ()
     assert volunteer.openface == tmp_path / "volunteers/01M/Clips/straightcam/sa1.csv"
     assert "30degcam" not in str(volunteer.video)
 
@@ -70,7 +74,7 @@ def test_a_folder_with_clips_csv_gives_the_clips_it_lists(tmp_path: Path):
     touch(tmp_path, "words.csv", content="speaker,clip,start_frame,end_frame,word\ns1,bbaf2n,0.0,23.75,sil\n")
     (clip,) = corpus.find_clips(tmp_path)
     assert clip.video == tmp_path / "grid/s1/bbaf2n.mkv"
-    assert clip.words == (Word(0, 15200, "sil"),)
+    assert clip.words == (Segment(0, 15200, "sil"),)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +82,7 @@ def test_a_folder_with_clips_csv_gives_the_clips_it_lists(tmp_path: Path):
     [
         ("notes.md", "", "holds no video clip"),
         ("clips.csv", "speaker;clip\n", "no column clip, speaker"),
-        ("s1/bbaf2n.align", "zero one sil\n", "expected: start end word"),
+        ("s1/bbaf2n.align", "zero one sil\n", "expected: start, end, what is said"),
     ],
 )
 def test_a_folder_that_is_no_corpus_is_refused(tmp_path: Path, name: str, content: str, message: str):

@@ -62,7 +62,7 @@ def sources(pictures: np.ndarray, rate: float = 25.0, samples: int | None = None
 
 
 def clip(name: str = "bbaf2n", openface: Path | None = None) -> Clip:
-    return Clip("s1", name, Path(f"s1/{name}.mpg"), Path(f"s1/{name}.mpg"), "bin blue", (), openface)
+    return Clip("s1", name, Path(f"s1/{name}.mpg"), Path(f"s1/{name}.mpg"), "bin blue", (), (), openface)
 
 
 def test_a_clip_becomes_sound_points_and_labels_of_equal_length(tmp_path: Path):
@@ -206,6 +206,15 @@ def test_phones_are_labelled_where_an_aligner_is_given(tmp_path: Path):
     assert phones.dtype == np.int8
     assert [PHONES[label] for label in phones[10:20]] == ["B"] * 10
     assert set(phones[:10]) | set(phones[20:]) == {-1}
+
+
+def test_phones_that_the_corpus_tells_are_preferred(tmp_path: Path):
+    given = replace(sources(pictures_of(OPENINGS)), aligner=ScriptedAligner)
+    told = replace(clip(), phones=(corpus.Segment(0, 1600, "sil"), corpus.Segment(1600, 3200, "sh")))
+    prepare.prepare_pack([told], given, tmp_path, PROVENANCE)
+    phones = np.load(tmp_path / "s1/bbaf2n.npz")["phones"]
+    assert [PHONES[label] for label in phones[:20]] == ["SIL"] * 10 + ["SH"] * 10
+    assert set(phones[20:]) == {-1}
 
 
 def test_thirty_frames_a_second_become_twenty_five_in_step_with_the_sound(tmp_path: Path):
