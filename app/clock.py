@@ -2,7 +2,7 @@
 
 import threading
 import time
-from typing import Protocol
+from typing import Any, Protocol
 
 from app.config import BOUND_MS, CAPTURE_MS, DEFAULT_LOOKAHEAD, FRAME_MS, HOLD_MS
 from engine.media import FPS, SAMPLE_RATE
@@ -16,16 +16,22 @@ class Condition(Protocol):
     """The part of `threading.Condition` that the program uses."""
 
     def __enter__(self) -> bool: ...
-    def __exit__(self, *_: object) -> None: ...
-    def wait(self, timeout: float | None = None) -> bool: ...
-    def notify_all(self) -> None: ...
+    def __exit__(self, kind: Any, error: Any, trace: Any, /) -> None: ...
+    def wait(self, timeout: float | None = None) -> bool:
+        """Give the lock away until notified, or for `timeout` seconds of the clock."""
+
+    def notify_all(self) -> None:
+        """Wake all that wait."""
 
 
 class Clock(Protocol):
     """Seconds that never go back, and conditions whose timeouts are counted in them."""
 
-    def now(self) -> float: ...
-    def condition(self) -> Condition: ...
+    def now(self) -> float:
+        """Seconds since some moment before the program started."""
+
+    def condition(self) -> Condition:
+        """A new condition with its own lock."""
 
 
 class MonotonicClock:

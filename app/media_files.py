@@ -71,7 +71,9 @@ def read_video(path: Path) -> tuple[Picture, float]:
         stream.thread_type = "AUTO"
         try:
             for frame in container.decode(stream):
-                pictures.append(np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90)))
+                quarters = round(frame.rotation / 90)
+                # No comprehension: the error below tells how far it came.
+                pictures.append(np.rot90(frame.to_ndarray(format="rgb24"), quarters))  # noqa: PERF401
         except av.FFmpegError as error:
             raise MediaError(
                 f"{path.name} breaks off after {len(pictures)} pictures ({error.strerror}): give a complete video file."
@@ -91,7 +93,7 @@ def _open(path: Path, kind: type[MediaError] = AudioError) -> av.container.Input
         return av.open(str(path))
     except (av.FFmpegError, OSError) as error:
         raise kind(
-            f"{path.name} is broken or not a media file ({error.strerror}): give a file such as WAV, FLAC, MP3, M4A or MP4."
+            f"{path.name} is broken or not a media file ({error.strerror}): give a WAV, FLAC, MP3 or MP4."
         ) from error
 
 
@@ -106,13 +108,8 @@ def _resampled(path: Path, rate: int, channels: int) -> Iterator[Samples]:
         resampler = soxr.ResampleStream(source_rate, rate, channels, dtype="float32", quality="HQ")
         decoded = 0
         try:
-            for frame in container.decode(stream):
-                if frame.sample_rate != source_rate:
-                    raise AudioError(
-                        f"{path.name} changes from {source_rate} to {frame.sample_rate} Hz "
-                        f"after {decoded / source_rate:.2f} s: convert it to one rate."
-                    )
-                samples = _as_float(frame)
+            for frame in _frames_as_float(container, stream):
+                samples = frame.to_ndarray().reshape(-1, frame.layout.nb_channels).astype(np.float32, copy=False)
                 if not np.isfinite(samples).all():
                     first = decoded + int(np.argmin(np.isfinite(samples).all(axis=1)))
                     raise AudioError(
@@ -124,33 +121,45 @@ def _resampled(path: Path, rate: int, channels: int) -> Iterator[Samples]:
                 yield piece.reshape(-1, channels)
         except av.FFmpegError as error:
             raise AudioError(
-                f"{path.name} is broken after {decoded / source_rate:.2f} s ({error.strerror}): give a complete sound file."
+                f"{path.name} is broken after {decoded / source_rate:.2f} s ({error.strerror}): give a complete file."
             ) from error
         if decoded == 0:
             raise AudioError(f"{path.name} holds 0 seconds of sound: give a file with at least one sample.")
-        if container.format.name in _CONTAINERS_WITH_LENGTH and stream.duration and stream.time_base:
-            promised = float(stream.duration * stream.time_base)
-            if decoded / source_rate < promised - _TOLERATED_SHORTFALL:
-                raise AudioError(
-                    f"{path.name} is truncated: it holds {decoded / source_rate:.2f} s of sound "
-                    f"where its header promises {promised:.2f} s; copy or export it again."
-                )
+        promised = _promised_seconds(container, stream)
+        if decoded / source_rate < promised - _TOLERATED_SHORTFALL:
+            raise AudioError(
+                f"{path.name} is truncated: it holds {decoded / source_rate:.2f} s of sound "
+                f"where its header promises {promised:.2f} s; copy or export it again."
+            )
         yield resampler.resample_chunk(np.zeros((0, channels), np.float32), last=True).reshape(-1, channels)
 
 
-def _as_float(frame: av.AudioFrame) -> Samples:
-    """The samples of a decoded frame of any format, float32 (n, channels), full scale 1, clipped there."""
-    samples = frame.to_ndarray()
-    channels = frame.layout.nb_channels
-    samples = samples.T if frame.format.is_planar else samples.reshape(-1, channels)
-    if samples.dtype == np.uint8:
-        return (samples.astype(np.float32) - 128) / 128
-    if np.issubdtype(samples.dtype, np.integer):
-        return (samples / -float(np.iinfo(samples.dtype).min)).astype(np.float32)
-    return np.clip(samples, -1, 1).astype(np.float32)
+def _promised_seconds(container: av.container.InputContainer, stream: av.AudioStream) -> float:
+    """How long the sound is according to the file's header; 0 if that says nothing."""
+    if container.format.name not in _CONTAINERS_WITH_LENGTH:
+        return 0.0
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    is_only_sound = len(container.streams) == 1
+    return (container.duration or 0) / av.time_base if is_only_sound else 0.0
+
+
+def _frames_as_float(container: av.container.InputContainer, stream: av.AudioStream) -> Iterator[av.AudioFrame]:
+    """All frames of a track as packed float32, whatever the file holds.
+
+    PyAV's own conversion of planar sound to an array crashes from eight channels on.
+    """
+    converter: av.AudioResampler | None = None
+    for frame in container.decode(stream):
+        if converter is None:
+            converter = av.AudioResampler(format="flt", layout=frame.layout, rate=frame.sample_rate)
+        yield from converter.resample(frame)
+    if converter is not None:
+        yield from converter.resample(None)
 
 
 def _mixed(samples: Samples, channels: int) -> Samples:
+    samples = np.clip(samples, -1, 1)
     if samples.shape[1] == channels:
         return np.ascontiguousarray(samples)
     return np.repeat(samples.mean(axis=1, keepdims=True), channels, axis=1)
@@ -172,7 +181,7 @@ def _check_wave_header(path: Path) -> None:
                     raise AudioError(f"{path.name} holds 0 seconds of sound: give a file with at least one sample.")
                 if size not in _UNKNOWN_SIZES and present < size:
                     raise AudioError(
-                        f"{path.name} is truncated: it holds {present} bytes of sound where its header promises {size}; "
+                        f"{path.name} is truncated: it holds {present} bytes of sound, its header promises {size}; "
                         "copy or export it again."
                     )
                 return

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import av
 import numpy as np
@@ -53,6 +53,7 @@ class Recorder:
             context.color_range, context.colorspace = ColorRange.MPEG, Colorspace.ITU601
             self._audio = self._container.add_stream("aac", rate=SOUND_RATE, layout=self._sound.layout)
             self._audio.bit_rate = _SOUND_BIT_RATE
+            self._container.start_encoding()
 
     def send(self, frame: Frame) -> None:
         """Encode one frame; raises `OutputError`."""
@@ -90,7 +91,7 @@ class Recorder:
         self._samples += len(pcm)
         self._mux(self._audio.encode(sound))
 
-    def _mux(self, packets: list[av.Packet]) -> None:
+    def _mux(self, packets: list[Any]) -> None:
         assert self._container is not None, "the recorder is not open"
         self._container.mux(packets)
 

@@ -16,6 +16,7 @@ from engine.action_units import ACTION_UNITS
 from engine.avatar import Avatar
 from engine.face_space import CODE_SIZE
 from engine.media import HOP, SAMPLE_RATE, Frame, Motion, Samples
+from engine.streamer import Streamer
 
 _LIVE_FRAMES = 1  # in the frame queue: a live frame waits HOLD_MS there, and is gone before the next one comes
 _FILE_FRAMES = 16  # in the frame queue: lets drawing and encoding overlap
@@ -24,28 +25,24 @@ _READ_TIMEOUT = 0.05  # s, after which the engine looks up from a silent source
 _RECENT = 9  # pictures, whose median tells how long the next one will take
 
 
-class Hearing(Protocol):
-    """What a session needs of `engine.streamer.Streamer`."""
+class Renderer(Protocol):
+    """What a session needs of `engine.renderer.Renderer`."""
 
-    @property
-    def latency(self) -> int: ...
-    def feed(self, pcm: Samples) -> list[Motion]: ...
-    def flush(self) -> list[Motion]: ...
-    def reset(self) -> None: ...
-
-
-class Drawing(Protocol):
-    """What a session needs of a renderer."""
-
-    def draw(self, motions: list[Motion], avatars: list[Avatar]) -> list[Frame]: ...
+    def draw(self, motions: list[Motion], avatars: list[Avatar]) -> list[Frame]:
+        """One picture for each motion, of the avatar at the same place."""
 
 
 class Sink(Protocol):
-    """Where frames go. `send` gets every frame in order; it never blocks, except in a recorder fed from a file."""
+    """Where frames go, every one and in order."""
 
-    def open(self, width: int, height: int) -> None: ...
-    def send(self, frame: Frame) -> None: ...
-    def close(self, completed: bool) -> None: ...
+    def open(self, width: int, height: int) -> None:
+        """Get ready for pictures of that size; raises a `LivefaceError`."""
+
+    def send(self, frame: Frame) -> None:
+        """Take a frame without blocking; only a recorder that is fed from a file may block."""
+
+    def close(self, completed: bool) -> None:
+        """Finish; `completed` is False where the frames ended before they should. May be called twice."""
 
 
 class Session:
@@ -59,8 +56,8 @@ class Session:
     def __init__(
         self,
         source: Source,
-        streamer: Hearing,
-        renderer: Drawing,
+        streamer: Streamer,
+        renderer: Renderer,
         avatar: Avatar,
         sinks: Sequence[Sink],
         clock: Clock,
@@ -251,5 +248,9 @@ class Session:
 def _rest(index: int) -> Motion:
     """A closed mouth without sound."""
     return Motion(
-        index, np.zeros(len(ACTION_UNITS), np.float32), np.zeros(CODE_SIZE, np.float32), np.zeros(HOP, np.float32), False
+        index,
+        np.zeros(len(ACTION_UNITS), np.float32),
+        np.zeros(CODE_SIZE, np.float32),
+        np.zeros(HOP, np.float32),
+        False,
     )

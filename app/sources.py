@@ -145,7 +145,7 @@ class Microphone:
             self._last_arrival = now
         elif now - self._last_arrival > _SILENT_DEVICE:
             raise DeviceError(
-                f"The microphone “{self._device.name}” has sent nothing for {_SILENT_DEVICE:.0f} s: connect it and start again."
+                f"The microphone “{self._device.name}” has sent nothing for {_SILENT_DEVICE:.0f} s: connect it again."
             )
         if lost := self._queue.lost - lost_before:
             self._stats.note_lost(lost / self._rate_used)

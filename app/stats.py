@@ -59,7 +59,7 @@ class Stats:
             self._durations.setdefault(stage, deque(maxlen=_KEPT)).append(seconds)
 
     def note_frame(self, moment: float, is_drawn: bool, level: float, delay: float | None) -> None:
-        """Add a frame handed over at `moment`; `level` is its sound's peak, `delay` its mic-to-picture time in seconds."""
+        """Add a frame handed over at `moment`; `level` is its sound's peak, `delay` mic to picture in seconds."""
         with self._lock:
             self._frames += 1
             self._skipped += not is_drawn

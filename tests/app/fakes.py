@@ -207,13 +207,12 @@ class FakeSink:
 
 
 def write_sound(path: Path, samples: np.ndarray, rate: int, codec: str = "pcm_f32le", layout: str = "mono") -> Path:
-    """Write planar samples (channels, n) of the type that the codec's format needs."""
-    formats = {"pcm_s16le": "s16p", "pcm_s32le": "s32p", "pcm_f32le": "fltp", "pcm_f64le": "dblp", "pcm_u8": "u8p"}
+    """Write samples (channels, n) of any type."""
+    sample_format = {"u1": "u8", "i2": "s16", "i4": "s32", "f4": "flt", "f8": "dbl"}[samples.dtype.str[1:]]
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=rate, layout=layout)
-        sample_format = formats.get(codec, stream.codec_context.format.name)
         for start in range(0, samples.shape[1], 4096):
-            piece = np.ascontiguousarray(samples[:, start : start + 4096])
+            piece = np.ascontiguousarray(samples[:, start : start + 4096].T).reshape(1, -1)
             frame = av.AudioFrame.from_ndarray(piece, format=sample_format, layout=layout)
             frame.sample_rate = rate
             frame.pts = start
