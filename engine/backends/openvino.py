@@ -18,6 +18,17 @@ def compile_file(path: Path, threads: int = 1) -> Callable[[Array], tuple[Array,
     Returns a function from the input array to a tuple of output arrays, which are copies.
     Raises `CheckpointError` if the file is missing or not a network.
     """
+    compiled = _compile(path, threads)
+    request = compiled.create_infer_request()
+
+    def run(array: Array) -> tuple[Array, ...]:
+        request.infer([array])
+        return tuple(np.array(request.get_output_tensor(i).data) for i in range(len(compiled.outputs)))
+
+    return run
+
+
+def _compile(path: Path, threads: int) -> openvino.CompiledModel:
     if not path.is_file():
         raise CheckpointError(f"{path} is missing: reinstall liveface, or restore its assets folder.")
     core = openvino.Core()
@@ -26,15 +37,34 @@ def compile_file(path: Path, threads: int = 1) -> Callable[[Array], tuple[Array,
     except RuntimeError as error:
         raise CheckpointError(f"{path} is not a readable network file: restore it from the distribution.") from error
     try:
-        compiled = core.compile_model(
-            network, "CPU", {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+        return core.compile_model(
+            network,
+            "CPU",
+            {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"},
         )
     except RuntimeError as error:
         raise BackendError(f"OpenVINO cannot compile {path.name} for this CPU: {error}") from error
-    request = compiled.create_infer_request()
 
-    def run(array: Array) -> tuple[Array, ...]:
-        request.infer([array])
-        return tuple(np.array(request.get_output_tensor(i).data) for i in range(len(compiled.outputs)))
 
-    return run
+class StepNetwork:
+    """The exported motion network (see `engine.export`) for one stream; the state goes in and comes out as a value.
+
+    Implements `engine.streamer.MotionNetwork`. Raises `CheckpointError` if the file is missing or not such a network.
+    """
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        compiled = _compile(path, threads)
+        if [port.get_any_name() for port in compiled.inputs][:1] != ["mel"]:
+            raise CheckpointError(f"{path} is not a motion network: restore it from the distribution.")
+        self._shapes = [tuple(port.shape) for port in compiled.inputs[1:]]
+        self._request = compiled.create_infer_request()
+
+    def initial_state(self) -> tuple[Array, ...]:
+        """The state before any sound."""
+        return tuple(np.zeros(shape, np.float32) for shape in self._shapes)
+
+    def step(self, mel: Array, state: tuple[Array, ...]) -> tuple[Array, Array, tuple[Array, ...]]:
+        """Hear one frame, `mel` float32 (4, 80); returns action units (7, 7), code (7, 16) and the next state."""
+        self._request.infer([mel[None], *state])
+        action_units, code, *following = (np.array(tensor.data) for tensor in self._request.output_tensors)
+        return action_units[0], code[0], tuple(following)

@@ -1,6 +1,5 @@
 """The AU encoder: an embedding of predicted Action Units, the second modality of the fusion."""
 
-import torch
 from torch import Tensor, nn
 
 
@@ -15,4 +14,5 @@ class ActionUnitEncoder(nn.Module):
 
     def forward(self, action_units: Tensor) -> Tensor:
         """Intensities (B, T, lookaheads, units) to (B, T, channels)."""
-        return torch.as_tensor(self.layers(action_units.flatten(2)))
+        result: Tensor = self.layers(action_units.flatten(2))
+        return result

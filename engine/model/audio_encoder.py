@@ -53,7 +53,8 @@ class AudioEncoder(nn.Module):
         signal = self.join(hops.reshape(mel.shape[0], -1, self.join.in_features))
         for block in self.blocks:
             signal = block(signal, memory)
-        return torch.as_tensor(self.norm(signal))
+        result: Tensor = self.norm(signal)
+        return result
 
     def _response(self, shift: Tensor) -> Tensor:
         """What the convolution's taps make of a constant: subtracting it centres the features on their mean."""
@@ -64,4 +65,5 @@ class AudioEncoder(nn.Module):
     def name_phones(self, vectors: Tensor) -> Tensor:
         """Scores (B, T, delays, 4 hops, phones) of vectors (B, T, channels); row d of frame t speaks of frame t - d."""
         scores = self.phones(vectors)
-        return torch.as_tensor(scores.reshape(*vectors.shape[:2], len(PHONE_DELAYS), HOPS_PER_FRAME, len(PHONES)))
+        result: Tensor = scores.reshape(*vectors.shape[:2], len(PHONE_DELAYS), HOPS_PER_FRAME, len(PHONES))
+        return result

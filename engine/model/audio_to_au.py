@@ -1,6 +1,5 @@
 """The audio-to-AU module: intensities of the speech-related Action Units from the audio encoder's vectors."""
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -27,4 +26,5 @@ class AudioToActionUnits(nn.Module):
         """(B, T, channels) to intensities 0 and up, (B, T, lookaheads, units)."""
         values = self.head(self.norm(self.block(vectors, memory)))
         intensities = functional.softplus(values, beta=_SHARPNESS)
-        return torch.as_tensor(intensities.reshape(*vectors.shape[:2], self._lookaheads, self._units))
+        result: Tensor = intensities.reshape(*vectors.shape[:2], self._lookaheads, self._units)
+        return result

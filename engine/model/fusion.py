@@ -36,4 +36,5 @@ class Fusion(nn.Module):
         signal = self.join(torch.cat((sound, units), dim=2))
         for block in self.blocks:
             signal = block(signal, memory)
-        return torch.as_tensor(self.norm(self.last(self.attention(signal, memory), memory)))
+        result: Tensor = self.norm(self.last(self.attention(signal, memory), memory))
+        return result

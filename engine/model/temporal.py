@@ -51,7 +51,8 @@ class CausalConvolution(nn.Module):
         frames = signal.shape[1]
         joined = memory.extend(signal)
         taps = [joined[:, tap * self._dilation : tap * self._dilation + frames] for tap in range(self._taps)]
-        return torch.as_tensor(self.linear(torch.cat(taps, dim=2)))
+        result: Tensor = self.linear(torch.cat(taps, dim=2))
+        return result
 
 
 class CausalBlock(nn.Module):
@@ -71,7 +72,8 @@ class CausalBlock(nn.Module):
     def forward(self, signal: Tensor, memory: Memory) -> Tensor:
         """(B, T, channels) to the same."""
         inner = functional.gelu(self.convolution(self.norm(signal), memory))
-        return signal + torch.as_tensor(self.dropout(self.projection(inner)))
+        result: Tensor = signal + self.dropout(self.projection(inner))
+        return result
 
 
 class WindowedAttention(nn.Module):
@@ -105,7 +107,8 @@ class WindowedAttention(nn.Module):
         scores = by_head(query) @ by_head(key).transpose(2, 3) * (channels // self._heads) ** -0.5
         weights = torch.softmax(scores + self._band(frames), dim=3)
         mixed = (weights @ by_head(value)).transpose(1, 2).reshape(batch, frames, channels)
-        return signal + torch.as_tensor(self.dropout(self.projection(mixed)))
+        result: Tensor = signal + self.dropout(self.projection(mixed))
+        return result
 
     def _band(self, frames: int) -> Tensor:
         """The bias of every pair of frames, (heads, T, T + window - 1): a frame sees only the window that it ends."""

@@ -1,0 +1,50 @@
+"""Tests of the export: the exported motion network equals the trained one, step for step."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("onnx")
+
+from engine.backends.openvino import StepNetwork  # noqa: E402
+from engine.errors import CheckpointError  # noqa: E402
+from engine.export import export_motion  # noqa: E402
+from engine.features import MEL_BINS  # noqa: E402
+from engine.model.motion_network import MotionConfiguration, MotionNetwork  # noqa: E402
+
+
+def test_the_exported_step_equals_the_network_on_a_whole_recording(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = MotionNetwork(MotionConfiguration(mel_channels=16, channels=32, unit_channels=8)).eval()
+    path = tmp_path / "motion.onnx"
+    export_motion(network, path)
+    assert [file.name for file in tmp_path.iterdir()] == ["motion.onnx"]
+    exported = StepNetwork(path)
+    mel = np.random.default_rng(0).normal(-7, 4, (4 * 40, MEL_BINS)).astype(np.float32)
+    with torch.no_grad():
+        action_units, code, _ = (output[0].numpy() for output in network(torch.from_numpy(mel)[None]))
+    state = exported.initial_state()
+    for frame in range(40):
+        stepped_units, stepped_code, state = exported.step(mel[4 * frame : 4 * frame + 4], state)
+        np.testing.assert_allclose(stepped_units, action_units[frame], atol=1e-4)
+        np.testing.assert_allclose(stepped_code, code[frame], atol=1e-4)
+
+
+def test_a_state_can_be_kept_and_used_again(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    path = tmp_path / "motion.onnx"
+    export_motion(MotionNetwork(MotionConfiguration(mel_channels=16, channels=32, unit_channels=8)).eval(), path)
+    exported = StepNetwork(path)
+    mel = np.random.default_rng(0).normal(-7, 4, (4, MEL_BINS)).astype(np.float32)
+    _, _, state = exported.step(mel, exported.initial_state())
+    first = exported.step(mel, state)[1]
+    exported.step(mel + 1, state)
+    np.testing.assert_array_equal(exported.step(mel, state)[1], first)
+
+
+def test_another_network_is_refused() -> None:
+    face_mesh = Path(__file__).parents[2] / "assets" / "models" / "face_landmark.tflite"
+    with pytest.raises(CheckpointError, match="not a motion network"):
+        StepNetwork(face_mesh)
