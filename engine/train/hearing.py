@@ -87,6 +87,7 @@ class HearingOptions:
     phone_weight: float = 0.3
     code_power: float = 0.5  # a coefficient counts by its deviation to this power
     average_decay: float = 0.995  # per step, of the running average of the weights
+    save_every: int = 200  # steps between saved states of an unfinished training
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -349,7 +350,8 @@ def pretrain(
         return voices.batch(options.batch, options.row_frames, generator)
 
     network.train()
-    train(state, draw, {"phones": loss}, Settings(options.pretraining_steps, options.seed), file, progress)
+    settings = Settings(options.pretraining_steps, options.seed, save_every=options.save_every)
+    train(state, draw, {"phones": loss}, settings, file, progress)
 
 
 def fit(
@@ -368,7 +370,7 @@ def fit(
         return voices.batch(options.batch, options.row_frames, generator)
 
     network.train()
-    settings = Settings(options.steps, options.seed, average_decay=options.average_decay)
+    settings = Settings(options.steps, options.seed, average_decay=options.average_decay, save_every=options.save_every)
     train(state, draw, {"motion": lambda batch: objective(network, batch)}, settings, file, progress)
     network.load_state_dict(state.weights("motion"))
     network.eval()
