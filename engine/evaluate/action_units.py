@@ -32,7 +32,7 @@ class UnitScores:
 
 def unit_scores(true: Sequence[Floats], predicted: Sequence[Floats]) -> list[UnitScores]:
     """Scores of every unit over clips of intensities 0..5, each (T, units); NaN labels are left out."""
-    assert len(true) == len(predicted) and len(true) > 0, f"expected as many clips, found {len(true)}, {len(predicted)}"
+    assert true, "expected at least one clip"
     for one, other in zip(true, predicted, strict=True):
         assert one.shape == other.shape, f"clips differ in shape: {one.shape} and {other.shape}"
     return [

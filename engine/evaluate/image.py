@@ -120,7 +120,7 @@ def _gradient(grey: Floats) -> float:
 
 
 def _vertical_edges(grey: Floats) -> NDArray[np.bool_]:
-    """Edges that lie mostly vertical, one pixel wide: Sobel, threshold twice the root mean square, horizontal thinning."""
+    """Edges that lie mostly vertical, one pixel wide: Sobel above twice its root mean square, thinned along rows."""
     across = np.abs(cv2.Sobel(grey, cv2.CV_64F, 1, 0, ksize=3))
     along = np.abs(cv2.Sobel(grey, cv2.CV_64F, 0, 1, ksize=3))
     strong = across > max(2.0 * float(np.sqrt(np.mean(across**2))), 1e-6)
@@ -130,7 +130,7 @@ def _vertical_edges(grey: Floats) -> NDArray[np.bool_]:
 
 
 def _edge_widths(grey: Floats) -> Floats:
-    """For every pixel, the number of steps of the strictly monotonous run of its row that contains it, float64 (H, W)."""
+    """For every pixel, the length in steps of the monotonous run of its row that contains it, float64 (H, W)."""
     sign = np.sign(np.diff(grey, axis=1))
     width = sign.shape[1]
     column = np.broadcast_to(np.arange(width), sign.shape)

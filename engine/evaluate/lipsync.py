@@ -1,6 +1,6 @@
 """Lip synchrony of a mouth with the true one: openings, landmarks, closures and audio-video embeddings.
 
-Lengths are in inter-ocular distances (IOD, as in `face_space`: between the centres of the eyes), time is in frames of 40 ms.
+Lengths are in inter-ocular distances (IOD, as in `face_space`), time is in frames of 40 ms.
 It does not know where motion comes from or how a picture is drawn.
 """
 
@@ -76,8 +76,9 @@ def closure_counts(true_gap: Floats, predicted_gap: Floats, bilabial: Flags | No
     A closure is a run of frames in which the true gap is below `CLOSED_GAP`. With `bilabial` (T,), true where p, b or m
     is spoken, it must lie within one frame of such a sound. Without, it must separate two openings (`OPEN_GAP` is
     passed before and after it in the clip) and last at most `LONGEST_CLOSURE` frames. It is hit if the predicted gap is
-    below `CLOSED_GAP` in some frame of the closure, or one frame to either side. An open frame is one whose true gap, and that of its neighbours, is above
-    `OPEN_GAP`; it is falsely closed if the predicted gap is below `CLOSED_GAP`. NaN frames are neither.
+    below `CLOSED_GAP` in some frame of the closure, or one frame to either side. An open frame is one whose true gap,
+    and that of its neighbours, is above `OPEN_GAP`; it is falsely closed if the predicted gap is below `CLOSED_GAP`.
+    NaN frames are neither.
     """
     _require_same_length(true_gap, predicted_gap)
     with np.errstate(invalid="ignore"):

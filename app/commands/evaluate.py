@@ -1,0 +1,281 @@
+"""The command that measures the model on recorded speakers. It knows what to measure with, not how."""
+
+import hashlib
+import json
+import math
+import os
+import platform
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from app import media_files
+from app.commands.prepare import MODELS
+from engine import checkpoint, face_space
+from engine.avatar import Avatar
+from engine.backends.openvino import StepNetwork
+from engine.checkpoint import Checkpoint
+from engine.errors import ConfigurationError
+from engine.landmarks import FaceMesh
+from engine.media import Motion, Picture, Samples
+from engine.streamer import DEFAULT_LOOKAHEAD, Streamer
+
+if TYPE_CHECKING:
+    from engine.evaluate.corpus_run import Curves, Draw, Hear, Instruments, Row, Sheet
+    from engine.train.corpus import Clip
+    from engine.train.prepare import Outcome
+
+ClipName = tuple[str, str]  # speaker and name
+
+WEIGHTS = "default.safetensors"
+QUICK_CLIPS, DRAWN_CLIPS = 4, 6  # of each group
+
+MOTION_COLUMNS = {
+    "gap r": "gap_correlation",
+    "lag": "lag",
+    "LMD %": "landmark_distance",
+    "closed": "closure_recall",
+    "false": "false_closures",
+    "delay": "opening_delay",
+    "size": "opening_size",
+    "AU F1": "au_f1",
+    "AU r": "au_correlation",
+    "quiet": "quiet_motion",
+}
+PICTURE_COLUMNS = {
+    "PSNR": "psnr_mouth",
+    "SSIM": "ssim_mouth",
+    "CPBD": "cpbd",
+    "sharp": "sharpness",
+    "flicker": "flicker",
+    "LMD %": "landmark_distance",
+    "gap r": "gap_correlation",
+    "closed": "closure_recall",
+    "AU F1": "au_seen_f1",
+    "AU r": "au_seen_correlation",
+    "LSE-D": "lse_d",
+    "LSE-C": "lse_c",
+}
+
+
+def evaluate(
+    out: Annotated[Path, typer.Option(help="Folder for report.json, plots and contact sheets.")],
+    corpus: Annotated[
+        Path | None,
+        typer.Option(envvar="LIVEFACE_DATA", help="A prepared pack, GRID, TCD-TIMIT, or <speaker>/<clip>.mp4."),
+    ] = None,
+    models: Annotated[Path, typer.Option(help="Folder of default.safetensors, motion.onnx, generator.onnx.")] = MODELS,
+    unseen: Annotated[
+        str, typer.Option(help="Speakers never trained on, with commas; by default those the model does not name.")
+    ] = "",
+    hearing_only: Annotated[bool, typer.Option("--hearing-only", help="Score motion, draw nothing.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A few clips, drawn at the default lookahead only.")] = False,
+    clips: Annotated[int | None, typer.Option(min=1, help="At most so many clips of each group.")] = None,
+    drawn_clips: Annotated[int, typer.Option(min=1, help="At most so many of them are drawn.")] = DRAWN_CLIPS,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that prepare a corpus.")] = 1,
+) -> None:
+    """Measure the model on a corpus and write tables and pictures."""
+    from engine.evaluate import report
+    from engine.evaluate.corpus_run import (
+        LOOKAHEADS,
+        choose,
+        read_clip,
+        score_drawing,
+        score_hearing,
+        score_silence,
+        spread,
+    )
+
+    if corpus is None:
+        raise ConfigurationError("No corpus is given: name one with --corpus or in LIVEFACE_DATA.")
+    console = Console(stderr=True)
+    weights = checkpoint.load(models / WEIGHTS)
+    if quick:
+        clips, drawn_clips = clips or QUICK_CLIPS, min(drawn_clips, QUICK_CLIPS)
+    library = _Library.open(corpus)
+    strangers = set(filter(None, unseen.split(","))) or library.speakers - _trained_speakers(weights)
+    chosen = {
+        group: spread([clip for clip in members if clip in library.usable], clips)
+        for group, members in choose(library.clips, strangers).items()
+    }
+    pack = library.prepared([clip for members in chosen.values() for clip in members], out / "pack", workers, console)
+    basis = face_space.basis()
+    hear = _hearing(models)
+    rows: list[Row] = []
+    sheets: list[Sheet] = []
+    curves: list[Curves] = []
+    for group, members in chosen.items():
+        files = [file for speaker, name in members if (file := pack / speaker / f"{name}.npz").is_file()]
+        tested = [read_clip(file) for file in files]
+        if not tested:
+            console.print(f"{group} speakers: no clip to test on")
+            continue
+        rows += score_hearing(tested, group, hear, basis, progress=console.print)
+        if hearing_only:
+            continue
+        filmed = spread([clip for clip in tested if clip.pictures is not None], drawn_clips)
+        lookaheads = [DEFAULT_LOOKAHEAD] if quick else LOOKAHEADS
+        instruments = _instruments(weights)
+        drawn = score_drawing(
+            filmed, group, hear, _drawing(models), instruments, basis, lookaheads, progress=console.print
+        )
+        rows, sheets, curves = rows + drawn[0], sheets + drawn[1], curves + drawn[2]
+    if not rows:
+        raise ConfigurationError(f"{corpus} holds no clip to test on: name speakers to test on with --unseen.")
+    silence = {lookahead: score_silence(hear, basis, lookahead) for lookahead in LOOKAHEADS}
+    _show(rows, silence[DEFAULT_LOOKAHEAD])
+    for path in report.write(out, _about(corpus, models / WEIGHTS, weights, chosen), rows, silence, sheets, curves):
+        print(path)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Library:
+    """A corpus: the names of all its clips, which of them can be used, and where they come from."""
+
+    folder: Path
+    clips: set[ClipName]
+    usable: set[ClipName]
+    recordings: "dict[ClipName, Clip] | None"  # None where `folder` is already a pack
+
+    @classmethod
+    def open(cls, folder: Path) -> "_Library":
+        """Raises `MediaError` if there is no clip."""
+        from engine.train.corpus import find_clips
+
+        if (folder / "pack.json").is_file():
+            usable = {(file.parent.name, file.stem) for file in folder.glob("*/*.npz")}
+            known = json.loads((folder / "pack.json").read_text(encoding="utf-8"))
+            left_out = {(one.partition("/")[0], one.partition("/")[2]) for one in known.get("left_out", {})}
+            # Clips left out count in "every ninth clip", so that a stricter preparation tests on the same clips.
+            return cls(folder, usable | left_out, usable, None)
+        recordings = {(clip.speaker, clip.name): clip for clip in find_clips(folder)}
+        return cls(folder, set(recordings), set(recordings), recordings)
+
+    @property
+    def speakers(self) -> set[str]:
+        """Everyone in the corpus."""
+        return {speaker for speaker, _ in self.clips}
+
+    def prepared(self, chosen: Sequence[ClipName], out: Path, workers: int, console: Console) -> Path:
+        """A pack that holds the chosen clips: the corpus itself, or `out`, which is made."""
+        if self.recordings is None:
+            return self.folder
+        from engine.train.phones import Aligner
+        from engine.train.prepare import Provenance, Sources, prepare_pack
+
+        mesh = partial(FaceMesh.load, MODELS)
+        sources = Sources(media_files.read_video, media_files.read_audio, mesh, Aligner)
+        clips = [self.recordings[clip] for clip in chosen]
+
+        def report(outcome: "Outcome") -> None:
+            console.print(f"left out {outcome.clip}: {outcome.fault}" if outcome.fault else f"prepared {outcome.clip}")
+
+        prepare_pack(clips, sources, out, Provenance(self.folder.name, "unknown"), report, workers)
+        return out
+
+
+def _trained_speakers(weights: Checkpoint) -> set[str]:
+    """Everyone whom the model's provenance names as trained on."""
+    named: set[str] = set()
+    for part in weights.provenance.values():
+        data = part.get("data", part) if isinstance(part, dict) else {}
+        named |= set(data.get("speakers") or ())
+    return named
+
+
+def _hearing(models: Path) -> "Hear":
+    """Whole sounds to motions, by the same streamer as live."""
+    network = StepNetwork(models / "motion.onnx")
+
+    def hear(pcm: Samples, lookahead: int) -> list[Motion]:
+        streamer = Streamer(network, lookahead)
+        return streamer.feed(pcm) + streamer.flush()
+
+    return hear
+
+
+def _drawing(models: Path) -> "Draw":
+    """Motions of one avatar to pictures, its head at rest."""
+    from engine.renderer import load_renderer
+
+    renderer = load_renderer(models)
+
+    def draw(motions: list[Motion], avatar: Avatar) -> Picture:
+        return np.concatenate([frame.image[None] for motion in motions for frame in renderer.draw([motion], [avatar])])
+
+    return draw
+
+
+def _instruments(weights: Checkpoint) -> "Instruments":
+    """What pictures are measured with; networks that the model does not hold are left out."""
+    import torch
+
+    from engine.evaluate.corpus_run import Instruments
+    from engine.model.au_classifier import ActionUnitClassifier
+    from engine.model.sync_expert import SyncExpert, embeddings
+    from engine.train.au_classifier import predict
+    from engine.train.prepare import track
+
+    def loaded(network: torch.nn.Module, name: str) -> Any:
+        network.load_state_dict({key: torch.from_numpy(value.copy()) for key, value in weights.part(name).items()})
+        return network.eval()
+
+    held = {name.partition(".")[0] for name in weights.tensors}
+    return Instruments(
+        track=partial(track, mesh=FaceMesh.load(MODELS)),
+        units=partial(predict, loaded(ActionUnitClassifier(), "au_classifier")) if "au_classifier" in held else None,
+        embed=partial(embeddings, loaded(SyncExpert(), "sync")) if "sync" in held else None,
+    )
+
+
+def _about(corpus: Path, model: Path, weights: Checkpoint, chosen: dict[str, list[ClipName]]) -> dict[str, Any]:
+    """What was measured, on what, with which commit and hardware."""
+    commit = subprocess.run(
+        ["git", "-C", str(MODELS), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+    ).stdout.strip()
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text(encoding="utf-8").splitlines() if information.is_file() else []
+    processor = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
+    return {
+        "commit": commit or "unknown: not in a checkout",
+        "hardware": f"{processor}, {os.cpu_count()} logical cores",
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "corpus": corpus.name,
+        "model": model.name,
+        "model_sha256": hashlib.sha256(model.read_bytes()).hexdigest(),
+        "model_provenance": weights.provenance,
+        "speakers": {group: sorted({speaker for speaker, _ in members}) for group, members in chosen.items()},
+        "clips": {group: ["/".join(clip) for clip in members] for group, members in chosen.items()},
+    }
+
+
+def _show(rows: "Sequence[Row]", silence: dict[str, float]) -> None:
+    """Print the tables."""
+    console = Console()
+    for stage, columns in (("motion", MOTION_COLUMNS), ("pictures", PICTURE_COLUMNS)):
+        shown = [row for row in rows if row.stage == stage]
+        if shown:
+            table = Table("system", "L", "clips", *columns, title=f"{stage}, by group of speakers")
+            for row, following in zip(shown, [*shown[1:], None], strict=True):
+                values = [_number(row.scores.get(name)) for name in columns.values()]
+                lookahead = "" if row.lookahead is None else str(row.lookahead)
+                last_of_group = following is None or following.group != row.group
+                table.add_row(
+                    f"{row.group}: {row.system}", lookahead, str(row.clips), *values, end_section=last_of_group
+                )
+            console.print(table)
+    quiet = ", ".join(f"{name.replace('_', ' ')} {value:.3f} %" for name, value in silence.items())
+    console.print(f"lookahead {DEFAULT_LOOKAHEAD}: {quiet} of the inter-ocular distance")
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None or not math.isfinite(value) else f"{value:.3g}" if abs(value) >= 10 else f"{value:.2f}"
