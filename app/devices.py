@@ -56,7 +56,9 @@ def choose(kind: Kind, wanted: str | None) -> SoundDevice:
     word = _WORDS[kind]
     devices = sound_devices(kind)
     if not devices:
-        raise DeviceError(f"No {word} was found: connect one and look with `liveface devices`, or use --audio with a file.")
+        raise DeviceError(
+            f"No {word} was found: connect one and look with `liveface devices`, or use --audio with a file."
+        )
     if wanted is None:
         return next((device for device in devices if device.is_default), devices[0])
     exact = [device for device in devices if wanted in (str(device.number), device.name)]
@@ -65,5 +67,7 @@ def choose(kind: Kind, wanted: str | None) -> SoundDevice:
     if not fitting:
         raise DeviceError(f"There is no {word} “{wanted}”: choose one of {names}.")
     if len(fitting) > 1:
-        raise DeviceError(f"Several {word}s fit “{wanted}”: choose one of {names}, or its number from `liveface devices`.")
+        raise DeviceError(
+            f"Several {word}s fit “{wanted}”: choose one of {names}, or its number from `liveface devices`."
+        )
     return fitting[0]

@@ -73,7 +73,7 @@ def read_video(path: Path) -> tuple[Picture, float]:
             for frame in container.decode(stream):
                 quarters = round(frame.rotation / 90)
                 # No comprehension: the error below tells how far it came.
-                pictures.append(np.rot90(frame.to_ndarray(format="rgb24"), quarters))  # noqa: PERF401
+                pictures.append(np.rot90(frame.to_ndarray(format="rgb24"), quarters))
         except av.FFmpegError as error:
             raise MediaError(
                 f"{path.name} breaks off after {len(pictures)} pictures ({error.strerror}): give a complete video file."

@@ -232,7 +232,7 @@ class Session:
             delay = None
             if self._playout is not None and frame.drawn:
                 delay = started - self._playout.captured(frame.index)
-            self._stats.note_frame(started, frame.drawn, float(np.abs(frame.pcm).max()), delay)
+            self._stats.note_frame(started, frame.drawn, delay)
             for sink in self._sinks:
                 sink.send(frame)
             self._stats.note_stage("send", self._clock.now() - started)

@@ -11,6 +11,7 @@ import numpy as np
 from engine.media import FPS
 
 _KEPT = 3000  # measurements of each kind: two minutes of frames
+_RECENT = 2 * FPS  # frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +25,20 @@ class Percentiles:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A session in numbers. `fps` counts pictures that were drawn in time; `level` is the peak of the latest sound.
+    """A session in numbers. `fps` counts pictures that were drawn in time.
 
     `mic_to_picture_ms` is measured for every picture drawn in time of a live source: from the capture of the first
     sample of the frame's own sound to the handing over to the sinks, so it contains the 40 ms hop and the lookahead.
+    `first_moment` is the clock's time of the first frame. `recent_fps` is that of the last two seconds.
     """
 
     frames: int
     skipped: int
     fps: float
+    recent_fps: float
+    first_moment: float | None
     seconds: float
     lost_ms: float
-    level: float
     mic_to_picture_ms: Percentiles | None
     stages_ms: dict[str, Percentiles]
 
@@ -48,23 +51,24 @@ class Stats:
         self._durations: dict[str, deque[float]] = {}
         self._delays: deque[float] = deque(maxlen=_KEPT)
         self._moments: deque[tuple[float, bool]] = deque(maxlen=_KEPT)
+        self._first_moment: float | None = None
         self._frames = 0
         self._skipped = 0
         self._lost = 0.0
-        self._level = 0.0
 
     def note_stage(self, stage: str, seconds: float) -> None:
         """Add how long one step of a stage took."""
         with self._lock:
             self._durations.setdefault(stage, deque(maxlen=_KEPT)).append(seconds)
 
-    def note_frame(self, moment: float, is_drawn: bool, level: float, delay: float | None) -> None:
-        """Add a frame handed over at `moment`; `level` is its sound's peak, `delay` mic to picture in seconds."""
+    def note_frame(self, moment: float, is_drawn: bool, delay: float | None) -> None:
+        """Add a frame handed over at `moment`; `delay` is its mic-to-picture time in seconds."""
         with self._lock:
+            if self._first_moment is None:
+                self._first_moment = moment
             self._frames += 1
             self._skipped += not is_drawn
             self._moments.append((moment, is_drawn))
-            self._level = level
             if delay is not None:
                 self._delays.append(delay)
 
@@ -85,19 +89,27 @@ class Stats:
             moments = list(self._moments)
             delays = list(self._delays)
             durations = {stage: list(values) for stage, values in self._durations.items()}
-            frames, skipped, lost, level = self._frames, self._skipped, self._lost, self._level
-        span = moments[-1][0] - moments[0][0] + 1 / FPS if moments else 0.0
-        drawn = sum(is_drawn for _, is_drawn in moments)
+            frames, skipped, lost = self._frames, self._skipped, self._lost
+            first_moment = self._first_moment
         return Report(
             frames=frames,
             skipped=skipped,
-            fps=drawn / span if span else 0.0,
+            fps=_rate(moments),
+            recent_fps=_rate(moments[-_RECENT:]),
+            first_moment=first_moment,
             seconds=frames / FPS,
             lost_ms=lost * 1000,
-            level=level,
             mic_to_picture_ms=_percentiles(delays) if delays else None,
             stages_ms={stage: _percentiles(values) for stage, values in durations.items()},
         )
+
+
+def _rate(moments: list[tuple[float, bool]]) -> float:
+    """Pictures per second that were drawn."""
+    if not moments:
+        return 0.0
+    span = moments[-1][0] - moments[0][0] + 1 / FPS
+    return sum(is_drawn for _, is_drawn in moments) / span
 
 
 def _percentiles(seconds: list[float]) -> Percentiles:

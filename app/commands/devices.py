@@ -1,0 +1,20 @@
+"""The command that lists the microphones and speakers."""
+
+from app.devices import Kind, sound_devices
+
+
+def devices() -> None:
+    """List the microphones and speakers."""
+    _list("input", "Microphones", "No microphone was found: connect one, or use `liveface run --audio FILE`.")
+    _list("output", "Speakers", "No speaker was found: connect one; liveface works without.")
+
+
+def _list(kind: Kind, title: str, none_found: str) -> None:
+    found = sound_devices(kind)
+    if not found:
+        print(none_found)
+        return
+    print(f"{title}:")
+    for device in found:
+        default = ", default" if device.is_default else ""
+        print(f"  {device.number:3}  {device.name} ({device.rate} Hz{default})")

@@ -1,0 +1,80 @@
+"""The command that turns a photo and a sound file into a video file."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from app.clock import MonotonicClock
+from app.config import DEFAULT_LOOKAHEAD, Settings, parse_size
+from app.media_files import iterate_audio
+from app.recorder import SOUND_RATE, Recorder
+from app.sources import FileSource
+from app.stats import Stats
+from engine.media import FPS, HOP, SAMPLE_RATE, Frame
+
+
+def render(
+    audio: Annotated[Path, typer.Option(help="Speech: any file with sound.")],
+    out: Annotated[Path, typer.Option(help="The video to write, .mp4.")],
+    photo: Annotated[Path | None, typer.Option(help="A JPEG, PNG or WebP picture of a face.")] = None,
+    avatar: Annotated[
+        Path | None, typer.Option(help="A folder made by `liveface prepare`, instead of a photo.")
+    ] = None,
+    face: Annotated[int | None, typer.Option(help="Which of several faces, counted from left to right.")] = None,
+    size: Annotated[str, typer.Option(help="Width x height of the video.")] = "512x512",
+    lookahead: Annotated[int, typer.Option(help="Frames heard ahead of each picture, 0 to 6.")] = DEFAULT_LOOKAHEAD,
+    mouth_amount: Annotated[float, typer.Option(help="How far the mouth moves, 1 as learned.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Of blinks and head motion.")] = 0,
+) -> None:
+    """Turn a photo and a sound file into a video file."""
+    recorder = Recorder(out, iterate_audio(audio, SOUND_RATE // FPS, SOUND_RATE, channels=2))
+    samples = sum(len(block) for block in iterate_audio(audio, SAMPLE_RATE))  # and the whole file is known to be good
+
+    from app.performer import load_performer
+
+    width, height = parse_size(size)
+    performer = load_performer(Settings(width, height, lookahead, mouth_amount, seed), photo, avatar, face)
+    clock, stats = MonotonicClock(), Stats()
+    pictures = -(-samples // HOP)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:3.0f} %"),
+        TimeRemainingColumn(),
+    )
+    started = time.perf_counter()
+    with Progress(*columns, transient=True) as bar:
+        shown = _ProgressBar(bar, bar.add_task(out.name, total=pictures))
+        source = FileSource(audio, clock, stats, live=False)
+        session = performer.session(source, [recorder, shown], clock, stats)
+        session.start()
+        try:
+            session.wait()
+        finally:
+            session.stop()
+    elapsed = time.perf_counter() - started
+    seconds = pictures / FPS
+    print(
+        f"{out}: {seconds:.2f} s, {pictures} pictures of {width}x{height}, "
+        f"in {elapsed:.1f} s ({seconds / elapsed:.1f} times real time)"
+    )
+
+
+class _ProgressBar:
+    """A sink that only counts."""
+
+    def __init__(self, bar: Progress, task: TaskID) -> None:
+        self._bar = bar
+        self._task = task
+
+    def open(self, width: int, height: int) -> None:
+        pass
+
+    def send(self, frame: Frame) -> None:
+        self._bar.advance(self._task)
+
+    def close(self, completed: bool) -> None:
+        pass

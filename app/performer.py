@@ -1,0 +1,61 @@
+"""What it takes to perform: a streamer that hears, a renderer that draws, an avatar; made from files."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.renderer import load_renderer
+
+import assets
+from app.clock import Clock
+from app.config import Settings
+from app.session import Renderer, Session, Sink
+from app.sources import Source
+from app.stats import Stats
+from engine.avatar import Avatar, prepare
+from engine.backends.openvino import StepNetwork
+from engine.errors import ConfigurationError
+from engine.streamer import Streamer
+
+ASSETS = Path(assets.__file__).parent
+MODELS = ASSETS / "models"
+DEFAULT_AVATAR = ASSETS / "avatars" / "clara"
+
+
+@dataclass(frozen=True, slots=True)
+class Performer:
+    """The parts of a session that do not depend on where sound comes from and pictures go."""
+
+    streamer: Streamer
+    renderer: Renderer
+    avatar: Avatar
+
+    def session(self, source: Source, sinks: Sequence[Sink], clock: Clock, stats: Stats) -> Session:
+        """A new session, with a streamer that has heard nothing."""
+        self.streamer.reset()
+        return Session(source, self.streamer, self.renderer, self.avatar, sinks, clock, stats)
+
+
+def load_performer(
+    settings: Settings, photo: Path | None = None, folder: Path | None = None, face: int | None = None
+) -> Performer:
+    """Load the default model and an avatar: of a photo, or from a prepared folder, or else a shipped portrait.
+
+    Raises `ConfigurationError`, `PhotoError`, `MediaError`, `CheckpointError` or `BackendError`.
+    """
+    streamer = Streamer(StepNetwork(MODELS / "motion.onnx"), settings.lookahead, settings.mouth_amount)
+    renderer = load_renderer(MODELS, settings.seed)
+    avatar = _load_avatar(photo, folder, face).framed(settings.width, settings.height)
+    return Performer(streamer, renderer, avatar)
+
+
+def _load_avatar(photo: Path | None, folder: Path | None, face: int | None) -> Avatar:
+    if photo is not None and folder is not None:
+        raise ConfigurationError("Both a photo and an avatar's folder are given: choose one.")
+    if photo is None:
+        return Avatar.load(folder or DEFAULT_AVATAR)
+    # The face mesh takes time to load, and only a photo needs it.
+    from engine.landmarks import FaceMesh
+    from engine.photo import read_photo
+
+    return prepare(read_photo(photo), FaceMesh.load(MODELS), photo.stem, face)
