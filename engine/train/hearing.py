@@ -70,7 +70,7 @@ class HearingOptions:
     network: MotionConfiguration = field(default_factory=MotionConfiguration)
     pretraining_steps: int = 1500
     steps: int = 2500
-    batch: int = 16  # rows of `row_frames`
+    batch: int = 8  # rows of `row_frames`
     row_frames: int = 100
     learning_rate: float = 2e-3
     weight_decay: float = 0.02
@@ -80,10 +80,10 @@ class HearingOptions:
     filmed_share: float = 0.5  # of a batch: the speaker with most recordings
     others_share: float = 0.25  # the other filmed speakers; the rest of the batch is unfilmed speech
     silence_share: float = 0.05
-    units_weight: float = 1.0
+    units_weight: float = 0.5
     code_weight: float = 2.0
     change_weight: float = 0.5
-    gap_weight: float = 0.5
+    gap_weight: float = 1.0
     phone_weight: float = 0.3
     code_power: float = 0.5  # a coefficient counts by its deviation to this power
     average_decay: float = 0.995  # per step, of the running average of the weights
@@ -271,12 +271,15 @@ class MotionLoss:
         options = self.options
         action_units, code, phones = network(batch.mel)
         delays = range(LOOKAHEADS)
-        units, known_units = _error(action_units, delayed(batch.action_units, delays, float("nan")))
+        true_units = delayed(batch.action_units, delays, float("nan"))
+        units, known_units = _error(action_units, true_units)
+        # Units are absent most of the time: without more weight on the rest, intensities shrink below presence.
+        units = units.square() * (1.0 + torch.nan_to_num(true_units))
         error, known = _error(code, delayed(batch.code, delays, float("nan")))
         change, known_change = error[:, 1:] - error[:, :-1], known[:, 1:] & known[:, :-1]
         rounded = functional.smooth_l1_loss(error, torch.zeros_like(error), reduction="none")
         return (
-            options.units_weight * _mean(units.square(), known_units)
+            options.units_weight * _mean(units, known_units)
             + options.code_weight * _mean(rounded * self.importance, known)
             + options.change_weight * _mean(change.square() * self.importance, known_change)
             + options.gap_weight * _mean((error @ self.gap).abs(), known[..., 0])

@@ -30,12 +30,17 @@ def test_another_table_is_refused(tmp_path: Path) -> None:
         read_table(tmp_path / "absent.csv")
 
 
-def test_a_sentence_is_aligned_from_start_to_end() -> None:
+def test_a_sentence_is_aligned_with_its_sound(data_folder: Path) -> None:
     pytest.importorskip("pocketsphinx")
-    sound = (0.1 * np.random.default_rng(0).standard_normal(32_000)).astype(np.float32)
-    aligner = Aligner()
-    segments = aligner.segments(sound, "bin blue")
-    if segments:  # noise need not fit the sentence, but what comes back must be in order
-        starts = [start for start, _, _ in segments]
-        assert starts == sorted(starts)
-    assert aligner.segments(sound, "xqzzt blue") == []
+    from app.media_files import read_audio
+
+    sound = read_audio(data_folder / "grid" / "s1" / "bbaf2n.mkv")
+    segments = Aligner().segments(sound, "bin blue at f two now")
+    assert " ".join(phone for _, _, phone in segments) == "SIL B IH N B L UW AE T EH F T UW N AW SIL"
+    starts = {start: phone for start, _, phone in segments}
+    assert min(abs(start - 0.95) for start, phone in starts.items() if phone == "B") < 0.06  # words.csv: frame 23.75
+
+
+def test_a_word_that_no_dictionary_holds_makes_the_sentence_unusable() -> None:
+    pytest.importorskip("pocketsphinx")
+    assert Aligner().segments(np.zeros(32_000, np.float32), "xqzzt blue") == []
