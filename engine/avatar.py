@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -22,8 +22,8 @@ MINIMUM_EYE_DISTANCE = 40.0  # pixels between the outer eye corners: less holds 
 MAXIMUM_YAW, MAXIMUM_PITCH, MAXIMUM_ROLL = 30.0, 27.0, 45.0  # degrees, as the mesh shows them
 BYSTANDER_SIZE = 0.5  # a face smaller than this share of the largest one is taken for background
 
-FACE_HEIGHT = 0.5  # of the frame, forehead to chin, where the photo leaves the choice
-LARGEST_FACE_HEIGHT = 0.72  # of the frame: rather than larger, the sides of the frame are filled
+FACE_SHARE = 0.5  # of the frame's height or width, whichever is tighter, where the photo leaves the choice
+LARGEST_FACE_SHARE = 0.72  # rather than larger, the sides of the frame are filled
 EYE_LINE = 0.42  # of the frame, from its top
 
 _FOREHEAD, _CHIN, _NOSE_TIP, _NOSE_BASE = 10, 152, 1, 2
@@ -98,11 +98,11 @@ class Avatar:
         (a wide frame, a narrow photo), the sides are filled with a blurred copy of the photo.
         """
         photo_height, photo_width = self.photo.shape[:2]
-        face_height = float(self.points[_CHIN, 1] - self.points[_FOREHEAD, 1])
+        face_width, face_height = (float(side) for side in np.ptp(self.points[:, :2], axis=0))
+        whole = min(width / face_width, height / face_height)  # the scale at which the face alone fills the frame
         covering = max(width / photo_width, height / photo_height)
-        scale = max(FACE_HEIGHT * height / face_height, covering)
         fitting = min(width / photo_width, height / photo_height)
-        scale = min(scale, max(LARGEST_FACE_HEIGHT * height / face_height, fitting))
+        scale = min(max(FACE_SHARE * whole, covering), max(LARGEST_FACE_SHARE * whole, fitting))
         eyes = self.points[[EYE_OUTER_RIGHT, EYE_OUTER_LEFT], :2].mean(axis=0)
         middle = (float(self.points[:, 0].min() + self.points[:, 0].max()) / 2, float(eyes[1]))
         photo, points = _scaled(self.photo, self.points, scale)
@@ -122,6 +122,8 @@ def prepare(image: Picture, mesh: FaceMesh, name: str, face: int | None = None) 
     if not faces:
         raise PhotoError(_nothing_found(image, mesh))
     chosen = _choose(faces, face)
+    if _is_clearer_turned(chosen, image, mesh):
+        raise PhotoError("The face is upside down or on its side: turn the photo upright first.")
     _refuse_unusable(chosen.points, image)
     points = np.mean([mesh.points_in(image, region).points for region in _jittered(chosen.points)], axis=0)
     photo, points = _reduced(image, points.astype(np.float32))
@@ -165,10 +167,17 @@ def _choose(faces: list[Face], face: int | None) -> Face:
 
 def _nothing_found(image: Picture, mesh: FaceMesh) -> str:
     expected = "No face was found in the photo: expected is one that looks towards the camera, upright and uncovered"
-    for turns, words in ((3, "90 degrees clockwise"), (1, "90 degrees counter-clockwise"), (2, "upside down")):
+    for turns in (1, 2, 3):
         if mesh.faces(np.ascontiguousarray(np.rot90(image, turns))):
-            return f"{expected}; one appears when the photo is turned {words}, so turn it first."
+            return f"{expected}; one appears when the photo is turned by {90 * turns} degrees, so turn it first."
     return f"{expected}; choose another photo."
+
+
+def _is_clearer_turned(face: Face, image: Picture, mesh: FaceMesh) -> bool:
+    """Whether the mesh network is surer of the face turned by quarters: it forces an upright mesh on a fallen face."""
+    region = region_of(face.points)
+    turned = [replace(region, angle=region.angle + quarters * float(np.pi) / 2) for quarters in (1, 2, 3)]
+    return max(mesh.points_in(image, other).score for other in turned) > face.score
 
 
 def _refuse_unusable(points: Array, image: Picture) -> None:
@@ -244,7 +253,7 @@ def _filled(photo: Picture, left: int, top: int, width: int, height: int) -> Pic
     margins = (max(-top, 0), missing_below, max(-left, 0), missing_right)
     if not any(margins):
         return np.ascontiguousarray(inner)
-    surroundings = cv2.copyMakeBorder(inner, *margins, cv2.BORDER_REFLECT)
+    surroundings = cv2.copyMakeBorder(inner, *margins, cv2.BORDER_REPLICATE)
     coarse = cv2.resize(surroundings, (max(2, width // 16), max(2, height // 16)), interpolation=cv2.INTER_AREA)
     coarse = cv2.GaussianBlur(coarse, (0, 0), 0.02 * coarse.shape[1] + 1)
     blurred = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
