@@ -6,6 +6,7 @@ import math
 import os
 import platform
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -37,6 +38,7 @@ ClipName = tuple[str, str]  # speaker and name
 
 WEIGHTS = "default.safetensors"
 QUICK_CLIPS, DRAWN_CLIPS = 4, 6  # of each group
+_FILE_WIDTH = 160  # characters
 
 MOTION_COLUMNS = {
     "gap r": "gap_correlation",
@@ -259,8 +261,8 @@ def _about(corpus: Path, model: Path, weights: Checkpoint, chosen: dict[str, lis
 
 
 def _show(rows: "Sequence[Row]", silence: dict[str, float]) -> None:
-    """Print the tables."""
-    console = Console()
+    """Print the tables, in full width where they go to a file."""
+    console = Console() if sys.stdout.isatty() else Console(width=_FILE_WIDTH)
     for stage, columns in (("motion", MOTION_COLUMNS), ("pictures", PICTURE_COLUMNS)):
         shown = [row for row in rows if row.stage == stage]
         if shown:

@@ -422,9 +422,9 @@ def _picture_scores(
     lips, true_lips = mouths(faces), mouths(true_faces)
     box = _box(home, photo.shape[:2])
     scores = {
-        "psnr_face": _mean([image.psnr(true_faces[t], faces[t]) for t in seen]),
+        "psnr_face": _mean_psnr([image.psnr(true_faces[t], faces[t]) for t in seen]),
         "ssim_face": _mean([image.ssim(true_faces[t], faces[t]) for t in seen]),
-        "psnr_mouth": _mean([image.psnr(true_lips[t], lips[t]) for t in seen]),
+        "psnr_mouth": _mean_psnr([image.psnr(true_lips[t], lips[t]) for t in seen]),
         "ssim_mouth": _mean([image.ssim(true_lips[t], lips[t]) for t in seen]),
         "cpbd": _mean([image.cpbd(pictures[t]) for t in seen[::_CPBD_EVERY]]),
         "sharpness": _mean([image.sharpness_ratio(pictures[t][box], photo[box]) for t in seen]),
@@ -479,6 +479,12 @@ def _unit_scores(true: Sequence[Floats], predicted: Sequence[Floats], prefix: st
 def _mean_scores(scores: Sequence[Scores]) -> Scores:
     names = sorted({name for one in scores for name in one})
     return {name: _mean([one[name] for one in scores if name in one]) for name in names}
+
+
+def _mean_psnr(values: Sequence[float]) -> float:
+    """Mean over the pictures that differ from the truth at all: the photo itself is among the frames of its clip."""
+    different = [value for value in values if value != float("inf")]
+    return _mean(different) if different else float("inf")
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -26,7 +26,8 @@ def test_f1_counts_presence_from_one_on() -> None:
 def test_unlabelled_units_and_frames_do_not_count() -> None:
     true = np.array([[np.nan, 2.0], [np.nan, np.nan], [np.nan, 0.0]], np.float32)
     never, sometimes = unit_scores([true], [np.full((3, 2), 2.0, np.float32)])
-    assert never.frames == 0 and math.isnan(never.f1)
+    assert never.frames == 0
+    assert math.isnan(never.f1)
     assert sometimes.frames == 2
     assert sometimes.error == pytest.approx(2.0)
 
