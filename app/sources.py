@@ -115,7 +115,7 @@ class Microphone:
         rate = self._rate()
         self._resampler = None if rate == SAMPLE_RATE else PromptResampler(rate)
         self._queue = SampleQueue(self._clock, rate, BACKLOG_MS)
-        self._rate_used = rate
+        self._rate_used, self._lost = rate, 0
         try:
             self._stream = self._library.InputStream(
                 device=self._device.number,
@@ -138,7 +138,6 @@ class Microphone:
 
     def read(self, timeout: float) -> Samples | None:
         """What has been recorded since the last call; raises `DeviceError` when the device has gone."""
-        lost_before = self._queue.lost
         pcm = self._queue.get(timeout)
         now = self._clock.now()
         if len(pcm):
@@ -147,8 +146,9 @@ class Microphone:
             raise DeviceError(
                 f"The microphone “{self._device.name}” has sent nothing for {_SILENT_DEVICE:.0f} s: connect it again."
             )
-        if lost := self._queue.lost - lost_before:
-            self._stats.note_lost(lost / self._rate_used)
+        lost = self._queue.lost
+        self._stats.note_lost((lost - self._lost) / self._rate_used)
+        self._lost = lost
         return pcm if self._resampler is None else self._resampler.feed(pcm)
 
     def close(self) -> None:
