@@ -1,6 +1,7 @@
 """OpenVINO: compiles a network file for the CPU. The only file that imports the library."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +29,20 @@ def compile_file(path: Path, threads: int = 1) -> Callable[[Array], tuple[Array,
     return run
 
 
+@cache
+def _core() -> openvino.Core:
+    """The library's one instance, kept until the program ends.
+
+    Its CPU plug-in installs a stack for signal handlers and frees it with itself: after the end of the first of two
+    instances, the next Ctrl-C was a segmentation fault.
+    """
+    return openvino.Core()
+
+
 def _compile(path: Path, threads: int) -> openvino.CompiledModel:
     if not path.is_file():
         raise CheckpointError(f"{path} is missing: reinstall liveface, or restore its assets folder.")
-    core = openvino.Core()
+    core = _core()
     try:
         network = core.read_model(str(path))
     except RuntimeError as error:
