@@ -23,7 +23,7 @@ _ROI_SCALE = 1.5  # crop side over the face's longer side, as the mesh network w
 _MINIMUM_SCORE = 0.5
 _OVERLAP_LIMIT = 0.3  # two detections that overlap more than this are one face
 _DEEPEST_LEVEL = 3  # tiles of an eighth of the picture: finds faces of a fiftieth of its longer side
-_FINEST_SAMPLING = 8  # samples per mesh input pixel and axis, in the largest faces
+_FINEST_SAMPLING = 4  # samples per mesh input pixel and axis, in the largest faces
 
 Array = NDArray[np.float32]
 Network = Callable[[Array], tuple[Array, ...]]

@@ -14,7 +14,7 @@ MAXIMUM_PIXELS = 50_000_000
 WORKING_SIDE = 4096  # pixels: from twice this on, pictures are reduced for speed, but never below it
 BACKGROUND = (192, 192, 192)  # neutral, behind the transparent parts of a picture
 
-_FORMATS = ("JPEG", "PNG", "WEBP")
+_FORMATS = ("JPEG", "MPO", "PNG", "WEBP")  # MPO: a phone's JPEG with a second picture
 
 
 def read_photo(path: Path) -> Picture:
@@ -27,11 +27,10 @@ def read_photo(path: Path) -> Picture:
         raise PhotoError(f"{path} is a folder: give the path of one JPEG, PNG or WebP picture.")
     if not path.exists():
         raise PhotoError(f"{path} does not exist: give the path of a JPEG, PNG or WebP picture.")
-    Image.init()  # otherwise Pillow does not know WebP yet when it is told to try it
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is judged below
-            image = Image.open(path, formats=_FORMATS)
+            image = Image.open(path)
     except UnidentifiedImageError as error:
         raise PhotoError(f"{path} is not a JPEG, PNG or WebP picture: choose another file, or convert it.") from error
     except Image.DecompressionBombError as error:
@@ -39,6 +38,8 @@ def read_photo(path: Path) -> Picture:
     except (OSError, SyntaxError, ValueError) as error:
         raise PhotoError(f"{path} cannot be read ({error}): check the file and its permissions.") from error
     with image:
+        if image.format not in _FORMATS:
+            raise PhotoError(f"{path} is a {image.format} picture: convert it to JPEG, PNG or WebP.")
         width, height = image.size
         if width * height > MAXIMUM_PIXELS:
             found = f"{width}x{height} pixels, {width * height / 1e6:.0f} megapixels"
@@ -57,11 +58,11 @@ def _decode(image: Image.Image) -> Picture:
         image.draft("RGB", (image.width // factor, image.height // factor))  # JPEG is decoded at a fraction at once
     factor = max(image.size) // WORKING_SIDE
     image.load()
-    image = ImageOps.exif_transpose(image)
+    ImageOps.exif_transpose(image, in_place=True)
     if image.mode.startswith("I"):  # 16-bit grey, which Pillow's own conversion would clip to white
         image = Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8))
     elif image.has_transparency_data:
         colours = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", colours.size, (*BACKGROUND, 255)), colours)
-    image = image.convert("RGB")
+    image = image if image.mode == "RGB" else image.convert("RGB")
     return np.array(image.reduce(factor) if factor > 1 else image)
