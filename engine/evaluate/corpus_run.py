@@ -22,6 +22,7 @@ from engine.features import FRAME_HISTORY, HOPS_PER_FRAME, log_mel, normalised_f
 from engine.media import HOP, SAMPLE_RATE, Motion, Picture, Samples
 from engine.model.audio_encoder import PHONES
 from engine.mouth_crops import HEIGHT, WIDTH, cut, steady_transforms
+from engine.streamer import DEFAULT_LOOKAHEAD
 from engine.train.corpus import held_out
 
 Item = TypeVar("Item")
@@ -282,6 +283,11 @@ def score_hearing(
     def of_codes(code: Callable[[TestClip], Floats]) -> list[Answer]:
         return [answer_of_code(clip, code(clip), None, basis) for clip in clips]
 
+    def quieter(answers: Sequence[Answer]) -> float:
+        soft = [answer_of_motions(clip, hear(clip.pcm * _QUIETER, DEFAULT_LOOKAHEAD), basis) for clip in clips]
+        pairs = zip(soft, answers, strict=True)
+        return _mean([float(one.gap.std() / other.gap.std()) for one, other in pairs if other.gap.any()])
+
     rows = [
         row(TRUE_MOTION, None, [Answer(clip.shape[:, LIPS, :2], clip.gap, clip.units) for clip in clips]),
         row(IN_THE_BASIS, None, of_codes(lambda clip: code_of_truth(clip, basis))),
@@ -290,13 +296,8 @@ def score_hearing(
     ]
     for lookahead in lookaheads:
         answers = [answer_of_motions(clip, hear(clip.pcm, lookahead), basis) for clip in clips]
-        softly = [answer_of_motions(clip, hear(clip.pcm * _QUIETER, lookahead), basis) for clip in clips]
-        sizes = [
-            float(soft.gap.std() / answer.gap.std())
-            for soft, answer in zip(softly, answers, strict=True)
-            if answer.gap.any()
-        ]
-        rows.append(row(HEARD, lookahead, answers, {"opening_20dB_quieter": _mean(sizes)}))
+        more = {"opening_20dB_quieter": quieter(answers)} if lookahead == DEFAULT_LOOKAHEAD else {}
+        rows.append(row(HEARD, lookahead, answers, more))
         progress(f"{group} speakers: heard {len(clips)} clips at lookahead {lookahead}")
     return rows
 

@@ -31,8 +31,8 @@ DEFINITIONS = {
     "silence_opening, noise_opening": "widest opening there, % of IOD",
     "au*_f1": "F1 of presence (intensity >= 1) over all frames; base_rate: true share; chance_f1: always yes",
     "au*": "action units from landmarks of the answer; au_seen*: from its pictures by the action unit classifier",
-    "psnr, ssim": "dB over RGB, peak 255, mean over frames that are not equal to the truth; luma BT.601, Gaussian window "
-    "11x11 of deviation 1.5, range 255; on crops cut "
+    "psnr, ssim": "dB over RGB, peak 255, mean over frames that are not equal to the truth; luma BT.601, Gaussian "
+    "window 11x11 of deviation 1.5, range 255; on crops cut "
     "upright and steady out of both videos: mouth 1.3 x 1.0 IOD at 128x96, (lower) face 2.6 x 2.0 IOD at 256x192",
     "cpbd": "cumulative probability that blur is not detected, whole picture at native size, every fifth frame",
     "sharpness": "root mean square gradient around the mouth at native resolution over that of the photo",
