@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from engine.train.hearing import Recording
-    from engine.train.loop import Place, Settings
+    from engine.train.loop import Place
     from engine.train.prepare import Outcome
 
 train = typer.Typer(no_args_is_help=True, help="Prepare a corpus and train the networks.")
@@ -80,11 +80,11 @@ def au_classifier(
 ) -> None:
     """Train the Action Unit classifier, which judges pictures and teaches the generator."""
     from engine.train import au_classifier, filmed
-    from engine.train.loop import take_place
+    from engine.train.loop import Settings, take_place
 
     with take_place(device) as place, _bar("steps", steps, place.leads) as bar:
         crops = filmed.labelled_crops(pack)
-        model = au_classifier.train(crops, _settings(steps, seed), _unfinished(out), _shown(bar), place)
+        model = au_classifier.train(crops, Settings(steps, seed), _unfinished(out), _shown(bar), place)
         _keep(out, "au_classifier", model.state_dict(), pack, steps, seed, place)
 
 
@@ -99,11 +99,11 @@ def sync(
     """Train the sync expert, which measures how well lips follow the sound."""
     from engine.train import filmed
     from engine.train import sync as training
-    from engine.train.loop import take_place
+    from engine.train.loop import Settings, take_place
 
     with take_place(device) as place, _bar("steps", steps, place.leads) as bar:
         clips = filmed.filmed_clips(pack)
-        model = training.train(clips, _settings(steps, seed), _unfinished(out), _shown(bar), place)
+        model = training.train(clips, Settings(steps, seed), _unfinished(out), _shown(bar), place)
         _keep(out, "sync", model.state_dict(), pack, steps, seed, place)
 
 
@@ -168,13 +168,6 @@ def _shown(bar: Progress, other_totals: Mapping[str, int] = MappingProxyType({})
         bar.update(bar.task_ids[0], completed=step, total=total, description=text)
 
     return show
-
-
-def _settings(steps: int, seed: int) -> "Settings":
-    """A usual training; short ones report more often."""
-    from engine.train.loop import Settings
-
-    return Settings(steps, seed, report_every=max(1, min(20, steps // 10)))
 
 
 def _unfinished(out: Path) -> Path:

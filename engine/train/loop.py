@@ -216,7 +216,11 @@ def train(
             counted += 1
             _follow(state, settings.average_decay)
             last = state.step == settings.steps
-            if progress is not None and place.leads and (last or state.step % settings.report_every == 0):
+            if (
+                progress is not None
+                and place.leads
+                and (last or state.step == 1 or state.step % settings.report_every == 0)
+            ):
                 progress(state.step, {name: total / counted for name, total in sums.items()})
                 sums, counted = dict.fromkeys(objectives, 0.0), 0
             if file is not None and (last or stop or state.step % settings.save_every == 0):

@@ -119,7 +119,7 @@ def test_an_interrupted_training_is_continued_by_the_same_command(
     assert state.is_file()
     assert not out.exists()
     train.sync(pack, out, steps=4, device="cpu")
-    assert steps == [1, 2, 3, 4]
+    assert steps == [1, 4]
     assert out.is_file()
     assert not state.exists()
 

@@ -49,7 +49,7 @@ def test_training_lowers_the_loss_and_reports_it():
     state, reports = new_state(), []
     settings = loop.Settings(steps=150, report_every=10)
     loop.train(state, draw, fit(state), settings, progress=lambda step, losses: reports.append((step, losses["fit"])))
-    assert [step for step, _ in reports] == list(range(10, 151, 10))
+    assert [step for step, _ in reports] == [1, *range(10, 151, 10)]
     assert reports[-1][1] < 0.4 * reports[0][1]
 
 
