@@ -1,0 +1,84 @@
+"""Bending a picture by its face mesh: where each pixel of the bent picture comes from.
+
+A fixed list of triangles covers the face and a ring around it. Ring points are pinned, so that the displacement
+fades to zero at the ring and no box can appear. It does not know what moves the mesh.
+"""
+
+from functools import cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import face_space
+
+Array = NDArray[np.float32]
+
+RING_SCALE = 1.42  # how far the ring lies outside the face oval, as a multiple of the distance to its middle
+_SUBPIXEL_BITS = 4
+
+
+@cache
+def triangles() -> NDArray[np.int64]:
+    """The fixed triangles, int64 (n, 3), over 468 mesh points and the ring."""
+    return face_space.asset("triangles").astype(np.int64)
+
+
+@cache
+def _moving_triangles() -> NDArray[np.int64]:
+    """The triangles that speech can move; those inside the mouth come first, so that the lips are drawn over them."""
+    moving = np.append(face_space.mobility() > 0, np.zeros(len(face_space.asset("oval")), bool))
+    every = triangles()
+    chosen = every[moving[every].any(axis=1)]
+    inside = np.isin(chosen, face_space.INNER_LIPS).all(axis=1)
+    return np.concatenate([chosen[inside], chosen[~inside]])
+
+
+def with_ring(points: Array) -> Array:
+    """Mesh points (468, 2) with the ring appended, (n, 2)."""
+    oval = points[face_space.asset("oval").astype(np.int64)]
+    middle = oval.mean(axis=0)
+    return np.concatenate([points, middle + RING_SCALE * (oval - middle)])
+
+
+def offsets(target: Array, source: Array, width: int, height: int) -> Array:
+    """Where the pixels of a bent picture come from.
+
+    `target`, `source`: float (n, 2), mesh with ring after and before bending, in pixels of the grid.
+    Returns float32 (height, width, 2): pixel p of the bent picture is pixel p + offset of the original.
+    """
+    faces = _moving_triangles()
+    corners = np.rint(target[faces] * (1 << _SUBPIXEL_BITS)).astype(np.int32)
+    owner = np.zeros((height, width), np.int32)
+    for number, corner in enumerate(corners, start=1):
+        cv2.fillConvexPoly(owner, corner, number, cv2.LINE_8, _SUBPIXEL_BITS)
+    maps = _affine_offsets(target[faces], source[faces])[owner]
+    return np.einsum("yxij,yxj->yxi", maps, _grid(width, height))
+
+
+@cache
+def _grid(width: int, height: int) -> Array:
+    """Homogeneous pixel coordinates, float32 (height, width, 3)."""
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+    return np.stack([columns, rows, np.ones_like(rows)], axis=-1)
+
+
+def _affine_offsets(target: Array, source: Array) -> Array:
+    """Per triangle the affine map from pixel to offset, float32 (n + 1, 2, 3); the first is zero, for no triangle."""
+    matrix = np.concatenate([target, np.ones((*target.shape[:2], 1))], axis=-1)
+    determinant = np.linalg.det(matrix)
+    degenerate = np.abs(determinant) < 1e-6
+    matrix[degenerate] = np.eye(3)
+    solved = np.linalg.solve(matrix, source - target).transpose(0, 2, 1)
+    solved[degenerate] = 0.0
+    return np.concatenate([np.zeros((1, 2, 3)), solved]).astype(np.float32)
+
+
+def bend(image: NDArray[np.uint8], field: Array, origin: tuple[int, int] = (0, 0)) -> NDArray[np.uint8]:
+    """Apply `offsets` (height, width, 2) to a picture.
+
+    `origin`: column and row of the picture at which the field's grid begins, so that the picture can have margins.
+    """
+    height, width = field.shape[:2]
+    places = field + _grid(width, height)[..., :2] + np.array(origin, np.float32)
+    return np.asarray(cv2.remap(image, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
