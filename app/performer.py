@@ -31,8 +31,7 @@ class Performer:
     avatar: Avatar
 
     def session(self, source: Source, sinks: Sequence[Sink], clock: Clock, stats: Stats) -> Session:
-        """A new session, with a streamer that has heard nothing."""
-        self.streamer.reset()
+        """A new session; one at a time, because they share the streamer."""
         return Session(source, self.streamer, self.renderer, self.avatar, sinks, clock, stats)
 
 

@@ -90,8 +90,10 @@ class Session:
             for sink in self._sinks:
                 sink.open(width, height)
                 self._opened.append(sink)
-            # The first picture takes longest and is needed anyway: it is shown until another one is ready.
+            # What is done for the first time takes longest. The picture is shown until another one is ready.
             first = self._renderer.draw([_rest(0)], [self._avatar])[0].image
+            self._streamer.feed(np.zeros(self._streamer.latency, np.float32))
+            self._streamer.reset()
             self._queue = FrameQueue(self._clock, _LIVE_FRAMES if self._source.live else _FILE_FRAMES, first)
             capture_delay = self._source.open()
         except BaseException:

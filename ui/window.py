@@ -52,6 +52,10 @@ class Window(QWidget):
         self.meter = LevelMeter()
         self.status = QLabel("starting")
         self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.status.setWordWrap(True)
+        self.status.setContentsMargins(12, 0, 12, 10)
+        self.status.setMinimumHeight(2 * self.status.fontMetrics().lineSpacing() + 10)  # two lines, so nothing jumps
+        self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.start_button = QPushButton("Stop")
         self.start_button.clicked.connect(self.toggle_running)
         self.mute_button = QPushButton("Mute")
@@ -63,19 +67,27 @@ class Window(QWidget):
         controls = QHBoxLayout()
         controls.setContentsMargins(12, 8, 12, 10)
         controls.setSpacing(10)
-        for widget in (self.start_button, self.mute_button, self.meter):
-            controls.addWidget(widget)
-        controls.addWidget(self.status, stretch=1)
+        for button in (self.start_button, self.mute_button):
+            controls.addWidget(button)
+        controls.addStretch(1)
+        controls.addWidget(self.meter)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self.canvas, stretch=1)
         layout.addLayout(controls)
+        layout.addWidget(self.status)
 
         bridge.arrived.connect(self._show_latest)
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._show_status)
         self._timer.start(_STATUS_INTERVAL)
+
+    def fit(self) -> None:
+        """Be as large as the picture in its own size needs, or as the screen allows."""
+        screen = self.screen()
+        size = self.sizeHint()
+        self.resize(size if screen is None else size.boundedTo(screen.availableSize()))
 
     def toggle_running(self) -> None:
         """Start the performance, or stop it."""

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from app.clock import MonotonicClock
 from app.config import DEFAULT_LOOKAHEAD, Settings, parse_size
 from app.media_files import iterate_audio
+from app.performer import load_performer
 from app.recorder import SOUND_RATE, Recorder
 from app.sources import FileSource
 from app.stats import Stats
@@ -33,8 +35,6 @@ def render(
     recorder = Recorder(out, iterate_audio(audio, SOUND_RATE // FPS, SOUND_RATE, channels=2))
     samples = sum(len(block) for block in iterate_audio(audio, SAMPLE_RATE))  # and the whole file is known to be good
 
-    from app.performer import load_performer
-
     width, height = parse_size(size)
     performer = load_performer(Settings(width, height, lookahead, mouth_amount, seed), photo, avatar, face)
     clock, stats = MonotonicClock(), Stats()
@@ -46,7 +46,8 @@ def render(
         TimeRemainingColumn(),
     )
     started = time.perf_counter()
-    with Progress(*columns, transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         shown = _ProgressBar(bar, bar.add_task(out.name, total=pictures))
         source = FileSource(audio, clock, stats, live=False)
         session = performer.session(source, [recorder, shown], clock, stats)

@@ -112,9 +112,8 @@ def _show(
 
     application = QApplication(sys.argv[:1])
     bridge = FrameBridge()
-    window = Window(
-        f"{performer.avatar.name} - liveface", bridge, _Live(performer, make_source, clock, bridge, is_audible)
-    )
+    live = _Live(performer, make_source, clock, bridge, is_audible)
+    window = Window(f"{performer.avatar.name} - liveface", bridge, live)
     interrupted: list[int] = []
 
     def interrupt(number: int, _frame: object) -> None:
@@ -124,12 +123,15 @@ def _show(
     # The window's timer lets Python look up often enough to see the signal.
     before = signal.signal(signal.SIGINT, interrupt)
     window.canvas.show_picture(performer.avatar.photo)
+    window.fit()
     window.show()
     window.toggle_running()
     if seconds is not None:
         QTimer.singleShot(round(seconds * 1000), window.close)
     application.exec()
     signal.signal(signal.SIGINT, before)
+    if live.latest is not None:
+        print(status_line(live.latest, live.latest.fps))
     if window.failure is not None:
         raise window.failure
     if interrupted:
@@ -137,7 +139,7 @@ def _show(
 
 
 class _Live:
-    """Performs in a window, each time in a new session."""
+    """Performs in a window, each time in a new session; `latest` is what the one before measured."""
 
     def __init__(
         self,
@@ -153,6 +155,7 @@ class _Live:
         self._bridge = bridge
         self._is_audible = is_audible
         self._session: Session | None = None
+        self.latest: Report | None = None
 
     def start(self) -> None:
         stats = Stats()
@@ -168,6 +171,7 @@ class _Live:
     def stop(self) -> None:
         session, self._session = self._session, None
         if session is not None:
+            self.latest = session.report()
             session.stop()
 
     def mute(self, is_muted: bool) -> None:
@@ -177,12 +181,13 @@ class _Live:
     def status(self) -> tuple[bool, str]:
         if self._session is None:
             return False, "stopped"
-        return self._session.is_running, status_line(self._session.report())
+        report = self._session.report()
+        return self._session.is_running, status_line(report, report.recent_fps)
 
 
-def status_line(report: Report) -> str:
-    """The numbers of a running session in one line."""
-    parts = [f"{report.recent_fps:.1f} fps"]
+def status_line(report: Report, fps: float) -> str:
+    """The numbers of a session in one line."""
+    parts = [f"{fps:.1f} fps"]
     if (delay := report.mic_to_picture_ms) is not None:
         parts.append(f"mic to picture {delay.p50:.0f} ms (p95 {delay.p95:.0f})")
     parts += [f"{stage} {percentiles.p50:.1f} ms" for stage, percentiles in report.stages_ms.items()]

@@ -81,6 +81,13 @@ def test_the_window_shows_a_frame_that_another_part_sends(window: Window, qtbot:
     assert window.meter.share > 0.8
 
 
+def test_the_window_fits_the_picture(window: Window) -> None:
+    window.canvas.show_picture(np.zeros((480, 640, 3), np.uint8))
+    window.fit()
+    window.show()
+    assert window.canvas.size() == QSize(640, 480)
+
+
 def test_of_many_frames_only_the_latest_waits(qtbot: QtBot) -> None:
     bridge = FrameBridge()
     arrivals: list[None] = []

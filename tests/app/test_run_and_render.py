@@ -1,0 +1,171 @@
+"""Tests of the commands run and render from the command line on, with a stand-in for the trained parts."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import app.commands.render
+import app.commands.run
+from app.cli import main
+from app.clock import MonotonicClock
+from app.config import Settings, parse_size
+from app.media_files import read_audio, read_video
+from app.performer import Performer
+from engine.errors import ConfigurationError
+from tests.app.fakes import FakeRenderer, FakeStreamer, an_avatar, write_sound
+
+
+@pytest.fixture
+def speech(tmp_path: Path) -> Path:
+    wave = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 2 * 44_100 + 100)).astype(np.float32)
+    return write_sound(tmp_path / "speech.wav", wave, 44_100, layout="stereo")
+
+
+def stand_in(settings: Settings, *_: object) -> Performer:
+    avatar = an_avatar(settings.width, settings.height)
+    return Performer(FakeStreamer(settings.lookahead), FakeRenderer(MonotonicClock()), avatar)  # type: ignore[arg-type]
+
+
+@pytest.fixture(autouse=True)
+def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (app.commands.render, app.commands.run):
+        monkeypatch.setattr(module, "load_performer", stand_in)
+
+
+def called(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int | str | None:
+    monkeypatch.setattr(sys, "argv", ["liveface", *map(str, arguments)])
+    with pytest.raises(SystemExit) as exit:
+        main()
+    return exit.value.code
+
+
+def test_render_writes_a_video_as_long_as_the_sound(
+    speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "o.mp4"
+    assert not called(monkeypatch, "render", "--audio", speech, "--out", out, "--size", "256x192")
+    pictures, fps = read_video(out)
+    assert fps == 25
+    assert pictures.shape == (51, 192, 256, 3)
+    assert capsys.readouterr().out.startswith(f"{out}: 2.04 s, 51 pictures of 256x192")
+
+
+def test_render_puts_sound_and_mouth_in_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wave = np.zeros((1, 96_000), np.float32)
+    wave[0, 48_000 : 48_000 + 1920] = 0.9  # one frame, number 25
+    speech = write_sound(tmp_path / "a.wav", wave, 48_000)
+    out = tmp_path / "o.mp4"
+    called(monkeypatch, "render", "--audio", speech, "--out", out, "--size", "128x128")
+    pictures, _ = read_video(out)
+    assert int(np.argmax(pictures[:, 64, 64, 1])) == 25
+    loud = np.flatnonzero(np.abs(read_audio(out)) > 0.5)
+    assert abs(int(loud[0]) - 25 * 640) <= 8
+    assert abs(int(loud[-1]) - 26 * 640) <= 8
+
+
+def test_run_without_a_window_ends_in_one_line_of_json(
+    speech: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert not called(monkeypatch, "run", "--headless", "--audio", speech, "--seconds", "0.8", "--size", "128x128")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1
+    numbers = json.loads(lines[0])
+    assert set(numbers) >= {"fps", "frames", "skipped", "mic_to_picture_ms", "resident_mb", "first_frame_s"}
+    assert 5 < numbers["frames"] <= 20
+    assert set(numbers["mic_to_picture_ms"]) == {"p50", "p95", "p99"}
+    assert numbers["mic_to_picture_ms"]["p50"] >= 120
+    assert set(numbers["stages_ms"]) == {"hear", "draw", "send"}
+
+
+def test_run_repeats_a_file_that_is_shorter_than_the_time_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    speech = write_sound(tmp_path / "a.wav", np.full((1, 1600), 0.1, np.float32), 16_000)
+    assert not called(monkeypatch, "run", "--headless", "--audio", speech, "--seconds", "0.6", "--size", "128x128")
+    assert json.loads(capsys.readouterr().out)["frames"] > 5
+
+
+WINDOW = """
+import app.commands.run
+from app.cli import main
+from tests.app.test_run_and_render import stand_in
+app.commands.run.load_performer = stand_in
+main()
+"""
+
+
+def test_run_opens_a_window_and_tells_at_the_end_how_it_went(speech: Path) -> None:
+    # In a process of its own, because it makes its own Qt application.
+    arguments = ["run", "--audio", speech, "--seconds", "1", "--size", "128x128"]
+    ran = subprocess.run(
+        [sys.executable, "-c", WINDOW, *map(str, arguments)],
+        env=os.environ | {"QT_QPA_PLATFORM": "offscreen"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "mic to picture" in ran.stdout
+
+
+@pytest.mark.parametrize("command", ["run", "render"])
+@pytest.mark.parametrize("fault", ["missing", "truncated", "empty", "not a number"])
+def test_bad_sound_ends_in_one_sentence(
+    command: str,
+    fault: str,
+    speech: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if fault == "missing":
+        speech.unlink()
+    elif fault == "truncated":
+        speech.write_bytes(speech.read_bytes()[:5000])
+    elif fault == "empty":
+        speech.write_bytes(b"")
+    else:
+        write_sound(speech, np.full((1, 8000), np.nan, np.float32), 16_000)
+    rest = ("--headless", "--seconds", "1") if command == "run" else ("--out", tmp_path / "o.mp4")
+    assert called(monkeypatch, command, "--audio", speech, *rest) == 2
+    error = capsys.readouterr().err.strip()
+    assert len(error.splitlines()) == 1
+    assert error.startswith("liveface: ")
+    assert not list(tmp_path.glob("*o.mp4*"))
+
+
+def test_an_output_that_cannot_be_written_ends_in_one_sentence(
+    speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert called(monkeypatch, "render", "--audio", speech, "--out", tmp_path / "no" / "o.mp4") == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_two_sources_at_once_are_refused(
+    speech: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert called(monkeypatch, "run", "--headless", "--audio", speech, "--microphone", "x") == 2
+    assert "choose one" in capsys.readouterr().err
+
+
+def test_a_missing_microphone_ends_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert called(monkeypatch, "run", "--headless", "--seconds", "1", "--microphone", "No such thing") == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("size", ["511x512", "64x64", "4000x4000", "512", "x", "512x", "-512x512"])
+def test_a_size_that_cannot_be_is_refused(size: str) -> None:
+    with pytest.raises(ConfigurationError, match="512x512"):
+        Settings(*parse_size(size))
+
+
+def test_a_size_is_width_by_height() -> None:
+    assert parse_size("1280X720") == (1280, 720)
