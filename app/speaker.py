@@ -12,7 +12,9 @@ from app.queues import SampleQueue
 from engine.errors import DeviceError
 from engine.media import HOP, SAMPLE_RATE, Frame, Samples
 
-_WAITING_MS = 120  # of sound between the frames and the device: three frames, against jitter
+_WAITING_MS = 120  # of sound between the frames and the device
+_LONGEST = SAMPLE_RATE * _WAITING_MS // 1000
+_IN_HAND = HOP + SAMPLE_RATE * CAPTURE_MS // 1000  # before it begins to play: one frame and one block
 
 
 class Speaker:
@@ -30,6 +32,7 @@ class Speaker:
         device = choose("output", self._name)
         self._queue = SampleQueue(self._clock, SAMPLE_RATE, _WAITING_MS)
         self._rest: Samples = np.zeros(0, np.float32)
+        self._is_playing = False
         try:
             self._stream = library.OutputStream(
                 device=device.number,
@@ -59,7 +62,9 @@ class Speaker:
             self._stream = None
 
     def _play(self, out: NDArray[np.float32], count: int, _time: object, _status: object) -> None:
-        self._rest = np.concatenate([self._rest, self._queue.get(timeout=0)])[-3 * HOP :]
-        ready = self._rest[:count]
+        self._rest = np.concatenate([self._rest, self._queue.get(timeout=0)])[-_LONGEST:]
+        # Frames come every second time: with too little in hand, the next late one would be heard as a gap.
+        self._is_playing = len(self._rest) >= (count if self._is_playing else _IN_HAND)
+        ready = self._rest[: count if self._is_playing else 0]
         out[: len(ready), 0], out[len(ready) :] = ready, 0
-        self._rest = self._rest[count:]
+        self._rest = self._rest[len(ready) :]
