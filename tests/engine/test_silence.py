@@ -4,17 +4,21 @@ import numpy as np
 import pytest
 
 from engine.media import HOP, SAMPLE_RATE, Samples
-from engine.silence import SilenceGate
+from engine.silence import Gate, SilenceGate
 from tests.speech import NOISES, noise, spoken
 
 LEARNT = 20  # frames after which any steady noise is silence, if it was there from the start
 RELEARNT = 90  # and if it set in later
 
 
-def openings(pcm: Samples, lookahead: int = 2) -> list[float]:
+def gates(pcm: Samples, lookahead: int = 2) -> list[Gate]:
     gate = SilenceGate(lookahead)
     frames = np.append(pcm, np.zeros(lookahead * HOP, np.float32))[: (pcm.size // HOP + lookahead) * HOP]
-    return [gate.hear(frame).opening for frame in frames.reshape(-1, HOP)][lookahead:]
+    return [gate.hear(frame) for frame in frames.reshape(-1, HOP)][lookahead:]
+
+
+def openings(pcm: Samples, lookahead: int = 2) -> list[float]:
+    return [moment.opening for moment in gates(pcm, lookahead)]
 
 
 def at_level(pcm: Samples, dbfs: float) -> Samples:
@@ -75,12 +79,10 @@ def test_it_closes_over_some_frames_after_speech_and_then_fully() -> None:
     assert max(found[last + 5 :]) == 0
 
 
-def test_speaking_is_true_while_the_gate_is_fully_open() -> None:
+def test_somebody_speaks_in_a_sentence_and_nobody_in_noise() -> None:
     pcm, start, end = spoken()
-    gate = SilenceGate(0)
-    gates = [gate.hear(frame) for frame in pcm[: pcm.size // HOP * HOP].reshape(-1, HOP)]
-    assert all(moment.speaking == (moment.opening == 1) for moment in gates)
-    assert all(moment.speaking for moment in gates[start + 1 : end])
+    assert all(moment.speaking for moment in gates(pcm)[start + 1 : end])
+    assert not any(moment.speaking for moment in gates(noise("pink", -30, seconds=4))[LEARNT:])
 
 
 def test_after_reset_it_is_as_new() -> None:
