@@ -22,9 +22,9 @@ from engine.media import HOP
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from engine.train.hearing import Recording
     from engine.train.loop import Place
     from engine.train.prepare import Outcome
+    from engine.train.utterances import Recording
 
 train = typer.Typer(no_args_is_help=True, help="Prepare a corpus and train the networks.")
 
@@ -133,7 +133,7 @@ def motion(
 def unfilmed_speech(folder: Path) -> "list[Recording]":
     """The recordings of a folder of transcribed speech whose phones are known."""
     from engine.train import phones
-    from engine.train.hearing import unfilmed
+    from engine.train.utterances import unfilmed
 
     segments = phones.read_table(folder / "phones.csv")
     table = folder / "utterances.csv"

@@ -1,0 +1,48 @@
+"""Tests of the loss of motion: zero for the truth, blind to the unknown, keen on present units."""
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from engine import face_space  # noqa: E402
+from engine.action_units import ACTION_UNITS  # noqa: E402
+from engine.face_space import CODE_SIZE  # noqa: E402
+from engine.train.motion_loss import LossWeights, MotionLoss  # noqa: E402
+
+LOSS = MotionLoss.of(face_space.basis(), LossWeights())
+
+
+def truth() -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return torch.rand(2, 9, len(ACTION_UNITS), generator=generator), torch.randn(2, 9, CODE_SIZE, generator=generator)
+
+
+def test_the_truth_costs_nothing_and_anything_else_something() -> None:
+    units, code = truth()
+    assert LOSS(units, code, units, code) == 0.0
+    assert LOSS(units + 0.5, code, units, code) > 0.01
+    assert LOSS(units, code + 0.5, units, code) > 0.1
+
+
+def test_unknown_labels_do_not_count() -> None:
+    units, code = truth()
+    unknown_units, unknown_code = units.clone(), code.clone()
+    unknown_units[:, 3], unknown_code[:, 3] = float("nan"), float("nan")
+    wrong_units, wrong_code = units.clone(), code.clone()
+    wrong_units[:, 3], wrong_code[:, 3] = 9.0, 9.0
+    assert LOSS(wrong_units, wrong_code, unknown_units, unknown_code) == 0.0
+
+
+def test_missing_a_present_unit_costs_more_than_inventing_an_absent_one() -> None:
+    absent, code = torch.zeros(1, 4, len(ACTION_UNITS)), torch.zeros(1, 4, CODE_SIZE)
+    present = absent + 2.0
+    assert LOSS(absent, code, present, code) > 2 * LOSS(present, code, absent, code)
+
+
+def test_a_shaking_mouth_costs_more_than_a_shifted_one() -> None:
+    units, code = torch.zeros(1, 8, len(ACTION_UNITS)), torch.zeros(1, 8, CODE_SIZE)
+    shaking = code.clone()
+    shaking[:, ::2, 0], shaking[:, 1::2, 0] = 0.3, -0.3
+    assert LOSS(units, shaking, units, code) > 1.1 * LOSS(
+        units, code + 0.3 * (torch.arange(CODE_SIZE) == 0), units, code
+    )
