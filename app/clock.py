@@ -2,14 +2,15 @@
 
 import threading
 import time
+from collections import deque
 from typing import Any, Protocol
 
-from app.config import BOUND_MS, CAPTURE_MS, DEFAULT_LOOKAHEAD, FRAME_MS, HOLD_MS
+from app.config import CAPTURE_MS, HOLD_MS
 from engine.media import FPS, SAMPLE_RATE
 
-_DRIFT = 0.001  # s per s, by which a playout clock may follow a device that runs slow; crystals stay within 0.0001
+_REMEMBERED = 100  # arrivals, two seconds: long enough to see a prompt one, short enough to follow a sound card's drift
 _SHORTEST_HOLD = 0.005  # s, where the device's own delay has used up the time to spare
-_GRACE = (BOUND_MS - (1 + DEFAULT_LOOKAHEAD) * FRAME_MS - HOLD_MS) / 1000  # s after its due time, still worth showing
+_GRACE = 1 / FPS  # s after its due time, until the next picture is due
 
 
 class Condition(Protocol):
@@ -57,7 +58,7 @@ def sleep_until(clock: Clock, moment: float) -> None:
 class PlayoutClock:
     """When the picture of each frame is due, told from when live sound arrived.
 
-    It follows the earliest arrivals, so that one late block moves nothing, and a sound card that runs slow.
+    It follows the earliest of recent arrivals, so that late blocks move nothing and a slow sound card is followed.
     """
 
     def __init__(self, latency: int, capture_delay: float) -> None:
@@ -67,21 +68,16 @@ class PlayoutClock:
         """
         self._due = latency / SAMPLE_RATE + max(HOLD_MS / 1000, capture_delay + _SHORTEST_HOLD)
         self._capture_delay = capture_delay
-        self._origin: float | None = None
-        self._observed = 0.0
+        self._origins: deque[float] = deque(maxlen=_REMEMBERED)  # of the first sample, as each block tells it
 
     def observe(self, samples: int, now: float) -> None:
         """Note that `samples` in all have been read by the time `now`, in seconds."""
-        origin = now - self._capture_delay - samples / SAMPLE_RATE
-        if self._origin is not None:
-            origin = min(origin, self._origin + _DRIFT * (now - self._observed))
-        self._origin = origin
-        self._observed = now
+        self._origins.append(now - self._capture_delay - samples / SAMPLE_RATE)
 
     def captured(self, index: int) -> float:
         """When the first sample of frame `index` was captured, in seconds. Needs one `observe` before."""
-        assert self._origin is not None, "nothing has been heard yet"
-        return self._origin + index / FPS
+        assert self._origins, "nothing has been heard yet"
+        return min(self._origins) + index / FPS
 
     def due(self, index: int) -> float:
         """When the picture of frame `index` is handed over, if it is ready."""

@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 
 from engine.errors import ConfigurationError
-from engine.media import FPS
 
-FRAME_MS = 1000 // FPS
 CAPTURE_MS = 20  # of sound in one block of a live source
 BACKLOG_MS = 200  # of live sound that may wait unheard; older sound becomes silence
 HOLD_MS = 25  # a finished live picture waits at most this long for its moment, which absorbs the jitter of drawing
-BOUND_MS = 170  # published: a live picture older than this, at the default lookahead, is not shown
+BOUND_MS = 170  # published: 95 of 100 live pictures at the default lookahead are younger
 DEFAULT_LOOKAHEAD = 2  # frames
 
 _SMALLEST_SIDE, _LARGEST_SIDE = 128, 1920  # pixels
