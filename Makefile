@@ -1,7 +1,7 @@
 # Every target does its own set-up in .venv, once; it is done again only when the pinned packages change.
 
-RUN_LIBRARIES := libportaudio2 libegl1 libgl1 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 \
-                 libdbus-1-3 libfontconfig1
+RUN_LIBRARIES := libportaudio2 libegl1 libgl1 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxcb-shape0 \
+                 libdbus-1-3 libfontconfig1 libglib2.0-0
 TEST_PROGRAMS := pulseaudio pulseaudio-utils libasound2-plugins xvfb espeak-ng flite
 
 BIN := .venv/bin
