@@ -1,7 +1,7 @@
 # Every target does its own set-up in .venv, once; it is done again only when the pinned packages change.
 
-RUN_LIBRARIES := libportaudio2 libegl1 libgl1 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxcb-shape0 \
-                 libdbus-1-3 libfontconfig1 libglib2.0-0
+RUN_LIBRARIES := libportaudio2 libegl1 libgl1 libglib2.0-0 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 \
+                 libxcb-keysyms1 libxcb-shape0 libwayland-cursor0 libdbus-1-3 libfontconfig1
 TEST_PROGRAMS := pulseaudio pulseaudio-utils libasound2-plugins xvfb espeak-ng flite
 
 BIN := .venv/bin
@@ -44,7 +44,7 @@ clean:
 	"$$python" -m venv .venv
 	@touch $@
 
-.venv/.stamp-run: pyproject.toml .venv/.stamp-venv scripts/install_system_packages.sh
+.venv/.stamp-run: pyproject.toml Makefile .venv/.stamp-venv scripts/install_system_packages.sh
 	@echo 'Setting up: once, about a minute.'
 	@scripts/install_system_packages.sh $(RUN_LIBRARIES)
 	@$(PIP) install --editable .

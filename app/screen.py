@@ -7,7 +7,10 @@ from pathlib import Path
 
 from engine.errors import DeviceError
 
-_PACKAGES = "libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxkbcommon-x11-0 libegl1 libgl1 libdbus-1-3 libfontconfig1"
+_PACKAGES = (
+    "libegl1 libgl1 libglib2.0-0 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxcb-shape0 "
+    "libwayland-cursor0 libdbus-1-3 libfontconfig1"
+)
 _REMEDY = f"on Debian install {_PACKAGES}, or use --headless."
 
 
