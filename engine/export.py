@@ -8,8 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import ConfigurationError, OutputError
+from engine.face_space import CODE_SIZE
 from engine.features import HOPS_PER_FRAME, MEL_BINS
+from engine.model.generator import DirectDecoder, Drawing, MouthGenerator
+from engine.model.identity_encoder import IdentityEncoder
 from engine.model.motion_network import MotionNetwork
+from engine.mouth import CROP_SIZE, IDENTITY_CHANNELS, INPUT_CHANNELS
 
 _OPSET = 17
 
@@ -45,7 +49,37 @@ def export_motion(network: MotionNetwork, path: Path) -> None:
     )
 
 
-def _write(network: nn.Module, inputs: tuple[Tensor, ...], names: list[str], outputs: list[str], path: Path) -> None:
+def export_drawing(identity: IdentityEncoder, generator: MouthGenerator | DirectDecoder, folder: Path) -> None:
+    """Write identity.onnx and generator.onnx, for a batch of any size.
+
+    Identity: `photo` (B, 4, 96, 128) to `fine`, `middle`, `coarse`. Generator: `inputs` (B, 8, 96, 128), `code`
+    (B, 16) and those three maps to `picture` and `change`, (B, 3, 96, 128). Errors as for `export_motion`.
+    """
+    width, height = CROP_SIZE
+    photo = torch.zeros(1, IDENTITY_CHANNELS, height, width)
+    maps = identity.eval()(photo)
+    levels = ["fine", "middle", "coarse"]
+    _write(identity, (photo,), ["photo"], levels, folder / "identity.onnx")
+    inputs = torch.zeros(1, INPUT_CHANNELS, height, width)
+    code = torch.zeros(1, CODE_SIZE)
+    _write(
+        Drawing(generator).eval(),
+        (inputs, code, *maps),
+        ["inputs", "code", *levels],
+        ["picture", "change"],
+        folder / "generator.onnx",
+        any_batch=True,
+    )
+
+
+def _write(
+    network: nn.Module,
+    inputs: tuple[Tensor, ...],
+    names: list[str],
+    outputs: list[str],
+    path: Path,
+    any_batch: bool = False,
+) -> None:
     """Export under a temporary name, then rename."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +89,14 @@ def _write(network: nn.Module, inputs: tuple[Tensor, ...], names: list[str], out
             warnings.simplefilter("ignore")
             file = Path(folder) / path.name
             torch.onnx.export(
-                network, inputs, str(file), input_names=names, output_names=outputs, opset_version=_OPSET, dynamo=False
+                network,
+                inputs,
+                str(file),
+                input_names=names,
+                output_names=outputs,
+                opset_version=_OPSET,
+                dynamo=False,
+                dynamic_axes={name: {0: "batch"} for name in [*names, *outputs]} if any_batch else None,
             )
             file.replace(path)
     except ImportError as error:

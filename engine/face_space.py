@@ -22,7 +22,35 @@ RIGHT_EYE, LEFT_EYE = np.array([33, 133]), np.array([362, 263])  # the corners o
 
 # Points that speech hardly moves: forehead, temples, brow roots, eye corners, nose bridge.
 STABLE = np.array(
-    [10, 151, 9, 8, 168, 6, 197, 33, 133, 362, 263, 127, 356, 162, 389, 21, 251, 54, 284, 103, 332, 67, 297, 109, 338, 107, 336]
+    [
+        10,
+        151,
+        9,
+        8,
+        168,
+        6,
+        197,
+        33,
+        133,
+        362,
+        263,
+        127,
+        356,
+        162,
+        389,
+        21,
+        251,
+        54,
+        284,
+        103,
+        332,
+        67,
+        297,
+        109,
+        338,
+        107,
+        336,
+    ]
 )
 # Closed outlines, from the person's right corner over the upper lip to the left corner and back below.
 INNER_LIPS = np.array([78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95])
@@ -140,7 +168,9 @@ def fit_similarity(source: Array, target: Array) -> Similarity:
     sign[-1] = np.sign(np.linalg.det(u @ vt))
     rotation = u @ np.diag(sign) @ vt
     scale = float((values * sign).sum() / (a**2).sum())
-    return Similarity(scale, rotation.astype(np.float32), np.asarray(target_mean - scale * rotation @ source_mean, np.float32))
+    return Similarity(
+        scale, rotation.astype(np.float32), np.asarray(target_mean - scale * rotation @ source_mean, np.float32)
+    )
 
 
 def pose(points: Array) -> Similarity:

@@ -25,13 +25,17 @@ def triangles() -> NDArray[np.int64]:
 
 
 @cache
-def _moving_triangles() -> NDArray[np.int64]:
+def speech_triangles() -> NDArray[np.int64]:
     """The triangles that speech can move; those inside the mouth come first, so that the lips are drawn over them."""
-    moving = np.append(face_space.mobility() > 0, np.zeros(len(face_space.asset("oval")), bool))
-    every = triangles()
-    chosen = every[moving[every].any(axis=1)]
+    chosen = triangles_around(np.flatnonzero(face_space.mobility() > 0))
     inside = np.isin(chosen, face_space.INNER_LIPS).all(axis=1)
     return np.concatenate([chosen[inside], chosen[~inside]])
+
+
+def triangles_around(points: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The triangles, int64 (n, 3), that touch any of the named mesh points."""
+    every = triangles()
+    return every[np.isin(every, points).any(axis=1)]
 
 
 def with_ring(points: Array) -> Array:
@@ -41,26 +45,33 @@ def with_ring(points: Array) -> Array:
     return np.concatenate([points, middle + RING_SCALE * (oval - middle)])
 
 
-def offsets(target: Array, source: Array, width: int, height: int) -> Array:
+def offsets(target: Array, source: Array, faces: NDArray[np.int64], width: int, height: int) -> Array:
     """Where the pixels of a bent picture come from.
 
-    `target`, `source`: float (n, 2), mesh with ring after and before bending, in pixels of the grid.
+    `target`, `source`: float (n, 2), mesh with ring after and before bending, in pixels of the grid; `faces`: the
+    triangles that move, later ones over earlier ones.
     Returns float32 (height, width, 2): pixel p of the bent picture is pixel p + offset of the original.
     """
-    faces = _moving_triangles()
     corners = np.rint(target[faces] * (1 << _SUBPIXEL_BITS)).astype(np.int32)
     owner = np.zeros((height, width), np.int32)
     for number, corner in enumerate(corners, start=1):
         cv2.fillConvexPoly(owner, corner, number, cv2.LINE_8, _SUBPIXEL_BITS)
-    maps = _affine_offsets(target[faces], source[faces])[owner]
-    return np.einsum("yxij,yxj->yxi", maps, _grid(width, height))
+    maps = _affine_offsets(target[faces], source[faces])
+    columns, rows = grid(width, height)[..., 0], grid(width, height)[..., 1]
+    result = np.empty((height, width, 2), np.float32)
+    for axis in (0, 1):
+        by_x, by_y, constant = (np.take(maps[:, axis, part], owner) for part in range(3))
+        result[..., axis] = by_x * columns + by_y * rows + constant
+    return result
 
 
 @cache
-def _grid(width: int, height: int) -> Array:
-    """Homogeneous pixel coordinates, float32 (height, width, 3)."""
+def grid(width: int, height: int) -> Array:
+    """Every pixel's own place (x, y), float32 (height, width, 2), read-only."""
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
-    return np.stack([columns, rows, np.ones_like(rows)], axis=-1)
+    places = np.stack([columns, rows], axis=-1)
+    places.setflags(write=False)
+    return places
 
 
 def _affine_offsets(target: Array, source: Array) -> Array:
@@ -80,5 +91,5 @@ def bend(image: NDArray[np.uint8], field: Array, origin: tuple[int, int] = (0, 0
     `origin`: column and row of the picture at which the field's grid begins, so that the picture can have margins.
     """
     height, width = field.shape[:2]
-    places = field + _grid(width, height)[..., :2] + np.array(origin, np.float32)
+    places = field + grid(width, height) + np.array(origin, np.float32)
     return np.asarray(cv2.remap(image, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)

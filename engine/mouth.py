@@ -41,7 +41,7 @@ class Mouth:
 
     `points` float32 (468, 2), the photo's mesh in its pixels; `closed` the same with the mouth at rest;
     `turn` float32 (3, 2), takes a displacement in IOD of the pose-free face to photo pixels;
-    `crop` float64 (2, 3), takes photo pixels to crop pixels; `iod` the crop pixels of one IOD.
+    `crop` float64 (2, 3), takes photo pixels to crop pixels; `iod` and `photo_iod` the crop and photo pixels of one IOD.
     """
 
     points: Array
@@ -49,6 +49,7 @@ class Mouth:
     turn: Array
     crop: NDArray[np.float64]
     iod: float
+    photo_iod: float
 
     def landmarks(self, displacement: Array) -> Array:
         """Mesh (468, 2) in photo pixels for a displacement (468, 3) in IOD from rest; the lips never cross."""
@@ -72,7 +73,7 @@ def measure(points: Array, crop: NDArray[np.float64] | None = None) -> Mouth:
         crop = face_space.mouth_crop_transform(_close(flat), *CROP_SIZE)
     scale = float(np.sqrt(abs(np.linalg.det(crop[:, :2])))) * back.scale
     turn = np.asarray(back.scale * back.rotation.T[:, :2], np.float32)
-    return Mouth(flat, _close(flat), turn, crop, scale)
+    return Mouth(flat, _close(flat), turn, crop, scale, back.scale)
 
 
 def _axes(points: Array) -> tuple[Array, Array, float]:
@@ -114,7 +115,9 @@ def _close(points: Array) -> Array:
     jaw = widest * np.exp(-(((x - middle) / (0.55 * iod)) ** 2))
     lower_opening = opening * (1.0 - below) + jaw * _CHIN_FOLLOWS * below
     lower_share = 1.0 - (1.0 - _LOWER_FOLLOWS) * lip
-    shift = np.where(is_lower, -_LOWER_SHARE * lower_opening * lower_share, (1.0 - _LOWER_SHARE) * opening * upper_share)
+    shift = np.where(
+        is_lower, -_LOWER_SHARE * lower_opening * lower_share, (1.0 - _LOWER_SHARE) * opening * upper_share
+    )
     shift[_INNER_UPPER] = (1.0 - _LOWER_SHARE) * gap
     shift[_INNER_LOWER] = -_LOWER_SHARE * gap
     moves = (y > nose) | np.isin(np.arange(len(y)), face_space.LIPS)
@@ -214,7 +217,10 @@ def teeth_maps(rest: Array, chin_drop: Array, iod: float) -> tuple[Array, Array]
     scale = min(iod / 200.0, 1.15 * width / 240.0 * 1.25)
     upper, lower = _teeth_rows()
     maps = []
-    for row, anchor in ((upper, centre + (0.0, 0.035 * iod - 60 * scale)), (lower, centre + chin_drop + (0.0, 0.01 * iod))):
+    for row, anchor in (
+        (upper, centre + (0.0, 0.035 * iod - 60 * scale)),
+        (lower, centre + chin_drop + (0.0, 0.01 * iod)),
+    ):
         matrix = np.array([[scale, 0.0, anchor[0] - 120 * scale], [0.0, scale, anchor[1]]])
         maps.append(np.asarray(cv2.warpAffine(row, matrix, CROP_SIZE, flags=cv2.INTER_AREA), np.float32))
     return maps[0], maps[1]
@@ -228,7 +234,9 @@ def reference_crop(image: NDArray[np.uint8], mouth: Mouth) -> NDArray[np.uint8]:
     left, above, right, below = MARGIN
     matrix = mouth.crop + np.array([[0.0, 0.0, left], [0.0, 0.0, above]])
     size = (CROP_SIZE[0] + left + right, CROP_SIZE[1] + above + below)
-    return np.asarray(cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+    return np.asarray(
+        cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8
+    )
 
 
 def without_margin(reference: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -264,7 +272,7 @@ def crop_maps(reference: NDArray[np.uint8], mouth: Mouth, landmarks: Array) -> C
     moved = mouth.to_crop(landmarks)
     target = np.concatenate([moved, source[len(moved) :]])
     own = inner_mask(source[: len(moved)], mouth.iod)
-    field = mesh_warp.offsets(target, source, width, height)
+    field = mesh_warp.offsets(target, source, mesh_warp.speech_triangles(), width, height)
     bent = mesh_warp.bend(reference, field, MARGIN[:2])
     bent_own = mesh_warp.bend((own * 255).astype(np.uint8), field)
     inner = inner_mask(moved, mouth.iod)

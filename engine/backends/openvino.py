@@ -39,7 +39,7 @@ def _core() -> openvino.Core:
     return openvino.Core()
 
 
-def _compile(path: Path, threads: int) -> openvino.CompiledModel:
+def _compile(path: Path, threads: int, batch: int | None = None) -> openvino.CompiledModel:
     if not path.is_file():
         raise CheckpointError(f"{path} is missing: reinstall liveface, or restore its assets folder.")
     core = _core()
@@ -47,6 +47,8 @@ def _compile(path: Path, threads: int) -> openvino.CompiledModel:
         network = core.read_model(str(path))
     except RuntimeError as error:
         raise CheckpointError(f"{path} is not a readable network file: restore it from the distribution.") from error
+    if batch is not None:
+        network.reshape({port: [batch, *list(port.partial_shape)[1:]] for port in network.inputs})
     try:
         return core.compile_model(
             network,
@@ -79,3 +81,33 @@ class StepNetwork:
         self._request.infer([mel[None], *state])
         action_units, code, *following = (np.array(tensor.data) for tensor in self._request.output_tensors)
         return action_units[0], code[0], tuple(following)
+
+
+class PaintNetworks:
+    """The exported drawing networks. Implements `engine.renderer.Painter`; compiled anew for each size of batch.
+
+    Raises `CheckpointError` if a file is missing or not such a network.
+    """
+
+    def __init__(self, identity: Path, generator: Path, threads: int = 1) -> None:
+        self._identify = compile_file(identity, threads)
+        self._generator = generator
+        self._threads = threads
+        self._requests: dict[int, openvino.InferRequest] = {}
+        self._request(1)
+
+    def identify(self, photo: Array) -> tuple[Array, ...]:
+        """Identity maps of one photo's mouth (1, 4, 96, 128)."""
+        return self._identify(photo)
+
+    def paint(self, inputs: Array, code: Array, identity: tuple[Array, ...]) -> tuple[Array, Array]:
+        """Picture and colour change, (B, 3, 96, 128) each; see `engine.renderer.Painter`."""
+        request = self._request(len(inputs))
+        request.infer([inputs, code, *identity])
+        picture, change = (np.array(tensor.data) for tensor in request.output_tensors)
+        return picture, change
+
+    def _request(self, batch: int) -> openvino.InferRequest:
+        if batch not in self._requests:
+            self._requests[batch] = _compile(self._generator, self._threads, batch).create_infer_request()
+        return self._requests[batch]

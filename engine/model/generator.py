@@ -123,7 +123,9 @@ class Drawing(nn.Module):
         self.generator = generator
         self.smoothing = Smoothing(_SMOOTHING)
 
-    def forward(self, inputs: Tensor, code: Tensor, fine: Tensor, middle: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, inputs: Tensor, code: Tensor, fine: Tensor, middle: Tensor, coarse: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """The inner mouth's picture and the smooth change of colour around it, each (B, 3, 96, 128)."""
         picture = self.generator(inputs, code, (fine, middle, coarse))
         return picture, self.smoothing(picture - inputs[:, :3])

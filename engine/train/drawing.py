@@ -166,7 +166,9 @@ def train(
         networks,
         {
             "painter": torch.optim.AdamW(drawn_by, options.learning_rate, betas=(0.5, 0.99), weight_decay=0.01),
-            "discriminator": torch.optim.AdamW(discriminator.parameters(), options.discriminator_rate, betas=(0.5, 0.99)),
+            "discriminator": torch.optim.AdamW(
+                discriminator.parameters(), options.discriminator_rate, betas=(0.5, 0.99)
+            ),
         },
     )
     if classifier is not None:
@@ -176,7 +178,15 @@ def train(
     def draw(random: Generator) -> Batch:
         return samples.draw(options.batch, random, place)
 
-    run(state, draw, {"painter": judge.painter_loss, "discriminator": judge.discriminator_loss}, settings, file, progress, place)
+    run(
+        state,
+        draw,
+        {"painter": judge.painter_loss, "discriminator": judge.discriminator_loss},
+        settings,
+        file,
+        progress,
+        place,
+    )
     for name in ("identity", "generator"):
         networks[name].load_state_dict(state.weights(name))
         networks[name].eval()

@@ -77,7 +77,9 @@ def from_film(clip: Filmed, generator: Generator) -> Example:
     landmarks = clip.points[photo][:, :2] * (1 - kept) + moved * kept
     to_photo = np.hstack([follow.scale * follow.rotation, follow.offset[:, None]])
     size = clip.frames.shape[2], clip.frames.shape[1]
-    aligned = cv2.warpAffine(clip.frames[target], to_photo, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    aligned = cv2.warpAffine(
+        clip.frames[target], to_photo, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+    )
     return _example(
         _balanced(clip.frames[photo], balance), clip.points[photo], _balanced(aligned, balance), landmarks, generator
     )
@@ -104,7 +106,7 @@ def from_portrait(portrait: Portrait, codes: Array, generator: Generator) -> Exa
     target = mesh_warp.with_ring(bent_points)
     source = mesh_warp.with_ring(own.points)
     target[face_space.template().shape[0] :] = source[face_space.template().shape[0] :]
-    photo = mesh_warp.bend(image, mesh_warp.offsets(target, source, width, height))
+    photo = mesh_warp.bend(image, mesh_warp.offsets(target, source, mesh_warp.speech_triangles(), width, height))
     bent = points.copy()
     bent[:, :2] = bent_points
     return _example(photo, bent, image, own.points, generator)
@@ -117,7 +119,9 @@ def _example(photo: Picture, points: Array, target: Picture, landmarks: Array, g
     noisy[:, :2] += noise[0] * 0.5
     crop = mouth.measure(noisy).crop
     centre = np.array(mouth.CROP_SIZE) / 2
-    change = np.diag(generator.uniform(0.9, 1.12, 2)) + np.array([[0, generator.uniform(-0.06, 0.06)], [generator.uniform(-0.04, 0.04), 0]])
+    change = np.diag(generator.uniform(0.9, 1.12, 2)) + np.array(
+        [[0, generator.uniform(-0.06, 0.06)], [generator.uniform(-0.04, 0.04), 0]]
+    )
     place = np.hstack([change, (centre - change @ centre + generator.uniform(-4, 4, 2))[:, None]])
     crop = place @ np.vstack([crop, [0, 0, 1]])
     own = mouth.measure(noisy, crop)
@@ -180,7 +184,11 @@ def cut_samples(
             progress(index)
 
     for _ in range(of_portraits):
-        write(from_portrait(portraits[generator.choice(len(portraits), p=open_mouth / open_mouth.sum())], codes, generator))
+        write(
+            from_portrait(
+                portraits[generator.choice(len(portraits), p=open_mouth / open_mouth.sum())], codes, generator
+            )
+        )
     for number, load in enumerate(films):
         clip = load()
         until = of_portraits + round((count - of_portraits) * (number + 1) / len(films))

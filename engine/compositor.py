@@ -1,0 +1,223 @@
+"""Everything that happens to the photo itself: speech, blink and head motion bend it, the painted mouth is laid in.
+
+All motions are added into one map of places, and the photo is sampled once at its own resolution. Head motion fades
+to nothing at the picture's border and on the shoulders, so the picture's frame never moves.
+"""
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import face_space, mesh_warp, mouth
+from engine.avatar import Avatar
+from engine.idle import Idle
+from engine.media import Picture
+
+Array = NDArray[np.float32]
+
+_GRID_IOD = 50.0  # the map of places is computed at this many grid cells for one IOD, then enlarged
+_HEAD_AXIS = 0.9  # IOD, how far behind the eyes the axis of the head lies
+_FADE = 1.1  # IOD outside the face over which head motion fades out
+_NECK_FADE = 0.7  # IOD below the chin, likewise: the shoulders stay
+_BREATH = 0.010  # IOD, how far the head rises with a breath
+_BLINK_STEPS = 8
+_LID_MEETING = (0.12, 0.88)  # shares of upper and lower lid in the line where the lids meet
+
+# Per eye: upper lid, the ring above it, the ring below the brow, lower lid, each from the outer to the inner corner.
+_EYES = (
+    (
+        np.array([246, 161, 160, 159, 158, 157, 173]),
+        np.array([247, 30, 29, 27, 28, 56, 190]),
+        np.array([113, 225, 224, 223, 222, 221, 189]),
+        np.array([7, 163, 144, 145, 153, 154, 155]),
+    ),
+    (
+        np.array([466, 388, 387, 386, 385, 384, 398]),
+        np.array([467, 260, 259, 257, 258, 286, 414]),
+        np.array([342, 445, 444, 443, 442, 441, 413]),
+        np.array([249, 390, 373, 374, 380, 381, 382]),
+    ),
+)
+
+
+@dataclass(slots=True, eq=False)
+class Scene:
+    """One framed avatar, prepared for drawing: all that does not change from picture to picture.
+
+    `reference`: the mouth's crop with margins, uint8; `step`: picture pixels per cell of the map's grid;
+    `depth`, `hold`: float32 (grid height, grid width), pixels in front of the head's axis, and how fully each place
+    follows the head (0 to 1); `pivot`: (2,) grid cells, about which the head leans.
+    """
+
+    photo: Picture
+    mouth: mouth.Mouth
+    reference: Picture
+    step: float
+    depth: Array
+    hold: Array
+    pivot: Array
+    _ring: Array
+    _blinks: dict[int, Array] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, avatar: Avatar) -> "Scene":
+        """Prepare an avatar that is already framed to the output's size."""
+        shape = mouth.measure(avatar.points)
+        height, width = avatar.photo.shape[:2]
+        iod = float(face_space.inter_ocular(avatar.points[:, :2]))
+        step = max(1.0, iod / _GRID_IOD)
+        cells = round(width / step), round(height / step)
+        depth, hold = _head(avatar.points / step, iod / step, *cells)
+        chin = avatar.points[face_space.CHIN, :2] / step
+        return cls(
+            avatar.photo,
+            shape,
+            mouth.reference_crop(avatar.photo, shape),
+            step,
+            depth,
+            hold,
+            np.asarray(chin + (0.0, 0.6 * iod / step), np.float32),
+            mesh_warp.with_ring(shape.points)[len(shape.points) :],
+        )
+
+    def places(self, landmarks: Array, idle: Idle) -> tuple[Array, Array]:
+        """Where the grid's cells come from, float32 (grid height, grid width, 2), in grid cells.
+
+        Returns the full map, for the photo, and the part of head motion alone, for the painted mouth.
+        """
+        rows, columns = self.hold.shape
+        own = mesh_warp.grid(columns, rows)
+        source = np.concatenate([self.mouth.points, self._ring]) / self.step
+        target = np.concatenate([landmarks, self._ring]) / self.step
+        speech = mesh_warp.offsets(target, source, mesh_warp.speech_triangles(), columns, rows)
+        if idle.blink > 0.0:
+            speech = speech + self._blink(round(idle.blink * _BLINK_STEPS))
+        yaw, pitch, roll = np.radians([idle.yaw, idle.pitch, idle.roll])
+        breath = idle.breath * _BREATH * self.mouth.photo_iod / self.step
+        if not (yaw or pitch or roll or breath):
+            return own + speech, own
+        head = np.empty_like(speech)
+        lean = own - self.pivot
+        head[..., 0] = own[..., 0] - self.hold * (yaw * self.depth - roll * lean[..., 1])
+        head[..., 1] = own[..., 1] - self.hold * (pitch * self.depth + roll * lean[..., 0] - breath)
+        return head + cv2.remap(speech, head, None, cv2.INTER_LINEAR), head
+
+    def _blink(self, level: int) -> Array:
+        """Offsets of a blink, computed once per level."""
+        if level not in self._blinks:
+            rows, columns = self.hold.shape
+            source = np.concatenate([self.mouth.points, self._ring]) / self.step
+            moved = np.concatenate([_shut(self.mouth.points, level / _BLINK_STEPS), self._ring]) / self.step
+            lids = np.concatenate([np.concatenate(eye) for eye in _EYES])
+            self._blinks[level] = mesh_warp.offsets(moved, source, _lid_triangles(lids), columns, rows)
+        return self._blinks[level]
+
+
+def _lid_triangles(lids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Triangles that a blink moves, those of the open eye first, so that the lids are drawn over them."""
+    every = mesh_warp.triangles_around(lids)
+    opening = np.concatenate([[33, 133, 263, 362], *(np.concatenate([eye[0], eye[3]]) for eye in _EYES)])
+    inside = np.isin(every, opening).all(axis=1)
+    return np.concatenate([every[inside], every[~inside]])
+
+
+def _shut(points: Array, amount: float) -> Array:
+    """The mesh (468, 2) with its eyes shut by `amount`, 0 to 1; the skin above follows."""
+    result = points.copy()
+    for upper, above, crease, lower in _EYES:
+        meeting = _LID_MEETING[0] * points[upper] + _LID_MEETING[1] * points[lower]
+        drop = (meeting - points[upper]) * amount
+        result[upper] += drop
+        result[above] += 0.55 * drop
+        result[crease] += 0.1 * drop
+        result[lower] += (meeting - points[lower]) * amount
+    return result
+
+
+def _head(points: Array, iod: float, columns: int, rows: int) -> tuple[Array, Array]:
+    """Depth in front of the head's axis and how fully each cell follows the head; `points` (468, 3) in cells."""
+    face = np.zeros((rows, columns), np.uint8)
+    oval = points[face_space.asset("oval").astype(np.int64), :2]
+    cv2.fillPoly(face, [np.rint(oval).astype(np.int32)], 1)
+    # Depth: every triangle at its mean, spread outwards from the face and smoothed.
+    depth = np.zeros((rows, columns), np.float32)
+    known = np.zeros((rows, columns), np.float32)
+    for corner in mesh_warp.triangles():
+        if corner.max() < len(points):
+            polygon = np.rint(points[corner, :2]).astype(np.int32)
+            value = float(_HEAD_AXIS * iod - points[corner, 2].mean())
+            cv2.fillConvexPoly(depth, polygon, value)
+            cv2.fillConvexPoly(known, polygon, 1.0)
+    total = np.zeros_like(depth)
+    weight = np.zeros_like(depth)
+    for reach, share in ((0.06, 1.0), (0.25, 1e-2), (0.8, 1e-4), (2.5, 1e-6)):
+        total += share * cv2.GaussianBlur(depth * known, (0, 0), reach * iod)
+        weight += share * cv2.GaussianBlur(known, (0, 0), reach * iod)
+    smooth = total / np.maximum(weight, 1e-12)
+    outside = cv2.distanceTransform(1 - face, cv2.DIST_L2, 5)
+    hold = np.clip(1.0 - outside / (_FADE * iod), 0.0, 1.0)
+    chin = float(points[face_space.CHIN, 1])
+    below = np.clip(1.0 - (np.arange(rows) - chin) / (_NECK_FADE * iod), 0.0, 1.0)[:, None]
+    edge = np.minimum.reduce(
+        [
+            np.broadcast_to(np.arange(columns)[None], face.shape),
+            np.broadcast_to(np.arange(columns)[::-1][None], face.shape),
+            np.broadcast_to(np.arange(rows)[:, None], face.shape),
+            np.broadcast_to(np.arange(rows)[::-1][:, None], face.shape),
+        ]
+    ) / (0.35 * iod)
+    hold = hold * below * np.clip(edge, 0.0, 1.0)
+    hold = hold * hold * (3.0 - 2.0 * hold)
+    return smooth.astype(np.float32), np.asarray(
+        cv2.GaussianBlur(hold.astype(np.float32), (0, 0), 0.08 * iod), np.float32
+    )
+
+
+def compose(scene: Scene, maps: mouth.CropMaps, landmarks: Array, picture: Array, change: Array, idle: Idle) -> Picture:
+    """The finished picture, uint8 (height, width, 3) RGB, new memory.
+
+    `picture`, `change`: float32 (crop height, crop width, 3), what the generator painted inside the mouth and the
+    change of colour around it, 0 to 1.
+    """
+    height, width = scene.photo.shape[:2]
+    full, head = scene.places(landmarks, idle)
+    # Grid cell c is centred on pixel (c + 0.5) * step - 0.5, which is how cv2.resize places them too.
+    to_pixels = np.asarray((full + 0.5) * scene.step - 0.5, np.float32)
+    places = cv2.resize(to_pixels, (width, height), interpolation=cv2.INTER_LINEAR)
+    output = cv2.remap(scene.photo, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    _lay_in(output, scene, maps, picture, change, head)
+    return np.asarray(output, np.uint8)
+
+
+def _lay_in(output: Picture, scene: Scene, maps: mouth.CropMaps, picture: Array, change: Array, head: Array) -> None:
+    """Paint the mouth into the bent photo `output`, in place, only where the crop lies."""
+    height, width = output.shape[:2]
+    crop = scene.mouth.crop
+    corners = np.array([[0, 0], [mouth.CROP_SIZE[0], 0], [0, mouth.CROP_SIZE[1]], list(mouth.CROP_SIZE)], float)
+    outline = (corners - crop[:, 2]) @ np.linalg.inv(crop[:, :2]).T
+    slack = 0.15 * scene.mouth.photo_iod  # the head may have moved
+    left, top = np.maximum(np.floor(outline.min(axis=0) - slack), 0).astype(int)
+    right, bottom = np.minimum(np.ceil(outline.max(axis=0) + slack), [width, height]).astype(int)
+    cells = np.s_[
+        int(top / scene.step) : int(bottom / scene.step) + 2, int(left / scene.step) : int(right / scene.step) + 2
+    ]
+    part = head[cells]
+    pixels = np.asarray((part + 0.5) * scene.step - 0.5, np.float32)
+    in_crop = np.asarray(pixels @ crop[:, :2].T + crop[:, 2], np.float32)
+    # Enlarge the places from the grid to the window of output pixels.
+    scale = 1.0 / scene.step
+    shift_x = (left + 0.5) * scale - 0.5 - cells[1].start
+    shift_y = (top + 0.5) * scale - 0.5 - cells[0].start
+    enlarge = np.array([[scale, 0.0, shift_x], [0.0, scale, shift_y]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    where = cv2.warpAffine(in_crop, enlarge, (right - left, bottom - top), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    around = np.dstack([change * maps.reach[..., None], maps.inner])
+    laid = cv2.remap(around, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    painted = cv2.remap(picture, where, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    window = output[top:bottom, left:right]
+    base = window.astype(np.float32) + laid[..., :3] * 255.0
+    inner = laid[..., 3:]
+    mixed = base + inner * (painted * 255.0 - base)
+    window[:] = np.clip(mixed + 0.5, 0.0, 255.0).astype(np.uint8)

@@ -1,0 +1,96 @@
+"""The renderer: motions and avatars to finished pictures, many at once.
+
+It keeps what it has prepared for an avatar as long as the avatar lives, and nothing else between calls.
+"""
+
+from pathlib import Path
+from typing import Protocol
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import compositor, face_space, mouth
+from engine.avatar import Avatar
+from engine.idle import REST, Idle, IdleMotion
+from engine.media import Frame, Motion
+
+Array = NDArray[np.float32]
+
+
+class Renderer(Protocol):
+    """What draws; implementations agree within the tolerance that their docstrings state."""
+
+    def draw(self, motions: list[Motion], avatars: list[Avatar]) -> list[Frame]:
+        """One picture for each motion, of the avatar at the same place; avatars are framed to the output's size."""
+
+
+class Painter(Protocol):
+    """The drawing networks on some backend; all arrays float32, channels first."""
+
+    def identify(self, photo: Array) -> tuple[Array, ...]:
+        """Identity maps of one photo's mouth (1, 4, 96, 128), computed once per avatar."""
+
+    def paint(self, inputs: Array, code: Array, identity: tuple[Array, ...]) -> tuple[Array, Array]:
+        """The inner mouth's picture and the colour change around it, (B, 3, 96, 128) each.
+
+        `inputs` (B, 8, 96, 128), `code` (B, 16), `identity` maps (B, ...).
+        """
+
+
+class MouthRenderer:
+    """Bends the photo by geometry and lets the generator paint the mouth."""
+
+    def __init__(self, painter: Painter, seed: int | None = None) -> None:
+        """`seed` of blinks and head motion; None keeps the head at rest."""
+        self._painter = painter
+        self._idle = None if seed is None else IdleMotion(seed)
+        self._basis = face_space.basis()
+        self._prepared: WeakKeyDictionary[Avatar, tuple[compositor.Scene, tuple[Array, ...]]] = WeakKeyDictionary()
+
+    def draw(self, motions: list[Motion], avatars: list[Avatar]) -> list[Frame]:
+        """See `Renderer.draw`."""
+        assert len(motions) == len(avatars)
+        if not motions:
+            return []
+        prepared = [self._prepare(avatar) for avatar in avatars]
+        landmarks = [
+            scene.mouth.landmarks(self._basis.decode(motion.code))
+            for (scene, _), motion in zip(prepared, motions, strict=True)
+        ]
+        maps = [
+            mouth.crop_maps(s.reference, s.mouth, points) for (s, _), points in zip(prepared, landmarks, strict=True)
+        ]
+        pictures, changes = self._painter.paint(
+            np.stack([one.inputs.transpose(2, 0, 1) for one in maps]),
+            np.stack([motion.code for motion in motions]),
+            tuple(np.concatenate(level) for level in zip(*(identity for _, identity in prepared), strict=True)),
+        )
+        frames = []
+        for i, (motion, (scene, _)) in enumerate(zip(motions, prepared, strict=True)):
+            picture, change = (np.ascontiguousarray(layer[i].transpose(1, 2, 0)) for layer in (pictures, changes))
+            image = compositor.compose(scene, maps[i], landmarks[i], picture, change, self._resting(motion.index))
+            frames.append(Frame(motion.index, image, motion.pcm, drawn=True))
+        return frames
+
+    def _resting(self, index: int) -> Idle:
+        return REST if self._idle is None else self._idle.at(index)
+
+    def _prepare(self, avatar: Avatar) -> tuple[compositor.Scene, tuple[Array, ...]]:
+        found = self._prepared.get(avatar)
+        if found is None:
+            scene = compositor.Scene.of(avatar)
+            photo = mouth.identity_input(scene.reference, scene.mouth)
+            found = scene, self._painter.identify(np.ascontiguousarray(photo.transpose(2, 0, 1)[None], np.float32))
+            self._prepared[avatar] = found
+        return found
+
+
+def load_renderer(models: Path, seed: int | None = None, threads: int = 2) -> Renderer:
+    """The CPU renderer with the networks in the folder `models`.
+
+    `seed`: of blinks and head motion, None for a head at rest. Raises `CheckpointError` or `BackendError`.
+    """
+    from engine.backends.openvino import PaintNetworks
+
+    return MouthRenderer(PaintNetworks(models / "identity.onnx", models / "generator.onnx", threads), seed)
