@@ -44,6 +44,7 @@ MOTION_COLUMNS = {
     "gap r": "gap_correlation",
     "lag": "lag",
     "LMD %": "landmark_distance",
+    "LMD 3D %": "landmark_distance_in_space",
     "closed": "closure_recall",
     "false": "false_closures",
     "delay": "opening_delay",

@@ -92,7 +92,7 @@ class TestClip:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """What one system makes of one clip: `lips` (T, 40, 2) and `gap` (T,) in IOD, `units` (T, 7)."""
+    """What one system makes of one clip: `lips` (T, 40, 3) and `gap` (T,) in IOD, `units` (T, 7)."""
 
     lips: Floats
     gap: Floats
@@ -198,7 +198,7 @@ def answer_of_code(clip: TestClip, code: Floats, units: Floats | None, basis: Mo
     displacement = basis.decode(code)
     if units is None:
         units = np.asarray(action_units.from_landmarks(displacement, clip.rest))
-    return Answer((clip.rest + displacement)[:, LIPS, :2], opening(displacement), units)
+    return Answer((clip.rest + displacement)[:, LIPS], opening(displacement), units)
 
 
 def answer_of_points(clip: TestClip, points: Floats) -> Answer:
@@ -208,7 +208,7 @@ def answer_of_points(clip: TestClip, points: Floats) -> Answer:
     """
     shape = face_space.normalise(points)
     displacement = (shape - clip.rest) * face_space.mobility()[:, None]
-    return Answer(shape[:, LIPS, :2], opening(displacement), action_units.from_landmarks(displacement, clip.rest))
+    return Answer(shape[:, LIPS], opening(displacement), action_units.from_landmarks(displacement, clip.rest))
 
 
 def code_of_loudness(clip: TestClip, basis: MotionBasis) -> Floats:
@@ -254,7 +254,8 @@ def motion_scores(clips: Sequence[TestClip], answers: Sequence[Answer]) -> Score
                 "gap_correlation": lipsync.mouth_correlation(gap, answer.gap),
                 "lag": float(lag),
                 "lag_within_1": float(abs(lag) <= 1),
-                "landmark_distance": lipsync.landmark_distance(clip.shape[:, LIPS, :2], answer.lips),
+                "landmark_distance": lipsync.landmark_distance(clip.shape[:, LIPS], answer.lips),
+                "landmark_distance_in_space": lipsync.landmark_distance_in_space(clip.shape[:, LIPS], answer.lips),
                 "opening_delay": lipsync.first_opening_delay(gap, answer.gap),
                 "opening_size": float(np.nanstd(answer.gap) / max(float(np.nanstd(gap)), 1e-6)),
                 "lip_speed": lipsync.motion_per_frame(answer.lips),
@@ -289,7 +290,7 @@ def score_hearing(
         return _mean([float(one.gap.std() / other.gap.std()) for one, other in pairs if other.gap.any()])
 
     rows = [
-        row(TRUE_MOTION, None, [Answer(clip.shape[:, LIPS, :2], clip.gap, clip.units) for clip in clips]),
+        row(TRUE_MOTION, None, [Answer(clip.shape[:, LIPS], clip.gap, clip.units) for clip in clips]),
         row(IN_THE_BASIS, None, of_codes(lambda clip: code_of_truth(clip, basis))),
         row(STILL, None, of_codes(lambda clip: np.zeros((len(clip.shape), len(basis.scale)), np.float32))),
         row(LOUDNESS, None, of_codes(lambda clip: code_of_loudness(clip, basis))),
@@ -309,7 +310,7 @@ def score_silence(hear: Hear, basis: MotionBasis, lookahead: int) -> Scores:
     scores = {}
     for name, pcm in (("silence", np.zeros(count, np.float32)), ("noise", noise * np.float32(10 ** (NOISE_DBFS / 20)))):
         displacement = basis.decode(np.stack([motion.code for motion in hear(pcm, lookahead)]))
-        scores[f"{name}_motion"] = lipsync.motion_per_frame(displacement[:, LIPS, :2])
+        scores[f"{name}_motion"] = lipsync.motion_per_frame(displacement[:, LIPS])
         scores[f"{name}_opening"] = 100.0 * float(opening(displacement).max())
     return scores
 

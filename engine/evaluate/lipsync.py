@@ -70,6 +70,17 @@ def landmark_distance(true_points: Floats, predicted_points: Floats, inter_ocula
     return float(100.0 * known.mean() / inter_ocular) if len(known) else float("nan")
 
 
+def landmark_distance_in_space(true_points: Floats, predicted_points: Floats, inter_ocular: float = 1.0) -> float:
+    """LMD in % of IOD with depth and without centring: mean distance of the 40 lip points in x, y and z.
+
+    Arguments as for `landmark_distance`, with three coordinates. It also counts lips that move as a whole.
+    """
+    _require_same_length(true_points, predicted_points)
+    distance = np.linalg.norm(_chosen(predicted_points) - _chosen(true_points), axis=-1).mean(axis=1)
+    known = distance[np.isfinite(distance)]
+    return float(100.0 * known.mean() / inter_ocular) if len(known) else float("nan")
+
+
 def closure_counts(true_gap: Floats, predicted_gap: Floats, bilabial: Flags | None = None) -> NDArray[np.int64]:
     """Closures hit, closures, falsely closed frames, open frames: int64 (4,), to be summed over clips.
 
@@ -147,14 +158,17 @@ def sync_distances(audio: Floats, video: Floats, reach: int = SYNC_RANGE) -> tup
 
 def lips(points: Floats) -> Floats:
     """The 40 lip points (T, 40, 2) of meshes (T, 468, 2 or more), or of lip points themselves."""
-    chosen = points if points.shape[1] == len(LIPS) else points[:, LIPS]
-    return np.asarray(chosen[..., :2], np.float32)
+    return _chosen(points)[..., :2]
 
 
 def runs(flags: Flags) -> list[tuple[int, int]]:
     """Start and stop (exclusive) of every run of true values."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
     return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
+
+
+def _chosen(points: Floats) -> Floats:
+    return points if points.shape[1] == len(LIPS) else points[:, LIPS]
 
 
 def _widened(flags: Flags, frames: int) -> Flags:

@@ -19,6 +19,7 @@ DEFINITIONS = {
     "gap_correlation": "Pearson correlation of true and answered mouth opening, mean over clips",
     "lag": f"shift in frames, of +-{MAXIMUM_LAG}, of the best correlation (positive: late), mean over clips",
     "landmark_distance": "LMD: mean distance of 40 lip points (x, y), centred on their mean, pose removed, % of IOD",
+    "landmark_distance_in_space": "the same in x, y and z and not centred: lips that move as a whole count too",
     "closure_recall": f"closures (opening under {CLOSED_GAP} IOD within a frame of p, b, m; if phones are unknown, "
     "between two openings) during which, or one frame beside which, the answer is closed too",
     "false_closures": f"share of frames open by more than {OPEN_GAP} IOD, as are their neighbours, but answered closed",

@@ -73,6 +73,14 @@ def test_landmark_distance_takes_lip_points_alone_and_leaves_out_unseen_frames()
     assert math.isfinite(lipsync.landmark_distance(true, predicted))
 
 
+def test_landmark_distance_in_space_counts_depth_and_place() -> None:
+    true = mesh()
+    moved = true + np.array([2.0, 3.0, 6.0], np.float32)
+    assert lipsync.landmark_distance_in_space(true, moved, inter_ocular=100.0) == pytest.approx(7.0, rel=1e-4)
+    true[2] = np.nan
+    assert lipsync.landmark_distance_in_space(true, moved, inter_ocular=100.0) == pytest.approx(7.0, rel=1e-4)
+
+
 def test_closures_between_openings_are_counted_once_each() -> None:
     true = np.full(60, 0.08, np.float32)
     true[20:23] = true[40:43] = 0.0
