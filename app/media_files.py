@@ -1,7 +1,7 @@
 """Reads sound and pictures from any file that PyAV can open. Knows nothing of devices or of time."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import av
@@ -26,7 +26,7 @@ def read_audio(path: Path, rate: int = SAMPLE_RATE) -> Samples:
     return np.concatenate(list(iterate_audio(path, rate, rate)))[:, 0]
 
 
-def iterate_audio(path: Path, block: int, rate: int = SAMPLE_RATE, channels: int = 1) -> Iterator[Samples]:
+def iterate_audio(path: Path, block: int, rate: int = SAMPLE_RATE, channels: int = 1) -> Generator[Samples, None, None]:
     """The sound of a file in blocks of float32 (block, channels), -1 to 1, `rate` Hz; only the last may be shorter.
 
     One channel is the mean of the file's; a second one is its own only in a stereo file. Raises as `read_audio` does.

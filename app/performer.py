@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.renderer import load_renderer
+from engine.renderer import Renderer, load_renderer
 
 import assets
 from app.clock import Clock
 from app.config import Settings
-from app.session import Renderer, Session, Sink
+from app.session import Session, Sink
 from app.sources import Source
 from app.stats import Stats
 from engine.avatar import Avatar, prepare

@@ -16,6 +16,7 @@ from engine.action_units import ACTION_UNITS
 from engine.avatar import Avatar
 from engine.face_space import CODE_SIZE
 from engine.media import HOP, SAMPLE_RATE, Frame, Motion, Samples
+from engine.renderer import Renderer
 from engine.streamer import Streamer
 
 _LIVE_FRAMES = 1  # in the frame queue: a live frame waits HOLD_MS there, and is gone before the next one comes
@@ -23,13 +24,6 @@ _FILE_FRAMES = 16  # in the frame queue: lets drawing and encoding overlap
 _BATCH = 8  # pictures drawn at once where time does not matter
 _READ_TIMEOUT = 0.05  # s, after which the engine looks up from a silent source
 _RECENT = 9  # pictures, whose median tells how long the next one will take
-
-
-class Renderer(Protocol):
-    """What a session needs of `engine.renderer.Renderer`."""
-
-    def draw(self, motions: list[Motion], avatars: list[Avatar]) -> list[Frame]:
-        """One picture for each motion, of the avatar at the same place."""
 
 
 class Sink(Protocol):

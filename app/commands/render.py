@@ -1,18 +1,20 @@
 """The command that turns a photo and a sound file into a video file."""
 
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app.clock import MonotonicClock
 from app.config import DEFAULT_LOOKAHEAD, Settings, parse_size
 from app.media_files import iterate_audio
 from app.performer import load_performer
 from app.recorder import SOUND_RATE, Recorder
+from app.session import Sink
 from app.sources import FileSource
 from app.stats import Stats
 from engine.media import FPS, HOP, SAMPLE_RATE, Frame
@@ -32,25 +34,18 @@ def render(
     seed: Annotated[int, typer.Option(help="Of blinks and head motion.")] = 0,
 ) -> None:
     """Turn a photo and a sound file into a video file."""
-    recorder = Recorder(out, iterate_audio(audio, SOUND_RATE // FPS, SOUND_RATE, channels=2))
     samples = sum(len(block) for block in iterate_audio(audio, SAMPLE_RATE))  # and the whole file is known to be good
-
     width, height = parse_size(size)
     performer = load_performer(Settings(width, height, lookahead, mouth_amount, seed), photo, avatar, face)
-    clock, stats = MonotonicClock(), Stats()
     pictures = -(-samples // HOP)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:3.0f} %"),
-        TimeRemainingColumn(),
-    )
     started = time.perf_counter()
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        shown = _ProgressBar(bar, bar.add_task(out.name, total=pictures))
-        source = FileSource(audio, clock, stats, live=False)
-        session = performer.session(source, [recorder, shown], clock, stats)
+    with (
+        closing(iterate_audio(audio, SOUND_RATE // FPS, SOUND_RATE, channels=2)) as sound,
+        _progress_bar(out.name, pictures) as bar,
+    ):
+        clock, stats = MonotonicClock(), Stats()
+        sinks: list[Sink] = [Recorder(out, sound), _Advance(bar)]
+        session = performer.session(FileSource(audio, clock, stats, live=False), sinks, clock, stats)
         session.start()
         try:
             session.wait()
@@ -64,18 +59,26 @@ def render(
     )
 
 
-class _ProgressBar:
-    """A sink that only counts."""
+def _progress_bar(name: str, total: int) -> Progress:
+    """On a terminal only; in a log it would be noise."""
+    console = Console(stderr=True)
+    columns = (TextColumn(name), BarColumn(), TextColumn("{task.percentage:3.0f} %"), TimeRemainingColumn())
+    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    bar.add_task(name, total=total)
+    return bar
 
-    def __init__(self, bar: Progress, task: TaskID) -> None:
+
+class _Advance:
+    """A sink that moves a progress bar."""
+
+    def __init__(self, bar: Progress) -> None:
         self._bar = bar
-        self._task = task
 
     def open(self, width: int, height: int) -> None:
         pass
 
     def send(self, frame: Frame) -> None:
-        self._bar.advance(self._task)
+        self._bar.advance(self._bar.task_ids[0])
 
     def close(self, completed: bool) -> None:
         pass
