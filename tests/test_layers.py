@@ -12,7 +12,10 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = ("engine", "app", "ui", "assets")
 INFERENCE_LIBRARIES = {"openvino": "engine/backends/openvino.py", "tensorrt": "engine/backends/tensorrt.py"}
 # torch is a training library as well as an inference library: these parts may import it, the rest may not.
-TORCH_PLACES = ("engine.train", "engine.model", "engine.evaluate", "engine.export", "engine.backends.torch_cuda")
+TORCH_PLACES = (
+    *("engine.train", "engine.model", "engine.evaluate", "engine.export", "engine.backends.torch_cuda"),
+    *("app.commands.train", "app.commands.evaluate"),
+)
 FORBIDDEN_IN_ENGINE = (
     *("app", "ui", "PyQt6", "aiortc", "av", "aiohttp", "sounddevice", "pyvirtualcam", "typer", "rich"),
     *("asyncio", "threading", "socket"),
