@@ -23,6 +23,7 @@ _LIVE_FRAMES = 1  # in the frame queue: a live frame waits HOLD_MS there, and is
 _FILE_FRAMES = 16  # in the frame queue: lets drawing and encoding overlap
 _BATCH = 8  # pictures drawn at once where time does not matter
 _READ_TIMEOUT = 0.05  # s, after which the engine looks up from a silent source
+_MOST_SKIPPED = 2  # pictures in a row, before one is drawn though it will be late
 _RECENT = 9  # pictures, whose median tells how long the next one will take
 
 
@@ -75,6 +76,7 @@ class Session:
         self._failure: BaseException | None = None
         self._ended = False
         self._heard = 0  # samples read
+        self._latest_drawn = 0  # number of the frame
         self._first_frame = 0  # number of the frame that the streamer calls 0
 
     def start(self) -> None:
@@ -197,12 +199,13 @@ class Session:
         return Owed(motion, is_drawn, self._playout.due(motion.index), self._playout.deadline(motion.index))
 
     def _is_worth_drawing(self, playout: PlayoutClock, index: int, is_newest: bool) -> bool:
-        """Whether the picture will be in time, or is at least the best that a slow machine can do."""
-        expected = self._stats.typical("draw", _RECENT)
-        now = self._clock.now()
-        heard = playout.captured(index) + self._streamer.latency / SAMPLE_RATE
-        is_never_in_time = heard + expected > playout.deadline(index)
-        return now + expected <= playout.deadline(index) or (is_never_in_time and is_newest)
+        """Whether the picture will be in time, or is the best that a machine can do which is too slow."""
+        ready = self._clock.now() + self._stats.typical("draw", _RECENT)
+        has_waited = index - self._latest_drawn > _MOST_SKIPPED
+        is_worth = ready <= playout.deadline(index) or (is_newest and has_waited)
+        if is_worth:
+            self._latest_drawn = index
+        return is_worth
 
     def _draw(self, motions: list[Motion]) -> list[Frame]:
         started = self._clock.now()

@@ -64,21 +64,30 @@ class FileSource:
         """The next block; raises `AudioError` where the file turns out to be broken."""
         if self._waiting is None:
             return None
-        if self.live and not self._has_come(len(self._waiting), timeout):
-            return np.zeros(0, np.float32)
-        pcm = self._waiting[:, 0]
-        self._position += len(pcm)
-        self._waiting = next(self._blocks, None)
-        if self._waiting is None and self._loop:
-            self.open()
-        if self.live and self._clock.now() - self._moment() > BACKLOG_MS / 1000:
-            self._stats.note_lost(len(pcm) / SAMPLE_RATE)
-            return np.zeros_like(pcm)
-        return pcm
+        if not self.live:
+            return self._next_block(self._waiting)
+        blocks = [np.zeros(0, np.float32)]
+        while self._waiting is not None and self._has_come(len(self._waiting), timeout if len(blocks) == 1 else 0.0):
+            blocks.append(self._in_time(self._next_block(self._waiting)))
+        return np.concatenate(blocks)
 
     def close(self) -> None:
         """Forget the file."""
         self._blocks, self._waiting = iter(()), None
+
+    def _next_block(self, waiting: Samples) -> Samples:
+        self._position += len(waiting)
+        self._waiting = next(self._blocks, None)
+        if self._waiting is None and self._loop:
+            self.open()
+        return waiting[:, 0]
+
+    def _in_time(self, pcm: Samples) -> Samples:
+        """Sound that was read, or silence where it has waited for too long."""
+        if self._clock.now() - self._moment() <= BACKLOG_MS / 1000:
+            return pcm
+        self._stats.note_lost(len(pcm) / SAMPLE_RATE)
+        return np.zeros_like(pcm)
 
     def _has_come(self, samples: int, timeout: float) -> bool:
         """Wait until a block's last sample has been spoken, at most `timeout` seconds."""

@@ -102,11 +102,12 @@ def test_a_stall_of_half_a_second_is_made_up_for_at_once() -> None:
     assert report.mic_to_picture_ms.p99 <= BOUND_MS
 
 
-def test_a_machine_that_is_never_in_time_still_moves_the_face() -> None:
-    session, sink, _ = a_session(noise(4), live=True, seconds=lambda index: 0.1)
+@pytest.mark.parametrize("seconds", [0.064, 0.066, 0.1])
+def test_a_machine_that_is_never_in_time_still_moves_the_face(seconds: float) -> None:
+    session, sink, _ = a_session(noise(4), live=True, seconds=lambda index: seconds)
     performed(session)
     shown = {int(frame.image[0, 0, 0]) for frame in sink.frames}
-    assert len(shown) >= 30
+    assert len(shown) >= 25
     assert [frame.index for frame in sink.frames] == list(range(100))
 
 
