@@ -22,6 +22,8 @@ _HEAD_AXIS = 0.9  # IOD, how far behind the eyes the axis of the head lies
 _FADE = 1.1  # IOD outside the face over which head motion fades out
 _NECK_FADE = 0.7  # IOD below the chin, likewise: the shoulders stay
 _BREATH = 0.010  # IOD, how far the head rises with a breath
+_OPEN = 0.05  # IOD of gap from which a photo's mouth counts as open
+_SEAM_SHADOW = 0.45  # how much darker than the lips the seam between them is
 _BLINK_STEPS = 8
 _LID_MEETING = (0.12, 0.88)  # shares of upper and lower lid in the line where the lids meet
 
@@ -46,7 +48,7 @@ _EYES = (
 class Scene:
     """One framed avatar, prepared for drawing: all that does not change from picture to picture.
 
-    `reference`: the mouth's crop with margins, uint8; `step`: picture pixels per cell of the map's grid;
+    `photo`: what is bent, uint8; `reference`: the mouth's crop with margins, uint8; `step`: picture pixels per cell of the map's grid;
     `depth`, `hold`: float32 (grid height, grid width), pixels in front of the head's axis, and how fully each place
     follows the head (0 to 1); `pivot`: (2,) grid cells, about which the head leans.
     """
@@ -72,13 +74,13 @@ class Scene:
         depth, hold = _head(avatar.points / step, iod / step, *cells)
         chin = avatar.points[face_space.CHIN, :2] / step
         return cls(
-            avatar.photo,
+            _without_teeth(avatar.photo, shape),
             shape,
             mouth.reference_crop(avatar.photo, shape),
             step,
             depth,
             hold,
-            np.asarray(chin + (0.0, 0.6 * iod / step), np.float32),
+            np.asarray(chin + np.array([0.0, 0.6 * iod / step]), np.float32),
             mesh_warp.with_ring(shape.points)[len(shape.points) :],
         )
 
@@ -89,8 +91,8 @@ class Scene:
         """
         rows, columns = self.hold.shape
         own = mesh_warp.grid(columns, rows)
-        source = np.concatenate([self.mouth.points, self._ring]) / self.step
-        target = np.concatenate([landmarks, self._ring]) / self.step
+        source = np.concatenate([self.mouth.source, self._ring]) / np.float32(self.step)
+        target = np.concatenate([landmarks, self._ring]) / np.float32(self.step)
         speech = mesh_warp.offsets(target, source, mesh_warp.speech_triangles(), columns, rows)
         if idle.blink > 0.0:
             speech = speech + self._blink(round(idle.blink * _BLINK_STEPS))
@@ -102,17 +104,33 @@ class Scene:
         lean = own - self.pivot
         head[..., 0] = own[..., 0] - self.hold * (yaw * self.depth - roll * lean[..., 1])
         head[..., 1] = own[..., 1] - self.hold * (pitch * self.depth + roll * lean[..., 0] - breath)
-        return head + cv2.remap(speech, head, None, cv2.INTER_LINEAR), head
+        return head + mesh_warp.sample(speech, head), head
 
     def _blink(self, level: int) -> Array:
         """Offsets of a blink, computed once per level."""
         if level not in self._blinks:
             rows, columns = self.hold.shape
-            source = np.concatenate([self.mouth.points, self._ring]) / self.step
-            moved = np.concatenate([_shut(self.mouth.points, level / _BLINK_STEPS), self._ring]) / self.step
+            source = np.concatenate([self.mouth.points, self._ring]) / np.float32(self.step)
+            moved = np.concatenate([_shut(self.mouth.points, level / _BLINK_STEPS), self._ring]) / np.float32(self.step)
             lids = np.concatenate([np.concatenate(eye) for eye in _EYES])
             self._blinks[level] = mesh_warp.offsets(moved, source, _lid_triangles(lids), columns, rows)
         return self._blinks[level]
+
+
+def _without_teeth(photo: Picture, shape: mouth.Mouth) -> Picture:
+    """The photo with the inside of an open mouth filled from the lips, in shadow.
+
+    What a mouth shows is painted, never bent; of this only the seam between closed lips is seen.
+    """
+    if float(face_space.mouth_gap(shape.points)) < _OPEN * shape.photo_iod:
+        return photo
+    inside = np.zeros(photo.shape[:2], np.uint8)
+    cv2.fillPoly(inside, [np.rint(shape.points[face_space.INNER_LIPS]).astype(np.int32)], 255)
+    size = 2 * round(0.01 * shape.photo_iod) + 1
+    inside = np.asarray(cv2.dilate(inside, np.ones((size, size), np.uint8)), np.uint8)
+    filled = cv2.inpaint(photo, inside, 3.0, cv2.INPAINT_TELEA)
+    shadow = 1.0 - _SEAM_SHADOW * cv2.GaussianBlur(inside, (0, 0), 0.01 * shape.photo_iod)[..., None] / 255.0
+    return np.asarray(filled * shadow, np.uint8)
 
 
 def _lid_triangles(lids: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -186,7 +204,7 @@ def compose(scene: Scene, maps: mouth.CropMaps, landmarks: Array, picture: Array
     # Grid cell c is centred on pixel (c + 0.5) * step - 0.5, which is how cv2.resize places them too.
     to_pixels = np.asarray((full + 0.5) * scene.step - 0.5, np.float32)
     places = cv2.resize(to_pixels, (width, height), interpolation=cv2.INTER_LINEAR)
-    output = cv2.remap(scene.photo, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    output = mesh_warp.sample(scene.photo, places)
     _lay_in(output, scene, maps, picture, change, head)
     return np.asarray(output, np.uint8)
 
@@ -214,8 +232,8 @@ def _lay_in(output: Picture, scene: Scene, maps: mouth.CropMaps, picture: Array,
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     where = cv2.warpAffine(in_crop, enlarge, (right - left, bottom - top), flags=flags, borderMode=cv2.BORDER_REPLICATE)
     around = np.dstack([change * maps.reach[..., None], maps.inner])
-    laid = cv2.remap(around, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    painted = cv2.remap(picture, where, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    laid = mesh_warp.sample(around, where)
+    painted = mesh_warp.sample(picture, where, cv2.INTER_CUBIC)
     window = output[top:bottom, left:right]
     base = window.astype(np.float32) + laid[..., :3] * 255.0
     inner = laid[..., 3:]

@@ -5,6 +5,7 @@ fades to zero at the ring and no box can appear. It does not know what moves the
 """
 
 from functools import cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ Array = NDArray[np.float32]
 
 RING_SCALE = 1.42  # how far the ring lies outside the face oval, as a multiple of the distance to its middle
 _SUBPIXEL_BITS = 4
+_THIN = 2.0  # square pixels, twice the area of a triangle too thin to say how its inside moves
 
 
 @cache
@@ -27,9 +29,13 @@ def triangles() -> NDArray[np.int64]:
 @cache
 def speech_triangles() -> NDArray[np.int64]:
     """The triangles that speech can move; those inside the mouth come first, so that the lips are drawn over them."""
+    mesh = len(face_space.template())
     chosen = triangles_around(np.flatnonzero(face_space.mobility() > 0))
     inside = np.isin(chosen, face_space.INNER_LIPS).all(axis=1)
-    return np.concatenate([chosen[inside], chosen[~inside]])
+    # The lower lip's corner comes last, so that the seam of a closed mouth moves with the lower lip.
+    is_lower = np.isin(np.arange(mesh), face_space.INNER_LIPS[11:])
+    lower_last = np.argsort(is_lower[chosen[inside]], axis=1, kind="stable")
+    return np.concatenate([np.take_along_axis(chosen[inside], lower_last, axis=1), chosen[~inside]])
 
 
 def triangles_around(points: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -45,11 +51,13 @@ def with_ring(points: Array) -> Array:
     return np.concatenate([points, middle + RING_SCALE * (oval - middle)])
 
 
-def offsets(target: Array, source: Array, faces: NDArray[np.int64], width: int, height: int) -> Array:
+def offsets(
+    target: NDArray[np.floating], source: NDArray[np.floating], faces: NDArray[np.int64], width: int, height: int
+) -> Array:
     """Where the pixels of a bent picture come from.
 
     `target`, `source`: float (n, 2), mesh with ring after and before bending, in pixels of the grid; `faces`: the
-    triangles that move, later ones over earlier ones.
+    triangles that move, later ones over earlier ones; one without area moves as its last corner.
     Returns float32 (height, width, 2): pixel p of the bent picture is pixel p + offset of the original.
     """
     corners = np.rint(target[faces] * (1 << _SUBPIXEL_BITS)).astype(np.int32)
@@ -74,15 +82,21 @@ def grid(width: int, height: int) -> Array:
     return places
 
 
-def _affine_offsets(target: Array, source: Array) -> Array:
+def _affine_offsets(target: NDArray[np.floating], source: NDArray[np.floating]) -> Array:
     """Per triangle the affine map from pixel to offset, float32 (n + 1, 2, 3); the first is zero, for no triangle."""
     matrix = np.concatenate([target, np.ones((*target.shape[:2], 1))], axis=-1)
-    determinant = np.linalg.det(matrix)
-    degenerate = np.abs(determinant) < 1e-6
-    matrix[degenerate] = np.eye(3)
+    thin = np.abs(np.linalg.det(matrix)) < _THIN
+    matrix[thin] = np.eye(3)
     solved = np.linalg.solve(matrix, source - target).transpose(0, 2, 1)
-    solved[degenerate] = 0.0
+    solved[thin] = 0.0
+    solved[thin, :, 2] = (source - target)[thin, 2]
     return np.concatenate([np.zeros((1, 2, 3)), solved]).astype(np.float32)
+
+
+def sample(image: NDArray[Any], places: NDArray[Any], interpolation: int = cv2.INTER_LINEAR) -> NDArray[Any]:
+    """A picture or map (H, W[, channels]) read at `places` float32 (height, width, 2); outside it the edge goes on."""
+    border = cv2.BORDER_REPLICATE
+    return np.asarray(cv2.remap(image, places, None, interpolation, borderMode=border))  # type: ignore[call-overload]
 
 
 def bend(image: NDArray[np.uint8], field: Array, origin: tuple[int, int] = (0, 0)) -> NDArray[np.uint8]:
@@ -91,5 +105,4 @@ def bend(image: NDArray[np.uint8], field: Array, origin: tuple[int, int] = (0, 0
     `origin`: column and row of the picture at which the field's grid begins, so that the picture can have margins.
     """
     height, width = field.shape[:2]
-    places = field + grid(width, height) + np.array(origin, np.float32)
-    return np.asarray(cv2.remap(image, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+    return sample(image, field + grid(width, height) + np.array(origin, np.float32))

@@ -32,6 +32,8 @@ _LOWER_SHARE = 0.65
 _UPPER_FOLLOWS, _LOWER_FOLLOWS, _CHIN_FOLLOWS = 0.8, 0.9, 0.75
 # A mesh never closes its inner lips fully: below the first gap (IOD) nothing is painted, above the second all.
 _DEAD_ZONE = (0.02, 0.05)
+# The mesh puts the edge of an open mouth's lips a little inside the opening: share of the gap, and at most so much IOD.
+_LIP_EDGE_SHARE, _LIP_EDGE_LIMIT = 0.3, 0.018
 _REACH = 0.15  # IOD around the lips where the generator may change colours
 
 
@@ -39,12 +41,14 @@ _REACH = 0.15  # IOD around the lips where the generator may change colours
 class Mouth:
     """The mouth geometry of one photo.
 
-    `points` float32 (468, 2), the photo's mesh in its pixels; `closed` the same with the mouth at rest;
+    `points` float32 (468, 2), the photo's mesh in its pixels; `source` the same with the inner lips drawn a little
+    into the lips of an open mouth, so that no teeth show between lips that close; `closed`: with the mouth at rest;
     `turn` float32 (3, 2), takes a displacement in IOD of the pose-free face to photo pixels;
-    `crop` float64 (2, 3), takes photo pixels to crop pixels; `iod` and `photo_iod` the crop and photo pixels of one IOD.
+    `crop` float64 (2, 3), takes photo pixels to crop pixels; `iod`, `photo_iod`: pixels of one IOD in crop and photo.
     """
 
     points: Array
+    source: Array
     closed: Array
     turn: Array
     crop: NDArray[np.float64]
@@ -73,7 +77,7 @@ def measure(points: Array, crop: NDArray[np.float64] | None = None) -> Mouth:
         crop = face_space.mouth_crop_transform(_close(flat), *CROP_SIZE)
     scale = float(np.sqrt(abs(np.linalg.det(crop[:, :2])))) * back.scale
     turn = np.asarray(back.scale * back.rotation.T[:, :2], np.float32)
-    return Mouth(flat, _close(flat), turn, crop, scale, back.scale)
+    return Mouth(flat, _into_lips(flat), _close(flat), turn, crop, scale, back.scale)
 
 
 def _axes(points: Array) -> tuple[Array, Array, float]:
@@ -123,6 +127,17 @@ def _close(points: Array) -> Array:
     moves = (y > nose) | np.isin(np.arange(len(y)), face_space.LIPS)
     shift = np.where(moves & (np.hypot(x - middle, y - y[13]) < 1.4 * iod), shift, 0.0)
     return np.asarray(points + shift[:, None] * down, np.float32)
+
+
+def _into_lips(points: Array) -> Array:
+    """The mesh (468, 2) with each inner lip point moved from its partner by a share of their gap."""
+    _, down, iod = _axes(points)
+    gap = np.maximum((points[_INNER_LOWER] - points[_INNER_UPPER]) @ down, 0.0)
+    shift = np.minimum(_LIP_EDGE_SHARE * gap, _LIP_EDGE_LIMIT * iod)[:, None] * down
+    result = points.copy()
+    result[_INNER_UPPER] -= shift
+    result[_INNER_LOWER] += shift
+    return result
 
 
 def _uncross(points: Array) -> Array:
@@ -218,8 +233,8 @@ def teeth_maps(rest: Array, chin_drop: Array, iod: float) -> tuple[Array, Array]
     upper, lower = _teeth_rows()
     maps = []
     for row, anchor in (
-        (upper, centre + (0.0, 0.035 * iod - 60 * scale)),
-        (lower, centre + chin_drop + (0.0, 0.01 * iod)),
+        (upper, centre + np.array([0.0, 0.035 * iod - 60 * scale])),
+        (lower, centre + chin_drop + np.array([0.0, 0.01 * iod])),
     ):
         matrix = np.array([[scale, 0.0, anchor[0] - 120 * scale], [0.0, scale, anchor[1]]])
         maps.append(np.asarray(cv2.warpAffine(row, matrix, CROP_SIZE, flags=cv2.INTER_AREA), np.float32))
@@ -268,10 +283,10 @@ def crop_maps(reference: NDArray[np.uint8], mouth: Mouth, landmarks: Array) -> C
     `reference`: the photo's crop with margins, from `reference_crop`.
     """
     width, height = CROP_SIZE
-    source = mesh_warp.with_ring(mouth.to_crop(mouth.points))
+    source = mesh_warp.with_ring(mouth.to_crop(mouth.source))
     moved = mouth.to_crop(landmarks)
     target = np.concatenate([moved, source[len(moved) :]])
-    own = inner_mask(source[: len(moved)], mouth.iod)
+    own = inner_mask(mouth.to_crop(mouth.points), mouth.iod)
     field = mesh_warp.offsets(target, source, mesh_warp.speech_triangles(), width, height)
     bent = mesh_warp.bend(reference, field, MARGIN[:2])
     bent_own = mesh_warp.bend((own * 255).astype(np.uint8), field)
