@@ -34,7 +34,8 @@ class Options:
     batch: int = 16
     learning_rate: float = 1.5e-3
     discriminator_rate: float = 4e-4
-    inner_weight: float = 6.0  # of the plain error inside the mouth; 1 around it
+    inner_weight: float = 6.0  # of the plain error inside the mouth
+    around_weight: float = 4.0  # of the plain error around it, where a false colour of lips shows at once
     gradient_weight: float = 1.0
     adversarial_weight: float = 0.02
     feature_weight: float = 1.0
@@ -123,7 +124,7 @@ def picture_loss(drawn: Tensor, target: Tensor, batch: Batch, options: Options) 
     """Error of colours, inside the mouth mostly at low frequency, and of edges at three scales. A scalar."""
     area = torch.maximum(batch.inner, batch.reach)
     around = ((drawn - target).abs() * area * (1 - batch.inner)).mean()
-    loss = around + options.inner_weight * 0.4 * ((drawn - target).abs() * batch.inner).mean()
+    loss = options.around_weight * around + options.inner_weight * 0.4 * ((drawn - target).abs() * batch.inner).mean()
     mouth_drawn, mouth_target, area_small, inner = drawn, target, area, batch.inner
     for level in range(3):
         if level:
