@@ -7,10 +7,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from engine.errors import ConfigurationError, OutputError
+from engine.checkpoint import Checkpoint
+from engine.errors import CheckpointError, ConfigurationError, OutputError
 from engine.face_space import CODE_SIZE
 from engine.features import HOPS_PER_FRAME, MEL_BINS
-from engine.model.generator import DirectDecoder, Drawing, MouthGenerator
+from engine.model.generator import DESIGNS, DirectDecoder, Drawing, MouthGenerator
 from engine.model.identity_encoder import IdentityEncoder
 from engine.model.motion_network import MotionNetwork
 from engine.mouth import CROP_SIZE, IDENTITY_CHANNELS, INPUT_CHANNELS
@@ -103,3 +104,21 @@ def _write(
         raise ConfigurationError(f"Export needs the package {error.name}: install `liveface[train]`.") from error
     except OSError as error:
         raise OutputError(f"{path} cannot be written ({error}): choose a writable folder.") from error
+
+
+def export_model(model: Checkpoint, folder: Path) -> None:
+    """Write motion.onnx, identity.onnx and generator.onnx of a complete model.
+
+    Raises `CheckpointError` if a network is missing or of another size, otherwise as `export_motion`.
+    """
+    design = model.configuration.get("generator", {}).get("design", "warp")
+    if design not in DESIGNS:
+        raise CheckpointError(f"The generator's design is {design!r}, expected {' or '.join(DESIGNS)}: train it anew.")
+    identity, generator = IdentityEncoder(), DESIGNS[design]()
+    for name, network in (("identity", identity), ("generator", generator)):
+        try:
+            network.load_state_dict({key: torch.from_numpy(value.copy()) for key, value in model.part(name).items()})
+        except RuntimeError as error:
+            raise CheckpointError(f"The {name} network has another size: train it with this version.") from error
+    export_motion(MotionNetwork.from_checkpoint(model), folder / "motion.onnx")
+    export_drawing(identity, generator, folder)

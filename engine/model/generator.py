@@ -5,6 +5,8 @@ the classic design, which sees the identity and the motion only; it is kept for 
 Both return what the compositor needs: the picture of the inner mouth, and a smooth change of colour around it.
 """
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -113,6 +115,9 @@ class DirectDecoder(nn.Module):
             values = refine(up(values if skip is None else torch.cat([values, skip], dim=1)))
         output: Tensor = self.paint(values, inputs)
         return output
+
+
+DESIGNS: Mapping[str, type[MouthGenerator] | type[DirectDecoder]] = {"warp": MouthGenerator, "direct": DirectDecoder}
 
 
 class Drawing(nn.Module):

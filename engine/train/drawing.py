@@ -3,27 +3,24 @@
 It does not know where examples come from (`engine.train.mouth_samples`); the command is `liveface train generator`.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.random import Generator
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from engine.errors import ConfigurationError
 from engine.model.au_classifier import ActionUnitClassifier
 from engine.model.discriminator import Discriminator
-from engine.model.generator import DirectDecoder, Drawing, MouthGenerator, compose
+from engine.model.generator import DESIGNS, DirectDecoder, Drawing, MouthGenerator, compose
 from engine.model.identity_encoder import IdentityEncoder
 from engine.train.augment import Damage, Look, mirror_of_codes
 from engine.train.loop import Place, Progress, Settings, TrainingState
 from engine.train.loop import train as run
 from engine.train.mouth_samples import INNER, INPUTS, REACH, REFERENCE, TARGET
-
-DESIGNS: Mapping[str, type[MouthGenerator] | type[DirectDecoder]] = {"warp": MouthGenerator, "direct": DirectDecoder}
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,8 +232,3 @@ class _Judge:
         filmed, _ = self.discriminator(batch.target, batch.inner)
         drawn, _ = self.discriminator(self.drawn, batch.inner)
         return ((functional.relu(1 - filmed) + functional.relu(1 + drawn)) * weight).mean()
-
-
-def parameters(network: nn.Module) -> int:
-    """How many trainable numbers a network has."""
-    return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
