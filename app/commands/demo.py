@@ -30,7 +30,7 @@ def demo(
     try:
         check_screen()
     except DeviceError as error:
-        print(f"No window: {error}")
+        print(f"No window ({str(error).partition(':')[0]}): files are made instead.", flush=True)
         _show_in_files(out)
     else:
         run(audio=SPEECH)
