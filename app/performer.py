@@ -4,21 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.renderer import Renderer, load_renderer
-
 import assets
 from app.clock import Clock
 from app.config import Settings
+from app.drawing_pool import DrawingPool
 from app.session import Session, Sink
 from app.sources import Source
 from app.stats import Stats
 from engine.avatar import Avatar, prepare
 from engine.backends.openvino import StepNetwork
 from engine.errors import ConfigurationError
+from engine.renderer import Renderer, load_renderer
 from engine.streamer import Streamer
 
 ASSETS = Path(assets.__file__).parent
 MODELS = ASSETS / "models"
+CORES = 2  # that the program is made for
 DEFAULT_AVATAR = ASSETS / "avatars" / "clara"
 
 
@@ -36,14 +37,23 @@ class Performer:
 
 
 def load_performer(
-    settings: Settings, photo: Path | None = None, folder: Path | None = None, face: int | None = None
+    settings: Settings,
+    photo: Path | None = None,
+    folder: Path | None = None,
+    face: int | None = None,
+    is_live: bool = True,
 ) -> Performer:
     """Load the default model and an avatar: of a photo, or from a prepared folder, or else a shipped portrait.
 
+    A live performer has one picture ready as soon as possible, another one as many as possible.
     Raises `ConfigurationError`, `PhotoError`, `MediaError`, `CheckpointError` or `BackendError`.
     """
     streamer = Streamer(StepNetwork(MODELS / "motion.onnx"), settings.lookahead, settings.mouth_amount)
-    renderer = load_renderer(MODELS, settings.seed)
+    renderer: Renderer
+    if is_live:
+        renderer = load_renderer(MODELS, settings.seed, threads=CORES)
+    else:
+        renderer = DrawingPool([load_renderer(MODELS, settings.seed, threads=1) for _ in range(CORES)])
     avatar = _load_avatar(photo, folder, face).framed(settings.width, settings.height)
     return Performer(streamer, renderer, avatar)
 

@@ -15,7 +15,7 @@ from app.stats import Report, Stats
 from engine.action_units import ACTION_UNITS
 from engine.avatar import Avatar
 from engine.face_space import CODE_SIZE
-from engine.media import HOP, SAMPLE_RATE, Frame, Motion, Samples
+from engine.media import HOP, Frame, Motion, Samples
 from engine.renderer import Renderer
 from engine.streamer import Streamer
 
@@ -179,19 +179,17 @@ class Session:
 
     def _perform(self, motions: list[Motion], queue: FrameQueue) -> None:
         """Pass on the sound of all motions, and draw those that can be shown in time."""
-        batch = 1 if self._playout is not None else _BATCH
-        for start in range(0, len(motions), batch):
+        groups = _groups(motions, _BATCH if self._playout is None else 1)
+        for group in groups:
             if self._stopping.is_set():
                 return
-            group = [
-                replace(motion, index=motion.index + self._first_frame) for motion in motions[start : start + batch]
-            ]
-            is_newest = start + batch >= len(motions)
-            is_drawn = self._playout is None or self._is_worth_drawing(self._playout, group[0].index, is_newest)
-            for motion in group:
+            numbered = [replace(motion, index=motion.index + self._first_frame) for motion in group]
+            is_newest = group is groups[-1]
+            is_drawn = self._playout is None or self._is_worth_drawing(self._playout, numbered[0].index, is_newest)
+            for motion in numbered:
                 queue.announce(self._owed(motion, is_drawn))
             if is_drawn:
-                queue.supply(self._draw(group))
+                queue.supply(self._draw(numbered))
 
     def _owed(self, motion: Motion, is_drawn: bool) -> Owed:
         if self._playout is None:
@@ -242,6 +240,12 @@ class Session:
         opened, self._opened = self._opened, []
         for sink in opened:
             sink.close(completed)
+
+
+def _groups(motions: list[Motion], size: int) -> list[list[Motion]]:
+    """Groups of `size`, what is left over one by one: a renderer prepares itself anew for each size it meets."""
+    whole = len(motions) - len(motions) % size
+    return [motions[i : i + size] for i in range(0, whole, size)] + [[motion] for motion in motions[whole:]]
 
 
 def _rest(index: int) -> Motion:

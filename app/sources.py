@@ -16,10 +16,10 @@ from app.media_files import iterate_audio
 from app.queues import SampleQueue
 from app.stats import Stats
 from engine.errors import DeviceError
-from engine.media import SAMPLE_RATE, Samples
+from engine.media import HOP, SAMPLE_RATE, Samples
 
 _LIVE_BLOCK = SAMPLE_RATE * CAPTURE_MS // 1000
-_FILE_BLOCK = SAMPLE_RATE  # as fast as possible: one second at a time
+_FILE_BLOCK = 24 * HOP  # as fast as possible: about a second, in whole batches of pictures
 _SILENT_DEVICE = 2.0  # s without a block, after which a microphone counts as lost
 _ANTI_ALIAS_TAPS = 63  # delays by 0.65 ms at 48 kHz
 

@@ -36,7 +36,9 @@ def render(
     """Turn a photo and a sound file into a video file."""
     samples = sum(len(block) for block in iterate_audio(audio, SAMPLE_RATE))  # and the whole file is known to be good
     width, height = parse_size(size)
-    performer = load_performer(Settings(width, height, lookahead, mouth_amount, seed), photo, avatar, face)
+    performer = load_performer(
+        Settings(width, height, lookahead, mouth_amount, seed), photo, avatar, face, is_live=False
+    )
     pictures = -(-samples // HOP)
     started = time.perf_counter()
     with (
@@ -45,7 +47,8 @@ def render(
     ):
         clock, stats = MonotonicClock(), Stats()
         sinks: list[Sink] = [Recorder(out, sound), _Advance(bar)]
-        session = performer.session(FileSource(audio, clock, stats, live=False), sinks, clock, stats)
+        source = FileSource(audio, clock, stats, live=False)
+        session = performer.session(source, sinks, clock, stats)
         session.start()
         try:
             session.wait()

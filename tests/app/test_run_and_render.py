@@ -26,7 +26,7 @@ def speech(tmp_path: Path) -> Path:
     return write_sound(tmp_path / "speech.wav", wave, 44_100, layout="stereo")
 
 
-def stand_in(settings: Settings, *_: object) -> Performer:
+def stand_in(settings: Settings, *_: object, **__: object) -> Performer:
     avatar = an_avatar(settings.width, settings.height)
     return Performer(FakeStreamer(settings.lookahead), FakeRenderer(MonotonicClock()), avatar)  # type: ignore[arg-type]
 
