@@ -48,8 +48,8 @@ _EYES = (
 class Scene:
     """One framed avatar, prepared for drawing: all that does not change from picture to picture.
 
-    `photo`: what is bent, uint8; `reference`: the mouth's crop with margins, uint8; `step`: picture pixels per cell of the map's grid;
-    `depth`, `hold`: float32 (grid height, grid width), pixels in front of the head's axis, and how fully each place
+    `photo`: what is bent, uint8; `reference`: the mouth's crop with margins, uint8; `step`: picture pixels per cell
+    of the map's grid; `depth`, `hold`: float32 (grid height, grid width), pixels in front of the head's axis, and how fully each place
     follows the head (0 to 1); `pivot`: (2,) grid cells, about which the head leans.
     """
 
@@ -231,11 +231,14 @@ def _lay_in(output: Picture, scene: Scene, maps: mouth.CropMaps, picture: Array,
     enlarge = np.array([[scale, 0.0, shift_x], [0.0, scale, shift_y]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     where = cv2.warpAffine(in_crop, enlarge, (right - left, bottom - top), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    around = np.dstack([change * maps.reach[..., None], maps.inner])
-    laid = mesh_warp.sample(around, where)
-    painted = mesh_warp.sample(picture, where, cv2.INTER_CUBIC)
+    # Everything in the unit of the output's 256 levels; the picture's share is `inner`, the photo's the rest.
+    share = maps.inner[..., None]
+    added = np.dstack([(255.0 * (1.0 - share) * maps.reach[..., None]) * change, share])
+    laid = mesh_warp.sample(added, where)
+    painted = mesh_warp.sample(np.asarray(picture * 255.0 + 0.5, np.uint8), where, cv2.INTER_CUBIC)
     window = output[top:bottom, left:right]
-    base = window.astype(np.float32) + laid[..., :3] * 255.0
-    inner = laid[..., 3:]
-    mixed = base + inner * (painted * 255.0 - base)
-    window[:] = np.clip(mixed + 0.5, 0.0, 255.0).astype(np.uint8)
+    mixed = np.subtract(painted, window, dtype=np.float32)
+    mixed *= laid[..., 3:]
+    mixed += laid[..., :3]
+    mixed += window
+    window[:] = cv2.convertScaleAbs(np.maximum(mixed, 0.0, out=mixed))

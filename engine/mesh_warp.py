@@ -60,16 +60,25 @@ def offsets(
     triangles that move, later ones over earlier ones; one without area moves as its last corner.
     Returns float32 (height, width, 2): pixel p of the bent picture is pixel p + offset of the original.
     """
-    corners = np.rint(target[faces] * (1 << _SUBPIXEL_BITS)).astype(np.int32)
-    owner = np.zeros((height, width), np.int32)
-    for number, corner in enumerate(corners, start=1):
+    corners = target[faces]
+    # Only the box around the triangles can move.
+    low = np.clip(np.floor(corners.min(axis=(0, 1))), 0, [width, height]).astype(int)
+    high = np.clip(np.ceil(corners.max(axis=(0, 1))) + 1, low, [width, height]).astype(int)
+    result = np.zeros((height, width, 2), np.float32)
+    box = np.s_[low[1] : high[1], low[0] : high[0]]
+    owner = np.zeros((high[1] - low[1], high[0] - low[0]), np.int32)
+    if owner.size == 0:
+        return result
+    for number, corner in enumerate(np.rint((corners - low) * (1 << _SUBPIXEL_BITS)).astype(np.int32), start=1):
         cv2.fillConvexPoly(owner, corner, number, cv2.LINE_8, _SUBPIXEL_BITS)
-    maps = _affine_offsets(target[faces], source[faces])
-    columns, rows = grid(width, height)[..., 0], grid(width, height)[..., 1]
-    result = np.empty((height, width, 2), np.float32)
+    maps = _affine_offsets(corners, source[faces])
+    columns, rows = grid(width, height)[box][..., 0], grid(width, height)[box][..., 1]
     for axis in (0, 1):
         by_x, by_y, constant = (np.take(maps[:, axis, part], owner) for part in range(3))
-        result[..., axis] = by_x * columns + by_y * rows + constant
+        by_x *= columns
+        by_y *= rows
+        by_x += by_y
+        np.add(by_x, constant, out=result[box][..., axis])
     return result
 
 
@@ -84,13 +93,16 @@ def grid(width: int, height: int) -> Array:
 
 def _affine_offsets(target: NDArray[np.floating], source: NDArray[np.floating]) -> Array:
     """Per triangle the affine map from pixel to offset, float32 (n + 1, 2, 3); the first is zero, for no triangle."""
-    matrix = np.concatenate([target, np.ones((*target.shape[:2], 1))], axis=-1)
-    thin = np.abs(np.linalg.det(matrix)) < _THIN
-    matrix[thin] = np.eye(3)
-    solved = np.linalg.solve(matrix, source - target).transpose(0, 2, 1)
-    solved[thin] = 0.0
-    solved[thin, :, 2] = (source - target)[thin, 2]
-    return np.concatenate([np.zeros((1, 2, 3)), solved]).astype(np.float32)
+    moved = source - target
+    edges, changes = target[:, 1:] - target[:, :1], moved[:, 1:] - moved[:, :1]
+    doubled_area = edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]
+    thin = np.abs(doubled_area) < _THIN
+    scale = np.where(thin, 0.0, 1.0 / np.where(thin, 1.0, doubled_area))[:, None]
+    by_x = (changes[:, 0] * edges[:, 1, 1:] - changes[:, 1] * edges[:, 0, 1:]) * scale
+    by_y = (changes[:, 1] * edges[:, 0, :1] - changes[:, 0] * edges[:, 1, :1]) * scale
+    constant = moved[:, 2] - by_x * target[:, 2, :1] - by_y * target[:, 2, 1:]
+    maps = np.stack([by_x, by_y, constant], axis=-1)
+    return np.concatenate([np.zeros((1, 2, 3)), maps]).astype(np.float32)
 
 
 def sample(image: NDArray[Any], places: NDArray[Any], interpolation: int = cv2.INTER_LINEAR) -> NDArray[Any]:

@@ -46,10 +46,14 @@ class ActionUnitClassifier(nn.Module):
             maps.append(values)
         return maps
 
+    def intensities(self, maps: list[Tensor]) -> Tensor:
+        """Intensities (B, 7) from the maps of `features`."""
+        values: Tensor = self.head(self.dense(self.squeeze(maps[-1])))
+        return values
+
     def forward(self, crop: Tensor) -> Tensor:
         """Intensities (B, 7) of crops (B, 3, 96, 128)."""
-        intensities: Tensor = self.head(self.dense(self.squeeze(self.features(crop)[-1])))
-        return intensities
+        return self.intensities(self.features(crop))
 
 
 def intensity_loss(predicted: Tensor, labels: Tensor) -> Tensor:

@@ -211,9 +211,13 @@ class _Judge:
         loss = loss + 0.5 * ((picture - target).abs() * torch.maximum(batch.inner, batch.reach)).mean()
         if self.classifier is not None:
             with torch.no_grad():
-                wanted_units, wanted = self.classifier(target), self.classifier.features(target)
-            loss = loss + self.options.action_unit_weight * functional.l1_loss(self.classifier(drawn), wanted_units)
-            for a, b in zip(self.classifier.features(drawn)[:3], wanted[:3], strict=True):
+                wanted = self.classifier.features(target)
+                wanted_units = self.classifier.intensities(wanted)
+            seen = self.classifier.features(drawn)
+            loss = loss + self.options.action_unit_weight * functional.l1_loss(
+                self.classifier.intensities(seen), wanted_units
+            )
+            for a, b in zip(seen[:3], wanted[:3], strict=True):
                 loss = loss + self.options.perceptual_weight * functional.l1_loss(a, b)
         if self.state.step >= self.options.adversarial_from:
             with torch.no_grad():
