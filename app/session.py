@@ -1,7 +1,6 @@
 """One face speaking: threads that carry sound from a source through the engine to the sinks."""
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -69,6 +68,9 @@ class Session:
         self._playout: PlayoutClock | None = None
         self._queue: FrameQueue | None = None
         self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+        self._working = 0  # threads
+        self._done = threading.Event()
         self._opened: list[Sink] = []
         self._stopping = threading.Event()
         self._interrupted = threading.Event()
@@ -101,15 +103,14 @@ class Session:
             threading.Thread(target=self._guarded, args=(work,), name=f"liveface {name}")
             for name, work in (("engine", self._hear_and_draw), ("playout", self._hand_over))
         ]
+        self._working = len(self._threads)
         for thread in self._threads:
             thread.start()
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until the source has ended or something failed, at most that long; returns whether it is so."""
-        end = None if seconds is None else time.monotonic() + seconds
-        for thread in self._threads:
-            thread.join(None if end is None else max(0.0, end - time.monotonic()))
-        return not any(thread.is_alive() for thread in self._threads)
+        # Not by joining: Ctrl-C during `Thread.join` makes Python 3.11 believe that the thread has ended.
+        return self._done.wait(seconds)
 
     def stop(self) -> None:
         """End all threads, close everything and raise what failed, if anything did. May be called twice."""
@@ -139,7 +140,7 @@ class Session:
     @property
     def is_running(self) -> bool:
         """Whether frames still come."""
-        return any(thread.is_alive() for thread in self._threads)
+        return not self._done.is_set()
 
     def _guarded(self, work: Callable[[FrameQueue], None]) -> None:
         assert self._queue is not None
@@ -149,6 +150,11 @@ class Session:
             self._failure = self._failure or error
             self._stopping.set()
             self._queue.abort()
+        finally:
+            with self._lock:
+                self._working -= 1
+                if self._working == 0:
+                    self._done.set()
 
     def _hear_and_draw(self, queue: FrameQueue) -> None:
         while not self._stopping.is_set():
