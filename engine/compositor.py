@@ -48,15 +48,15 @@ _EYES = (
 class Scene:
     """One framed avatar, prepared for drawing: all that does not change from picture to picture.
 
-    `photo`: what is bent, uint8; `reference`: the mouth's crop with margins, uint8; `step`: picture pixels per cell
-    of the map's grid; `depth`, `hold`: float32 (grid height, grid width), pixels in front of the head's axis, and how fully each place
-    follows the head (0 to 1); `pivot`: (2,) grid cells, about which the head leans.
+    `photo`: what is bent, uint8; `reference`: the mouth's crop with margins, uint8; `step`: (2,) picture pixels per
+    cell of the map's grid, across and down; `depth`, `hold`: float32 (grid height, grid width), cells in front of the
+    head's axis, and how fully each place follows the head (0 to 1); `pivot`: (2,) cells, about which the head leans.
     """
 
     photo: Picture
     mouth: mouth.Mouth
     reference: Picture
-    step: float
+    step: Array
     depth: Array
     hold: Array
     pivot: Array
@@ -69,10 +69,11 @@ class Scene:
         shape = mouth.measure(avatar.points)
         height, width = avatar.photo.shape[:2]
         iod = float(face_space.inter_ocular(avatar.points[:, :2]))
-        step = max(1.0, iod / _GRID_IOD)
-        cells = round(width / step), round(height / step)
-        depth, hold = _head(avatar.points / step, iod / step, *cells)
-        chin = avatar.points[face_space.CHIN, :2] / step
+        coarse = max(1.0, iod / _GRID_IOD)
+        columns, rows = round(width / coarse), round(height / coarse)
+        step = np.array([width / columns, height / rows], np.float32)
+        in_cells = np.column_stack([_to_cells(avatar.points[:, :2], step), avatar.points[:, 2] / coarse])
+        depth, hold = _head(in_cells, iod / coarse, columns, rows)
         return cls(
             _without_teeth(avatar.photo, shape),
             shape,
@@ -80,7 +81,7 @@ class Scene:
             step,
             depth,
             hold,
-            np.asarray(chin + np.array([0.0, 0.6 * iod / step]), np.float32),
+            in_cells[face_space.CHIN, :2] + np.array([0.0, 0.6 * iod / coarse], np.float32),
             mesh_warp.with_ring(shape.points)[len(shape.points) :],
         )
 
@@ -91,13 +92,13 @@ class Scene:
         """
         rows, columns = self.hold.shape
         own = mesh_warp.grid(columns, rows)
-        source = np.concatenate([self.mouth.source, self._ring]) / np.float32(self.step)
-        target = np.concatenate([landmarks, self._ring]) / np.float32(self.step)
+        source = _to_cells(np.concatenate([self.mouth.source, self._ring]), self.step)
+        target = _to_cells(np.concatenate([landmarks, self._ring]), self.step)
         speech = mesh_warp.offsets(target, source, mesh_warp.speech_triangles(), columns, rows)
         if idle.blink > 0.0:
             speech = speech + self._blink(round(idle.blink * _BLINK_STEPS))
         yaw, pitch, roll = np.radians([idle.yaw, idle.pitch, idle.roll])
-        breath = idle.breath * _BREATH * self.mouth.photo_iod / self.step
+        breath = idle.breath * _BREATH * self.mouth.photo_iod / self.step[1]
         if not (yaw or pitch or roll or breath):
             return own + speech, own
         head = np.empty_like(speech)
@@ -110,8 +111,9 @@ class Scene:
         """Offsets of a blink, computed once per level."""
         if level not in self._blinks:
             rows, columns = self.hold.shape
-            source = np.concatenate([self.mouth.points, self._ring]) / np.float32(self.step)
-            moved = np.concatenate([_shut(self.mouth.points, level / _BLINK_STEPS), self._ring]) / np.float32(self.step)
+            shut = _shut(self.mouth.points, level / _BLINK_STEPS)
+            source = _to_cells(np.concatenate([self.mouth.points, self._ring]), self.step)
+            moved = _to_cells(np.concatenate([shut, self._ring]), self.step)
             lids = np.concatenate([np.concatenate(eye) for eye in _EYES])
             self._blinks[level] = mesh_warp.offsets(moved, source, _lid_triangles(lids), columns, rows)
         return self._blinks[level]
@@ -131,6 +133,11 @@ def _without_teeth(photo: Picture, shape: mouth.Mouth) -> Picture:
     filled = cv2.inpaint(photo, inside, 3.0, cv2.INPAINT_TELEA)
     shadow = 1.0 - _SEAM_SHADOW * cv2.GaussianBlur(inside, (0, 0), 0.01 * shape.photo_iod)[..., None] / 255.0
     return np.asarray(filled * shadow, np.uint8)
+
+
+def _to_cells(points: Array, step: Array) -> Array:
+    """Picture pixels (n, 2) to cells of the grid: cell c is centred on pixel (c + 0.5) * step - 0.5."""
+    return np.asarray((points + 0.5) / step - 0.5, np.float32)
 
 
 def _lid_triangles(lids: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -186,11 +193,13 @@ def _head(points: Array, iod: float, columns: int, rows: int) -> tuple[Array, Ar
             np.broadcast_to(np.arange(rows)[::-1][:, None], face.shape),
         ]
     ) / (0.35 * iod)
-    hold = hold * below * np.clip(edge, 0.0, 1.0)
-    hold = hold * hold * (3.0 - 2.0 * hold)
-    return smooth.astype(np.float32), np.asarray(
-        cv2.GaussianBlur(hold.astype(np.float32), (0, 0), 0.08 * iod), np.float32
-    )
+    hold = cv2.GaussianBlur(_eased(hold * below), (0, 0), 0.08 * iod) * _eased(np.clip(edge, 0.0, 1.0))
+    return smooth.astype(np.float32), np.asarray(hold, np.float32)
+
+
+def _eased(share: NDArray[np.floating]) -> Array:
+    """0 to 1 without corners at either end."""
+    return np.asarray(share * share * (3.0 - 2.0 * share), np.float32)
 
 
 def compose(scene: Scene, maps: mouth.CropMaps, landmarks: Array, picture: Array, change: Array, idle: Idle) -> Picture:
@@ -201,10 +210,10 @@ def compose(scene: Scene, maps: mouth.CropMaps, landmarks: Array, picture: Array
     """
     height, width = scene.photo.shape[:2]
     full, head = scene.places(landmarks, idle)
-    # Grid cell c is centred on pixel (c + 0.5) * step - 0.5, which is how cv2.resize places them too.
-    to_pixels = np.asarray((full + 0.5) * scene.step - 0.5, np.float32)
-    places = cv2.resize(to_pixels, (width, height), interpolation=cv2.INTER_LINEAR)
-    output = mesh_warp.sample(scene.photo, places)
+    # What is enlarged is the offset, not the place: cv2.resize goes on flatly beyond the outermost cells' centres.
+    field = (full - mesh_warp.grid(*full.shape[1::-1])) * scene.step
+    field = cv2.resize(field, (width, height), interpolation=cv2.INTER_LINEAR)
+    output = mesh_warp.sample(scene.photo, field + mesh_warp.grid(width, height))
     _lay_in(output, scene, maps, picture, change, head)
     return np.asarray(output, np.uint8)
 
@@ -218,17 +227,16 @@ def _lay_in(output: Picture, scene: Scene, maps: mouth.CropMaps, picture: Array,
     slack = 0.15 * scene.mouth.photo_iod  # the head may have moved
     left, top = np.maximum(np.floor(outline.min(axis=0) - slack), 0).astype(int)
     right, bottom = np.minimum(np.ceil(outline.max(axis=0) + slack), [width, height]).astype(int)
-    cells = np.s_[
-        int(top / scene.step) : int(bottom / scene.step) + 2, int(left / scene.step) : int(right / scene.step) + 2
-    ]
-    part = head[cells]
-    pixels = np.asarray((part + 0.5) * scene.step - 0.5, np.float32)
+    if left >= right or top >= bottom:
+        return
+    across, down = scene.step.tolist()
+    cells = np.s_[int(top / down) : int(bottom / down) + 2, int(left / across) : int(right / across) + 2]
+    pixels = np.asarray((head[cells] + 0.5) * scene.step - 0.5, np.float32)
     in_crop = np.asarray(pixels @ crop[:, :2].T + crop[:, 2], np.float32)
     # Enlarge the places from the grid to the window of output pixels.
-    scale = 1.0 / scene.step
-    shift_x = (left + 0.5) * scale - 0.5 - cells[1].start
-    shift_y = (top + 0.5) * scale - 0.5 - cells[0].start
-    enlarge = np.array([[scale, 0.0, shift_x], [0.0, scale, shift_y]])
+    shift_x = (left + 0.5) / across - 0.5 - cells[1].start
+    shift_y = (top + 0.5) / down - 0.5 - cells[0].start
+    enlarge = np.array([[1.0 / across, 0.0, shift_x], [0.0, 1.0 / down, shift_y]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     where = cv2.warpAffine(in_crop, enlarge, (right - left, bottom - top), flags=flags, borderMode=cv2.BORDER_REPLICATE)
     # Everything in the unit of the output's 256 levels; the picture's share is `inner`, the photo's the rest.
