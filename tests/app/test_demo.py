@@ -69,7 +69,7 @@ def test_without_a_display_the_demo_makes_files_and_prints_its_measurements(tmp_
         check=False,
     )
     assert result.returncode == 0, result.stderr
-    assert re.search(r"[\d.]+ fps, .* mic to picture p50 \d+ ms, p95 \d+ ms", result.stdout)
+    assert re.search(r"[\d.]+ fps, .* mic to picture (p50 \d+ ms, p95 \d+ ms|too late)", result.stdout)
     pictures, rate = read_video(tmp_path / "out" / "demo.mp4")
     assert rate == 25
     assert pictures.shape[1:] == (512, 512, 3)
