@@ -2,37 +2,45 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping
+import shutil
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app import media_files
+from app.commands.assemble import assemble
 from app.commands.prepare import MODELS
 from engine import checkpoint
-from engine.errors import ConfigurationError
+from engine.errors import CheckpointError, ConfigurationError
 from engine.media import HOP
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from torch.nn import Module
 
+    from engine.model.au_classifier import ActionUnitClassifier
     from engine.train.loop import Place
     from engine.train.prepare import Outcome
     from engine.train.utterances import Recording
 
 train = typer.Typer(no_args_is_help=True, help="Prepare a corpus and train the networks.")
+train.command()(assemble)
 
 Report = Callable[[int, dict[str, float]], None]  # finished steps, mean losses
+
+Design = Literal["warp", "direct"]
 
 Pack = Annotated[Path, typer.Option(help="A corpus prepared by `liveface train prepare`.")]
 Steps = Annotated[int, typer.Option(min=1, help="Training steps in all, also of a run that is continued.")]
 Seed = Annotated[int, typer.Option(help="The same seed and data give the same weights.")]
+LeftOut = Annotated[list[str] | None, typer.Option("--leave-out", help="A speaker to keep for testing; repeatable.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda; several GPUs: torchrun -m app.cli train ...")]
 
 
@@ -76,6 +84,7 @@ def au_classifier(
     out: Annotated[Path, typer.Option(help="The classifier's .safetensors file.")],
     steps: Steps = 3000,
     seed: Seed = 0,
+    leave_out: LeftOut = None,
     device: Device = "auto",
 ) -> None:
     """Train the Action Unit classifier, which judges pictures and teaches the generator."""
@@ -83,9 +92,9 @@ def au_classifier(
     from engine.train.loop import Settings, take_place
 
     with take_place(device) as place, _bar("steps", steps, place.leads) as bar:
-        crops = filmed.labelled_crops(pack)
+        crops = filmed.labelled_crops(pack, leave_out or ())
         model = au_classifier.train(crops, Settings(steps, seed), _unfinished(out), _shown(bar), place)
-        _keep(out, "au_classifier", model.state_dict(), pack, steps, seed, place)
+        _keep(out, _named("au_classifier", model), {"au_classifier": {}}, pack, steps, seed, place)
 
 
 @train.command()
@@ -94,6 +103,7 @@ def sync(
     out: Annotated[Path, typer.Option(help="The sync expert's .safetensors file.")],
     steps: Steps = 3000,
     seed: Seed = 0,
+    leave_out: LeftOut = None,
     device: Device = "auto",
 ) -> None:
     """Train the sync expert, which measures how well lips follow the sound."""
@@ -102,9 +112,9 @@ def sync(
     from engine.train.loop import Settings, take_place
 
     with take_place(device) as place, _bar("steps", steps, place.leads) as bar:
-        clips = filmed.filmed_clips(pack)
+        clips = filmed.filmed_clips(pack, leave_out or ())
         model = training.train(clips, Settings(steps, seed), _unfinished(out), _shown(bar), place)
-        _keep(out, "sync", model.state_dict(), pack, steps, seed, place)
+        _keep(out, _named("sync", model), {"sync": {}}, pack, steps, seed, place)
 
 
 @train.command()
@@ -118,16 +128,90 @@ def motion(
     pretraining_steps: Annotated[int, typer.Option(min=1, help="Steps on phones alone, with --speech.")] = 1500,
     versions: Annotated[int, typer.Option(min=1, help="Voices in which rare speakers are heard.")] = 40,
     seed: Seed = 0,
+    leave_out: LeftOut = None,
+    device: Device = "auto",
 ) -> None:
     """Train the motion network: sound to Action Units and mouth motion."""
     from engine.train.hearing import HearingOptions, train_motion
     from engine.train.loop import take_place
 
     options = HearingOptions(pretraining_steps=pretraining_steps, steps=steps, versions=versions, seed=seed)
-    with take_place("cpu") as place, _bar("steps", steps, place.leads) as bar:
+    with take_place(device) as place, _bar("steps", steps, place.leads) as bar:
         heard = [] if speech is None else unfilmed_speech(speech)
-        path = train_motion(pack, out, options, _shown(bar, {"phones": pretraining_steps}), heard)
-    print(path)
+        path = train_motion(
+            pack, out, options, _shown(bar, {"phones": pretraining_steps}), heard, leave_out or (), place
+        )
+    if place.leads:
+        print(path)
+
+
+@train.command()
+def generator(
+    pack: Pack,
+    out: Annotated[Path, typer.Option(help="The generator's .safetensors file.")],
+    portraits: Annotated[Path | None, typer.Option(help="A folder of photos: more faces than a corpus has.")] = None,
+    au_classifier: Annotated[
+        Path | None, typer.Option(help="A trained Action Unit classifier, which then judges the pictures.")
+    ] = None,
+    examples: Annotated[int, typer.Option(min=1, help="Pairs of pictures to cut, once, before training.")] = 12000,
+    design: Annotated[
+        Design, typer.Option(help="warp: bend the photo and paint the mouth; direct: paint it all.")
+    ] = "warp",
+    batch: Annotated[int, typer.Option(min=2, help="Examples in a step.")] = 16,
+    steps: Steps = 12000,
+    seed: Seed = 0,
+    leave_out: LeftOut = None,
+    device: Device = "auto",
+) -> None:
+    """Train the generator with its identity encoder and frame discriminator."""
+    from engine.train import drawing
+    from engine.train.loop import Settings, take_place
+
+    options = drawing.Options(design=design, batch=batch)
+    settings = Settings(steps, seed, warm_up=0.05, average_decay=0.995)
+    cut = out.with_suffix(".examples")
+    with take_place(device) as place:
+        if place.leads and not (cut / "codes.npy").is_file():
+            with _bar("examples", examples) as bar:
+                _cut_examples(pack, portraits, leave_out or (), cut, examples, seed, bar)
+        place.wait()
+        judge = None if au_classifier is None else _read_classifier(au_classifier)
+        with _bar("steps", steps, place.leads) as bar:
+            samples = drawing.Samples([cut])
+            _, state = drawing.train(samples, judge, settings, options, _unfinished(out), _shown(bar), place)
+        weights = {f"{name}.{key}": v for name in state.networks for key, v in state.weights(name).items()}
+        _keep(out, weights, {"generator": {"design": design}}, pack, steps, seed, place)
+        if place.leads:
+            shutil.rmtree(cut)
+
+
+def _cut_examples(
+    pack: Path, portraits: Path | None, left_out: Collection[str], out: Path, count: int, seed: int, bar: Progress
+) -> None:
+    from engine.landmarks import FaceMesh
+    from engine.train import filmed
+    from engine.train.mouth_samples import cut_samples
+
+    faces = [] if portraits is None else list(filmed.portraits(portraits, FaceMesh.load(MODELS)))
+    films, codes = filmed.films(pack, left_out), filmed.codes(pack, left_out)
+    cut_samples(
+        films, faces, codes, out, count, seed, progress=lambda done: bar.update(bar.task_ids[0], completed=done)
+    )
+
+
+def _read_classifier(path: Path) -> "ActionUnitClassifier":
+    import torch
+
+    from engine.model.au_classifier import ActionUnitClassifier
+
+    model = ActionUnitClassifier()
+    try:
+        model.load_state_dict(
+            {name: torch.from_numpy(v) for name, v in checkpoint.load(path).part("au_classifier").items()}
+        )
+    except RuntimeError as error:
+        raise CheckpointError(f"{path} holds another Action Unit classifier: train it with this version.") from error
+    return model
 
 
 def unfilmed_speech(folder: Path) -> "list[Recording]":
@@ -175,16 +259,27 @@ def _unfinished(out: Path) -> Path:
     return out.with_suffix(".training.safetensors")
 
 
+def _named(name: str, network: "Module") -> "dict[str, Tensor]":
+    return {f"{name}.{key}": value for key, value in network.state_dict().items()}
+
+
 def _keep(
-    out: Path, name: str, weights: "dict[str, Tensor]", pack: Path, steps: int, seed: int, place: "Place"
+    out: Path,
+    weights: "Mapping[str, Tensor]",
+    configuration: Mapping[str, Mapping[str, str]],
+    pack: Path,
+    steps: int,
+    seed: int,
+    place: "Place",
 ) -> None:
     """Write finished weights with their provenance, and remove the state of the run."""
     if not place.leads:
         return
     description = pack / "pack.json"
     data = json.loads(description.read_text(encoding="utf-8")) if description.is_file() else {}
-    provenance = {"data": {key: data.get(key) for key in ("source", "licence", "speakers", "clips")}}
-    tensors = {f"{name}.{key}": value.numpy() for key, value in weights.items()}
-    checkpoint.save(out, tensors, {name: {}}, {name: provenance | {"steps": steps, "seed": seed}})
+    told = {key: data.get(key) for key in ("source", "licence", "speakers", "clips")}
+    provenance = {name: {"data": told, "steps": steps, "seed": seed} for name in configuration}
+    tensors = {name: value.contiguous().numpy() for name, value in weights.items()}
+    checkpoint.save(out, tensors, configuration, provenance)
     _unfinished(out).unlink(missing_ok=True)
     print(out)

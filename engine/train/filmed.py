@@ -1,9 +1,10 @@
-"""What the networks that watch mouths learn from: the crops of a prepared corpus that kept its pictures.
+"""What the networks that watch or draw mouths learn from: the pictures of a prepared corpus, and portraits.
 
-It does not know the networks, and it trains nothing.
+It does not know the networks, and it trains nothing. Speakers `left_out` are kept for testing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,24 +12,29 @@ from numpy.typing import NDArray
 
 from engine.errors import MediaError
 from engine.features import normalised_features
+from engine.landmarks import FaceMesh, region_of
 from engine.media import HOP, Picture
 from engine.model.sync_expert import PICTURES, grey_pictures
 from engine.mouth_crops import mouth_crops
+from engine.photo import read_photo
 from engine.train import au_classifier, sync
 from engine.train.au_classifier import LabelledCrops
+from engine.train.mouth_samples import Filmed, Portrait
+from engine.train.prepare import steady_points
 from engine.train.sync import FilmedClip
 
+PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 LARGEST_SHARE = 3000  # crops of one speaker for the classifier: neighbouring frames teach little new
 MOST_CLIPS = 120  # of one speaker for the sync expert, which holds them all in memory
 
 
-def labelled_crops(pack: Path) -> list[LabelledCrops]:
+def labelled_crops(pack: Path, left_out: Collection[str] = ()) -> list[LabelledCrops]:
     """Mouth crops with Action Units, one entry for each speaker; at most `LARGEST_SHARE` evenly spread frames each.
 
     Raises `MediaError` if the pack holds no pictures.
     """
     found = []
-    for files in _by_speaker(pack):
+    for files in _by_speaker(pack, left_out):
         frames = [len(np.load(_pictures_of(file), mmap_mode="r")) for file in files]
         every = -(-sum(frames) // LARGEST_SHARE)
         crops, labels = [], []
@@ -42,14 +48,14 @@ def labelled_crops(pack: Path) -> list[LabelledCrops]:
     return found
 
 
-def filmed_clips(pack: Path) -> list[list[FilmedClip]]:
+def filmed_clips(pack: Path, left_out: Collection[str] = ()) -> list[list[FilmedClip]]:
     """Grey mouth pictures with the features of their sound, by speaker; at most `MOST_CLIPS` of each.
 
     Clips with a frame without a face, or shorter than one training window, are left out. Raises `MediaError` if no
     clip is left.
     """
     found = []
-    for files in _by_speaker(pack):
+    for files in _by_speaker(pack, left_out):
         clips = []
         for file in files[:: -(-len(files) // MOST_CLIPS)]:
             with np.load(file, allow_pickle=False) as clip:
@@ -65,13 +71,46 @@ def filmed_clips(pack: Path) -> list[list[FilmedClip]]:
     return found
 
 
-def _by_speaker(pack: Path) -> Iterator[list[Path]]:
+def films(pack: Path, left_out: Collection[str] = ()) -> list[Callable[[], Filmed]]:
+    """Loaders of all clips, those of other speakers repeated until they are as many as of the most filmed one.
+
+    Raises `MediaError` if the pack holds no pictures.
+    """
+    speakers = sorted(_by_speaker(pack, left_out), key=len)
+    main = speakers[-1]
+    others = [file for files in speakers[:-1] for file in files]
+    repeated = others * max(1, len(main) // max(1, len(others)))
+    return [partial(_film, file) for file in main + repeated]
+
+
+def codes(pack: Path, left_out: Collection[str] = ()) -> NDArray[np.float32]:
+    """The motions of all clips that kept their pictures, float32 (n, CODE_SIZE)."""
+    return np.concatenate([np.load(file)["code"] for files in _by_speaker(pack, left_out) for file in files])
+
+
+def portraits(folder: Path, mesh: FaceMesh) -> Iterator[Portrait]:
+    """The photos of a folder, each with its best face; those without a face are passed over."""
+    for file in sorted(file for file in folder.iterdir() if file.suffix.lower() in PHOTO_SUFFIXES):
+        image = read_photo(file)
+        faces = mesh.faces(image)
+        if faces:
+            yield Portrait(image, steady_points(image, region_of(faces[0].points), mesh))
+
+
+def _film(file: Path) -> Filmed:
+    pictures = np.load(_pictures_of(file), mmap_mode="r", allow_pickle=False)
+    with np.load(file, allow_pickle=False) as clip:
+        return Filmed(pictures, clip["points"])
+
+
+def _by_speaker(pack: Path, left_out: Collection[str]) -> Iterator[list[Path]]:
     """The clips that kept their pictures, speaker by speaker."""
-    speakers = sorted({file.parent for file in pack.glob("*/*.npz") if _pictures_of(file).is_file()})
-    if not speakers:
-        raise MediaError(f"{pack} holds no pictures: make it with `liveface train prepare --pictures`.")
-    for speaker in speakers:
-        yield sorted(file for file in speaker.glob("*.npz") if _pictures_of(file).is_file())
+    kept = [file for file in sorted(pack.glob("*/*.npz")) if file.parent.name not in left_out]
+    kept = [file for file in kept if _pictures_of(file).is_file()]
+    if not kept:
+        raise MediaError(f"{pack} holds no pictures to learn from: make it with `liveface train prepare --pictures`.")
+    for speaker in sorted({file.parent for file in kept}):
+        yield [file for file in kept if file.parent == speaker]
 
 
 def _crops(file: Path, points: NDArray[np.float32], margin: float) -> Picture:

@@ -81,6 +81,11 @@ class Place:
         """Whether this process writes files and reports progress."""
         return self.rank == 0
 
+    def wait(self) -> None:
+        """Go on when every process has come here."""
+        if self.count > 1:
+            distributed.barrier()
+
 
 @contextmanager
 def take_place(device: str = "auto") -> Iterator[Place]:

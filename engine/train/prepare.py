@@ -185,10 +185,15 @@ def track(pictures: Picture, mesh: FaceMesh) -> Array:
     padded = np.pad(filled, ((border, border), (0, 0)), mode="edge")
     smooth = np.stack([padded[k : k + len(filled)] for k in range(_SMOOTHED_FRAMES)]).mean(axis=0)
     for index in seen:
-        x, y, side, angle = smooth[index]
-        crops = [Region(x + right * side, y + down * side, side * scale, angle) for scale, right, down in _JITTERS]
-        points[index] = np.mean([mesh.points_in(pictures[index], crop).points for crop in crops], axis=0)
+        points[index] = steady_points(pictures[index], Region(*smooth[index]), mesh)
     return points
+
+
+def steady_points(picture: Picture, region: Region, mesh: FaceMesh) -> Array:
+    """The mean mesh (468, 3), in pixels, of three slightly different crops of one face."""
+    x, y, side, angle = region.x, region.y, region.side, region.angle
+    crops = [Region(x + right * side, y + down * side, side * scale, angle) for scale, right, down in _JITTERS]
+    return np.asarray(np.mean([mesh.points_in(picture, crop).points for crop in crops], axis=0), np.float32)
 
 
 def _found(picture: Picture, mesh: FaceMesh, thoroughly: bool) -> Face | None:

@@ -16,6 +16,7 @@ from app.commands import train
 from engine import action_units, checkpoint, face_space
 from engine.errors import ConfigurationError, MediaError
 from engine.media import HOP
+from engine.model.au_classifier import ActionUnitClassifier
 from engine.train.filmed import labelled_crops
 from engine.train.prepare import label
 
@@ -100,6 +101,21 @@ def test_the_motion_network_learns(pack: Path, tmp_path: Path, losses: dict[str,
     run("motion", "--pack", pack, "--out", tmp_path, "--steps", 8, "--versions", 1)
     assert losses["motion"][-1] < losses["motion"][0]
     assert checkpoint.load(tmp_path / "motion.safetensors").part("motion")
+
+
+def test_the_generator_learns_under_the_eye_of_the_classifier(
+    pack: Path, tmp_path: Path, losses: dict[str, list[float]]
+):
+    judge, out = tmp_path / "judge.safetensors", tmp_path / "generator.safetensors"
+    weights = {f"au_classifier.{name}": v.numpy() for name, v in ActionUnitClassifier().state_dict().items()}
+    checkpoint.save(judge, weights, {}, {})
+    arguments = ["--pack", pack, "--out", out, "--au-classifier", judge, "--device", "cpu", "--leave-out", "two"]
+    run("generator", *arguments, "--examples", 12, "--steps", 6, "--batch", 2)
+    assert losses["painter"][-1] < losses["painter"][0]
+    kept = checkpoint.load(out)
+    assert kept.configuration == {"generator": {"design": "warp"}}
+    assert all(kept.part(name) for name in ("identity", "generator", "discriminator"))
+    assert sorted(tmp_path.iterdir()) == [out, judge]
 
 
 def test_an_interrupted_training_is_continued_by_the_same_command(
