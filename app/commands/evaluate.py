@@ -186,11 +186,14 @@ class _Library:
 
 
 def _trained_speakers(weights: Checkpoint) -> set[str]:
-    """Everyone whom the model's provenance names as trained on."""
+    """Everyone whom the model's provenance names as trained on; raises `ConfigurationError` if it names nobody."""
     named: set[str] = set()
     for part in weights.provenance.values():
-        data = part.get("data", part) if isinstance(part, dict) else {}
-        named |= set(data.get("speakers") or ())
+        for place in (part, part.get("data")) if isinstance(part, dict) else ():
+            if isinstance(place, dict):
+                named |= set(place.get("speakers") or ())
+    if not named:
+        raise ConfigurationError("The model does not say who it was trained on: name other speakers with --unseen.")
     return named
 
 

@@ -257,7 +257,7 @@ def motion_scores(clips: Sequence[TestClip], answers: Sequence[Answer]) -> Score
                 "landmark_distance": lipsync.landmark_distance(clip.shape[:, LIPS], answer.lips),
                 "landmark_distance_in_space": lipsync.landmark_distance_in_space(clip.shape[:, LIPS], answer.lips),
                 "opening_delay": lipsync.first_opening_delay(gap, answer.gap),
-                "opening_size": float(np.nanstd(answer.gap) / max(float(np.nanstd(gap)), 1e-6)),
+                "opening_size": _deviation(answer.gap) / max(_deviation(gap), 1e-6),
                 "lip_speed": lipsync.motion_per_frame(answer.lips),
                 "quiet_motion": lipsync.motion_per_frame(np.where(clip.quiet[:, None, None], answer.lips, np.nan)),
             }
@@ -481,6 +481,11 @@ def _unit_scores(true: Sequence[Floats], predicted: Sequence[Floats], prefix: st
 def _mean_scores(scores: Sequence[Scores]) -> Scores:
     names = sorted({name for one in scores for name in one})
     return {name: _mean([one[name] for one in scores if name in one]) for name in names}
+
+
+def _deviation(values: Floats) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.std()) if len(known) else float("nan")
 
 
 def _mean_psnr(values: Sequence[float]) -> float:

@@ -14,8 +14,12 @@ pytest.importorskip("matplotlib")
 from app.commands.evaluate import evaluate
 from engine import checkpoint
 from engine.errors import ConfigurationError
-from engine.export import export_motion
+from engine.export import export_drawing, export_motion
+from engine.model.au_classifier import ActionUnitClassifier
+from engine.model.generator import MouthGenerator
+from engine.model.identity_encoder import IdentityEncoder
 from engine.model.motion_network import MotionConfiguration, MotionNetwork
+from engine.model.sync_expert import SyncExpert
 from tests.engine.evaluate.speakers import write_pack
 
 
@@ -24,8 +28,12 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     network = MotionNetwork(MotionConfiguration(mel_channels=8, channels=16, unit_channels=4)).eval()
     export_motion(network, folder / "motion.onnx")
+    export_drawing(IdentityEncoder().eval(), MouthGenerator().eval(), folder)
+    tensors = network.tensors()
+    for name, judge in (("au_classifier", ActionUnitClassifier()), ("sync", SyncExpert())):
+        tensors |= {f"{name}.{key}": value.numpy() for key, value in judge.state_dict().items()}
     configuration = {"motion": network.configuration.to_json()}
-    checkpoint.save(folder / "default.safetensors", network.tensors(), configuration, {"motion": {"speakers": ["a"]}})
+    checkpoint.save(folder / "default.safetensors", tensors, configuration, {"motion": {"speakers": ["a"]}})
     return folder
 
 
@@ -53,9 +61,34 @@ def test_hearing_is_scored_for_seen_and_unseen_speakers_at_every_lookahead(model
     assert (out / "lookahead.png").is_file()
 
 
+def test_a_quick_run_draws_at_the_default_lookahead_and_survives_faces_that_are_not_found(
+    models: Path, tmp_path: Path
+) -> None:
+    pack = write_pack(tmp_path / "pack", {"b": 1})
+    out = tmp_path / "out"
+    output = run("--corpus", str(pack), "--out", str(out), "--models", str(models), "--unseen", "b", "--quick")
+    assert "LSE-D" in output
+    rows = [row for row in json.loads((out / "report.json").read_text())["rows"] if row["stage"] == "pictures"]
+    assert {(row["system"], row["lookahead"]) for row in rows} >= {("true video", None), ("liveface", 2)}
+    assert all(row["scores"]["psnr_face"] is None or row["scores"]["psnr_face"] > 10 for row in rows)
+    assert (out / "sheet_b_clip00.png").is_file()
+
+
+def test_a_corpus_of_videos_is_prepared_first(models: Path, tmp_path: Path, data_folder: Path) -> None:
+    pytest.importorskip("pocketsphinx")
+    out = tmp_path / "out"
+    arguments = ["--out", str(out), "--models", str(models), "--unseen", "uA-D", "--clips", "1", "--hearing-only"]
+    run("--corpus", str(data_folder), *arguments)
+    content = json.loads((out / "report.json").read_text())
+    assert content["about"]["clips"]["seen"] == ["s1/bbaf2n"]
+    assert {row["group"] for row in content["rows"]} == {"seen", "unseen"}
+    still = next(row for row in content["rows"] if (row["group"], row["system"]) == ("seen", "static photo"))
+    assert still["scores"]["landmark_distance"] > 0.5
+
+
 def test_without_a_corpus_or_a_clip_to_test_on_there_is_one_clear_error(models: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="--corpus"):
         run("--out", str(tmp_path), "--models", str(models))
     pack = write_pack(tmp_path / "pack", {"a": 1}, with_pictures=False)
-    with pytest.raises(ConfigurationError, match="--unseen"):
+    with pytest.raises(ConfigurationError, match="no clip to test on"):
         run("--corpus", str(pack), "--out", str(tmp_path), "--models", str(models), "--hearing-only")
