@@ -211,9 +211,9 @@ def compose(scene: Scene, maps: mouth.CropMaps, landmarks: Array, picture: Array
     height, width = scene.photo.shape[:2]
     full, head = scene.places(landmarks, idle)
     # What is enlarged is the offset, not the place: cv2.resize goes on flatly beyond the outermost cells' centres.
-    field = (full - mesh_warp.grid(*full.shape[1::-1])) * scene.step
-    field = cv2.resize(field, (width, height), interpolation=cv2.INTER_LINEAR)
-    output = mesh_warp.sample(scene.photo, field + mesh_warp.grid(width, height))
+    moved = (full - mesh_warp.grid(*full.shape[1::-1])) * scene.step
+    places = cv2.resize(moved, (width, height), interpolation=cv2.INTER_LINEAR) + mesh_warp.grid(width, height)
+    output = mesh_warp.sample(scene.photo, places)
     _lay_in(output, scene, maps, picture, change, head)
     return np.asarray(output, np.uint8)
 

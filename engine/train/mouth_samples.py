@@ -34,7 +34,7 @@ _FLESH = np.array([0.60, 0.44, 0.37])  # mean colour of a face in even light, to
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Filmed:
-    """One clip of one speaker: `frames` uint8 (T, H, W, 3) RGB, `points` float32 (T, 468, 3) pixels, NaN where unseen."""
+    """One clip: `frames` uint8 (T, H, W, 3) RGB, `points` float32 (T, 468, 3) pixels, NaN where unseen."""
 
     frames: Picture
     points: Array
@@ -77,11 +77,14 @@ def from_film(clip: Filmed, generator: Generator) -> Example:
     landmarks = clip.points[photo][:, :2] * (1 - kept) + moved * kept
     to_photo = np.hstack([follow.scale * follow.rotation, follow.offset[:, None]])
     size = clip.frames.shape[2], clip.frames.shape[1]
-    aligned = cv2.warpAffine(
-        clip.frames[target], to_photo, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-    )
+    flags = cv2.INTER_CUBIC
+    aligned = cv2.warpAffine(clip.frames[target], to_photo, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return _example(
-        _balanced(clip.frames[photo], balance), clip.points[photo], _balanced(aligned, balance), landmarks, generator
+        _balanced(clip.frames[photo], balance),
+        clip.points[photo],
+        _balanced(np.asarray(aligned, np.uint8), balance),
+        landmarks,
+        generator,
     )
 
 
@@ -143,7 +146,7 @@ def _balance(image: Picture, points: Array) -> Array:
 
 
 def _balanced(image: Picture, factors: Array) -> Picture:
-    return np.clip(image * factors, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(image * factors, 0, 255), np.uint8)
 
 
 def cut_samples(
