@@ -1,13 +1,16 @@
 """OpenVINO: compiles a network file for the CPU. The only file that imports the library."""
 
+import hashlib
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 import openvino
 from numpy.typing import NDArray
 
+from engine.backends import precision
+from engine.backends.precision import REFERENCE
 from engine.errors import BackendError, CheckpointError
 
 Array = NDArray[np.float32]
@@ -19,14 +22,8 @@ def compile_file(path: Path, threads: int = 1) -> Callable[[Array], tuple[Array,
     Returns a function from the input array to a tuple of output arrays, which are copies.
     Raises `CheckpointError` if the file is missing or not a network.
     """
-    compiled = _compile(path, threads)
-    request = compiled.create_infer_request()
-
-    def run(array: Array) -> tuple[Array, ...]:
-        request.infer([array])
-        return tuple(np.array(request.get_output_tensor(i).data) for i in range(len(compiled.outputs)))
-
-    return run
+    request = _compile(path, threads).create_infer_request()
+    return lambda array: _infer(request, [array])
 
 
 @cache
@@ -39,7 +36,8 @@ def _core() -> openvino.Core:
     return openvino.Core()
 
 
-def _compile(path: Path, threads: int, batch: int | None = None) -> openvino.CompiledModel:
+def _compile(path: Path, threads: int, batch: int | None = None, hint: str = "f32") -> openvino.CompiledModel:
+    """Compile for the CPU; `batch` sets the first size of every input, `hint` is the arithmetic to prefer."""
     if not path.is_file():
         raise CheckpointError(f"{path} is missing: reinstall liveface, or restore its assets folder.")
     core = _core()
@@ -53,7 +51,7 @@ def _compile(path: Path, threads: int, batch: int | None = None) -> openvino.Com
         return core.compile_model(
             network,
             "CPU",
-            {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"},
+            {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint},
         )
     except RuntimeError as error:
         raise BackendError(f"OpenVINO cannot compile {path.name} for this CPU: {error}") from error
@@ -67,7 +65,7 @@ class StepNetwork:
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         compiled = _compile(path, threads)
-        if [port.get_any_name() for port in compiled.inputs][:1] != ["mel"]:
+        if compiled.inputs[0].get_any_name() != "mel":
             raise CheckpointError(f"{path} is not a motion network: restore it from the distribution.")
         self._shapes = [tuple(port.shape) for port in compiled.inputs[1:]]
         self._request = compiled.create_infer_request()
@@ -78,36 +76,99 @@ class StepNetwork:
 
     def step(self, mel: Array, state: tuple[Array, ...]) -> tuple[Array, Array, tuple[Array, ...]]:
         """Hear one frame, `mel` float32 (4, 80); returns action units (7, 7), code (7, 16) and the next state."""
-        self._request.infer([mel[None], *state])
-        action_units, code, *following = (np.array(tensor.data) for tensor in self._request.output_tensors)
+        action_units, code, *following = _infer(self._request, [mel[None], *state])
         return action_units[0], code[0], tuple(following)
 
 
 class PaintNetworks:
     """The exported drawing networks. Implements `engine.renderer.Painter`; compiled anew for each size of batch.
 
-    Raises `CheckpointError` if a file is missing or not such a network.
+    The generator runs in the fastest arithmetic that this CPU has and that is exact enough: as trained, in bfloat16,
+    or in 8-bit integers where `generator.int8.onnx` lies beside its file (see `engine.backends.precision`). The choice
+    is measured once; `memory` is where it is kept, by default in the user's cache folder.
+    Raises `CheckpointError` if a file is missing or not such a network, or if the two do not belong together.
     """
 
-    def __init__(self, identity: Path, generator: Path, threads: int = 1) -> None:
-        self._identify = compile_file(identity, threads)
-        self._generator = generator
+    def __init__(self, identity: Path, generator: Path, threads: int = 1, memory: Path | None = None) -> None:
+        identity_network = _compile(identity, threads, batch=1)
+        _require_inputs(identity_network, identity, ["photo"], "an identity encoder")
+        self._identify = identity_network.create_infer_request()
+        self._candidates = _candidates(generator)
         self._threads = threads
         self._requests: dict[int, openvino.InferRequest] = {}
-        self._request(1)
+        reference = self._compile_as(REFERENCE, batch=1)
+        maps = [tuple(port.shape) for port in identity_network.outputs]
+        if maps != [tuple(port.shape) for port in reference.inputs[2:]]:
+            raise CheckpointError(f"{identity} and {generator} are of different models: restore both from one.")
+        self.precision = REFERENCE
+        compiled = {REFERENCE: reference}
+        if len(self._candidates) > 1:
+            memory = memory or precision.memory_file()
+            key = self._key(identity)
+            found = precision.recall(memory, key, self._candidates)
+            if found is None:
+                compiled |= {name: self._compile_as(name, batch=1) for name in self._candidates if name != REFERENCE}
+                found = self._fastest(compiled)
+                precision.remember(memory, key, found)
+            self.precision = found
+        chosen = compiled.get(self.precision) or self._compile_as(self.precision, batch=1)
+        self._requests[1] = chosen.create_infer_request()
 
     def identify(self, photo: Array) -> tuple[Array, ...]:
         """Identity maps of one photo's mouth (1, 4, 96, 128)."""
-        return self._identify(photo)
+        return _infer(self._identify, [photo])
 
     def paint(self, inputs: Array, code: Array, identity: tuple[Array, ...]) -> tuple[Array, Array]:
         """Picture and colour change, (B, 3, 96, 128) each; see `engine.renderer.Painter`."""
-        request = self._request(len(inputs))
-        request.infer([inputs, code, *identity])
-        picture, change = (np.array(tensor.data) for tensor in request.output_tensors)
+        batch = len(inputs)
+        if batch not in self._requests:
+            self._requests[batch] = self._compile_as(self.precision, batch).create_infer_request()
+        picture, change = _infer(self._requests[batch], [inputs, code, *identity])
         return picture, change
 
-    def _request(self, batch: int) -> openvino.InferRequest:
-        if batch not in self._requests:
-            self._requests[batch] = _compile(self._generator, self._threads, batch).create_infer_request()
-        return self._requests[batch]
+    def _compile_as(self, name: str, batch: int) -> openvino.CompiledModel:
+        path, hint = self._candidates[name]
+        compiled = _compile(path, self._threads, batch, hint)
+        _require_inputs(compiled, path, ["inputs", "code", "fine", "middle", "coarse"], "a generator")
+        return compiled
+
+    def _fastest(self, compiled: dict[str, openvino.CompiledModel]) -> str:
+        photo, inputs, code = precision.probe()
+        arrays = [inputs, code, *self.identify(photo)]
+        requests = {name: network.create_infer_request() for name, network in compiled.items()}
+        reference = _infer(requests[REFERENCE], arrays)
+        return precision.choose(
+            {name: precision.measure(partial(_infer, request, arrays), reference) for name, request in requests.items()}
+        )
+
+    def _key(self, identity: Path) -> str:
+        """Everything that the measured choice depends on."""
+        networks = hashlib.sha256()
+        for path in (identity, *sorted({path for path, _ in self._candidates.values()})):
+            networks.update(hashlib.sha256(path.read_bytes()).digest())
+        cpu = _core().get_property("CPU", "FULL_DEVICE_NAME")
+        choices = "/".join(self._candidates)
+        version = openvino.get_version()
+        return f"{cpu}, OpenVINO {version}, {self._threads} threads, {choices}, {networks.hexdigest()[:16]}"
+
+
+def _candidates(generator: Path) -> dict[str, tuple[Path, str]]:
+    """File and OpenVINO's precision hint of each arithmetic that can be tried here, by name."""
+    candidates = {REFERENCE: (generator, "f32")}
+    if "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        candidates["bf16"] = (generator, "bf16")
+    quantised = generator.with_suffix(".int8.onnx")
+    if quantised.is_file():
+        candidates["int8"] = (quantised, "f32")
+    return candidates
+
+
+def _infer(request: openvino.InferRequest, arrays: list[Array]) -> tuple[Array, ...]:
+    """Run once; the outputs are copies, which the next run leaves alone."""
+    request.infer(arrays)
+    return tuple(np.array(tensor.data) for tensor in request.output_tensors)
+
+
+def _require_inputs(network: openvino.CompiledModel, path: Path, names: list[str], kind: str) -> None:
+    if [port.get_any_name() for port in network.inputs] != names:
+        raise CheckpointError(f"{path} is not {kind}: restore it from the distribution.")
