@@ -1,4 +1,4 @@
-"""Tests of the export: the exported motion network equals the trained one, step for step."""
+"""Tests of the export: the exported networks equal the trained ones."""
 
 from pathlib import Path
 
@@ -8,10 +8,12 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
-from engine.backends.openvino import StepNetwork  # noqa: E402
-from engine.errors import CheckpointError  # noqa: E402
-from engine.export import export_motion  # noqa: E402
+from engine.backends.openvino import PaintNetworks, StepNetwork  # noqa: E402
+from engine.errors import CheckpointError, OutputError  # noqa: E402
+from engine.export import export_drawing, export_motion  # noqa: E402
 from engine.features import MEL_BINS  # noqa: E402
+from engine.model.generator import DirectDecoder, Drawing, MouthGenerator  # noqa: E402
+from engine.model.identity_encoder import IdentityEncoder  # noqa: E402
 from engine.model.motion_network import MotionConfiguration, MotionNetwork  # noqa: E402
 
 
@@ -48,3 +50,28 @@ def test_another_network_is_refused() -> None:
     face_mesh = Path(__file__).parents[2] / "assets" / "models" / "face_landmark.tflite"
     with pytest.raises(CheckpointError, match="not a motion network"):
         StepNetwork(face_mesh)
+
+
+@pytest.mark.parametrize("design", [MouthGenerator, DirectDecoder])
+def test_the_exported_drawing_equals_the_networks_for_batches_of_any_size(tmp_path: Path, design: type) -> None:
+    torch.manual_seed(0)
+    identity, generator = IdentityEncoder().eval(), design().eval()
+    export_drawing(identity, generator, tmp_path)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["generator.onnx", "identity.onnx"]
+    exported = PaintNetworks(tmp_path / "identity.onnx", tmp_path / "generator.onnx", threads=1)
+    drawing = Drawing(generator, with_teeth=True).eval()
+    for count in (1, 3):
+        photo, inputs, code = torch.rand(1, 4, 96, 128), torch.rand(count, 8, 96, 128), torch.randn(count, 16)
+        with torch.no_grad():
+            maps = [level.expand(count, -1, -1, -1) for level in identity(photo)]
+            picture, change = (layer.numpy() for layer in drawing(inputs, code, *maps))
+        identified = tuple(np.repeat(level, count, axis=0) for level in exported.identify(photo.numpy()))
+        painted, changed = exported.paint(inputs.numpy(), code.numpy(), identified)
+        np.testing.assert_allclose(painted, picture, atol=1e-4)
+        np.testing.assert_allclose(changed, change, atol=1e-4)
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(OutputError, match="choose a writable folder"):
+        export_drawing(IdentityEncoder(), MouthGenerator(), tmp_path / "taken")
