@@ -22,7 +22,7 @@ from engine.features import FRAME_HISTORY, HOPS_PER_FRAME, log_mel, normalised_f
 from engine.media import HOP, SAMPLE_RATE, Motion, Picture, Samples
 from engine.model.audio_encoder import PHONES
 from engine.mouth_crops import HEIGHT, WIDTH, cut, steady_transforms
-from engine.streamer import DEFAULT_LOOKAHEAD
+from engine.streamer import DEFAULT_LOOKAHEAD, LOOKAHEADS
 from engine.train.corpus import held_out
 
 Item = TypeVar("Item")
@@ -38,7 +38,6 @@ Units = Callable[[Picture], Floats]  # mouth crops (T, 96, 128, 3) to intensitie
 Progress = Callable[[str], None]
 Embed = Callable[[Picture, Floats], tuple[Floats, Floats]]  # crops and features to sound and picture embeddings
 
-LOOKAHEADS = range(7)
 HELD_OUT_EVERY = 9  # of a trained speaker's sorted clips, every ninth is kept for testing
 FACE_MARGIN = 0.5  # of the mouth crop's size: the lower face, 256x192 pixels
 QUIET = 0.1  # of the range of a clip's loudness: below it nobody speaks

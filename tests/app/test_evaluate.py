@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -11,8 +12,9 @@ pytest.importorskip("torch")
 pytest.importorskip("onnx")
 pytest.importorskip("matplotlib")
 
-from app.commands.evaluate import evaluate
+from app.commands.evaluate import _hearing, evaluate
 from engine import checkpoint
+from engine.backends.openvino import StepNetwork
 from engine.errors import ConfigurationError
 from engine.export import export_drawing, export_motion
 from engine.model.au_classifier import ActionUnitClassifier
@@ -20,6 +22,7 @@ from engine.model.generator import MouthGenerator
 from engine.model.identity_encoder import IdentityEncoder
 from engine.model.motion_network import MotionConfiguration, MotionNetwork
 from engine.model.sync_expert import SyncExpert
+from engine.streamer import Streamer
 from tests.engine.evaluate.speakers import write_pack
 
 
@@ -59,6 +62,17 @@ def test_hearing_is_scored_for_seen_and_unseen_speakers_at_every_lookahead(model
     assert {"commit", "hardware", "model_sha256"} <= set(content["about"])
     assert set(content["silence"]) == {str(lookahead) for lookahead in range(7)}
     assert (out / "lookahead.png").is_file()
+
+
+def test_the_network_runs_once_for_all_lookaheads_with_the_motions_of_a_plain_streamer(models: Path) -> None:
+    pcm = np.random.default_rng(0).normal(0, 0.1, 16000).astype(np.float32)
+    hear = _hearing(models)
+    for lookahead in (0, 6, 2):
+        streamer = Streamer(StepNetwork(models / "motion.onnx"), lookahead)
+        expected = streamer.feed(pcm) + streamer.flush()
+        for one, other in zip(hear(pcm, lookahead), expected, strict=True):
+            assert np.array_equal(one.code, other.code)
+            assert np.array_equal(one.action_units, other.action_units)
 
 
 def test_a_quick_run_draws_at_the_default_lookahead_and_survives_faces_that_are_not_found(
