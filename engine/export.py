@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from engine.checkpoint import Checkpoint
-from engine.errors import CheckpointError, ConfigurationError, OutputError
+from engine.errors import ConfigurationError, OutputError
 from engine.face_space import CODE_SIZE
 from engine.features import HOPS_PER_FRAME, MEL_BINS
-from engine.model.generator import DESIGNS, DirectDecoder, Drawing, MouthGenerator
+from engine.model.drawing import load_drawing
+from engine.model.generator import DirectDecoder, Drawing, MouthGenerator
 from engine.model.identity_encoder import IdentityEncoder
 from engine.model.motion_network import MotionNetwork
 from engine.mouth import CROP_SIZE, IDENTITY_CHANNELS, INPUT_CHANNELS
@@ -64,7 +65,7 @@ def export_drawing(identity: IdentityEncoder, generator: MouthGenerator | Direct
     inputs = torch.zeros(1, INPUT_CHANNELS, height, width)
     code = torch.zeros(1, CODE_SIZE)
     _write(
-        Drawing(generator).eval(),
+        Drawing(generator, with_teeth=True).eval(),
         (inputs, code, *maps),
         ["inputs", "code", *levels],
         ["picture", "change"],
@@ -111,14 +112,6 @@ def export_model(model: Checkpoint, folder: Path) -> None:
 
     Raises `CheckpointError` if a network is missing or of another size, otherwise as `export_motion`.
     """
-    design = model.configuration.get("generator", {}).get("design", "warp")
-    if design not in DESIGNS:
-        raise CheckpointError(f"The generator's design is {design!r}, expected {' or '.join(DESIGNS)}: train it anew.")
-    identity, generator = IdentityEncoder(), DESIGNS[design]()
-    for name, network in (("identity", identity), ("generator", generator)):
-        try:
-            network.load_state_dict({key: torch.from_numpy(value.copy()) for key, value in model.part(name).items()})
-        except RuntimeError as error:
-            raise CheckpointError(f"The {name} network has another size: train it with this version.") from error
+    identity, generator = load_drawing(model)
     export_motion(MotionNetwork.from_checkpoint(model), folder / "motion.onnx")
     export_drawing(identity, generator, folder)
