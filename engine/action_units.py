@@ -38,14 +38,14 @@ def lengths(displacement: Array, neutral: Array) -> Array:
     upper = y[..., face_space.INNER_UPPER].mean(axis=-1) - y[..., _UPPER_LIP_EDGE].mean(axis=-1)
     lower = y[..., _LOWER_LIP_EDGE].mean(axis=-1) - y[..., face_space.INNER_LOWER].mean(axis=-1)
     gap = face_space.mouth_gap(displacement)
-    closed = gap < 0.03
+    apart = gap >= 0.03
     return np.stack(
         [
             y[..., _NOSE_BASE] - y[..., _UPPER_LIP_EDGE].mean(axis=-1),
             np.full_like(gap, np.nan),
             protrusion - width / 2,
             width - np.maximum(rise, 0.0),
-            np.where(closed, -(upper + lower), 0.0),
+            np.where(apart, 0.0, -(upper + lower)),
             gap,
             y[..., face_space.CHIN],
         ],
@@ -55,4 +55,4 @@ def lengths(displacement: Array, neutral: Array) -> Array:
 
 def from_landmarks(displacement: Array, neutral: Array) -> Array:
     """Unit intensities 0 to 5, float32 (..., 7), NaN for AU 14; arguments as for `lengths`."""
-    return np.clip(lengths(displacement, neutral) / _FULL_SCALE * 3.0, 0.0, MAXIMUM).astype(np.float32)
+    return np.asarray(np.clip(lengths(displacement, neutral) / _FULL_SCALE * 3.0, 0.0, MAXIMUM), np.float32)
