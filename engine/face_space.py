@@ -18,7 +18,7 @@ Array = NDArray[np.float32]
 
 ASSET = Path(__file__).resolve().parent.parent / "assets" / "models" / "face_space.npz"
 
-RIGHT_EYE, LEFT_EYE = np.array([33, 133]), np.array([362, 263])  # the corners of the person's own right and left eye
+RIGHT_EYE, LEFT_EYE = np.array([33, 133]), np.array([362, 263])  # corners of the person's own right and left eye
 
 # Points that speech hardly moves: forehead, temples, brow roots, eye corners, nose bridge.
 STABLE = np.array(
@@ -101,7 +101,7 @@ class MotionBasis:
 
 @cache
 def asset(name: str) -> NDArray[np.generic]:
-    """One array of the shipped face space: template, mirror, triangles, ring, indices, components, scale, projection."""
+    """One array of the shipped face space: template, mirror, triangles, oval, or a part of the motion basis."""
     if not ASSET.is_file():
         raise CheckpointError(f"{ASSET} is missing: reinstall liveface, or restore its assets folder.")
     with np.load(ASSET, allow_pickle=False) as arrays:
@@ -126,7 +126,7 @@ def basis() -> MotionBasis:
     )
 
 
-def between_eyes(points: Array) -> Array:
+def between_eyes(points: NDArray[np.floating]) -> NDArray[np.floating]:
     """Vector (..., n) from the centre of the right eye to the centre of the left, for `points` (..., 468, n)."""
     return np.asarray(points[..., LEFT_EYE, :].mean(axis=-2) - points[..., RIGHT_EYE, :].mean(axis=-2))
 
@@ -213,7 +213,7 @@ def mobility() -> Array:
 
     The ramp runs from 0.45 to 0.80 IOD below the eyes, so that speech never moves eyes or nose bridge.
     """
-    return np.clip((template()[:, 1] - 0.45) / 0.35, 0.0, 1.0).astype(np.float32)
+    return np.asarray(np.clip((template()[:, 1] - 0.45) / 0.35, 0.0, 1.0), np.float32)
 
 
 def mouth_crop_transform(points: Array, width: int, height: int) -> NDArray[np.float64]:
