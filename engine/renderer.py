@@ -4,14 +4,15 @@ It keeps what it has prepared for an avatar as long as the avatar lives, and not
 """
 
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import compositor, face_space, mouth
+from engine import checkpoint, compositor, face_space, mouth
 from engine.avatar import Avatar
+from engine.errors import BackendError
 from engine.idle import REST, Idle, IdleMotion
 from engine.media import Frame, Motion
 
@@ -86,11 +87,23 @@ class MouthRenderer:
         return found
 
 
-def load_renderer(models: Path, seed: int | None = None, threads: int = 2) -> Renderer:
-    """The CPU renderer with the networks in the folder `models`.
+def load_renderer(
+    models: Path, seed: int | None = None, threads: int = 2, backend: Literal["openvino", "torch"] = "openvino"
+) -> Renderer:
+    """The renderer with the networks in the folder `models`: on the CPU, or with torch on an NVIDIA GPU.
 
-    `seed`: of blinks and head motion, None for a head at rest. Raises `CheckpointError` or `BackendError`.
+    `seed`: of blinks and head motion, None for a head at rest; `threads`: of the CPU.
+    Raises `CheckpointError` or `BackendError`.
     """
-    from engine.backends.openvino import PaintNetworks
+    painter: Painter
+    if backend == "torch":
+        try:
+            from engine.backends.torch_cuda import TorchPainter
+        except ImportError as error:
+            raise BackendError("The torch back end needs the package torch: install `liveface[train]`.") from error
+        painter = TorchPainter(checkpoint.load(models / "default.safetensors"))
+    else:
+        from engine.backends.openvino import PaintNetworks
 
-    return MouthRenderer(PaintNetworks(models / "identity.onnx", models / "generator.onnx", threads), seed)
+        painter = PaintNetworks(models / "identity.onnx", models / "generator.onnx", threads)
+    return MouthRenderer(painter, seed)

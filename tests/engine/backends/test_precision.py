@@ -123,6 +123,6 @@ def test_the_drawn_mouth_has_the_values_of_a_real_one() -> None:
         assert array.dtype == np.float32
         assert np.isfinite(array).all()
     photo, inputs, _ = probe()
-    assert 0.0 <= min(photo.min(), inputs.min())
+    assert min(photo.min(), inputs.min()) >= 0.0
     assert max(photo.max(), inputs.max()) <= 1.0
     assert all(plane.max() > 0.9 for plane in inputs[0, 3:])
