@@ -94,7 +94,7 @@ def au_classifier(
     with take_place(device) as place, _bar("steps", steps, place.leads) as bar:
         crops = filmed.labelled_crops(pack, leave_out or ())
         model = au_classifier.train(crops, Settings(steps, seed), _unfinished(out), _shown(bar), place)
-        _keep(out, _named("au_classifier", model), {"au_classifier": {}}, pack, steps, seed, place)
+        _keep(out, _named("au_classifier", model), {"au_classifier": {}}, pack, leave_out or (), steps, seed, place)
 
 
 @train.command()
@@ -114,7 +114,7 @@ def sync(
     with take_place(device) as place, _bar("steps", steps, place.leads) as bar:
         clips = filmed.filmed_clips(pack, leave_out or ())
         model = training.train(clips, Settings(steps, seed), _unfinished(out), _shown(bar), place)
-        _keep(out, _named("sync", model), {"sync": {}}, pack, steps, seed, place)
+        _keep(out, _named("sync", model), {"sync": {}}, pack, leave_out or (), steps, seed, place)
 
 
 @train.command()
@@ -180,7 +180,7 @@ def generator(
             samples = drawing.Samples([cut])
             _, state = drawing.train(samples, judge, settings, options, _unfinished(out), _shown(bar), place)
         weights = {f"{name}.{key}": v for name in state.networks for key, v in state.weights(name).items()}
-        _keep(out, weights, {"generator": {"design": design}}, pack, steps, seed, place)
+        _keep(out, weights, {"generator": {"design": design}}, pack, leave_out or (), steps, seed, place)
         if place.leads:
             shutil.rmtree(cut)
 
@@ -268,6 +268,7 @@ def _keep(
     weights: "Mapping[str, Tensor]",
     configuration: Mapping[str, Mapping[str, str]],
     pack: Path,
+    left_out: Collection[str],
     steps: int,
     seed: int,
     place: "Place",
@@ -277,7 +278,8 @@ def _keep(
         return
     description = pack / "pack.json"
     data = json.loads(description.read_text(encoding="utf-8")) if description.is_file() else {}
-    told = {key: data.get(key) for key in ("source", "licence", "speakers", "clips")}
+    told = {key: data.get(key) for key in ("source", "licence")}
+    told["speakers"] = [speaker for speaker in data.get("speakers", []) if speaker not in left_out]
     provenance = {name: {"data": told, "steps": steps, "seed": seed} for name in configuration}
     tensors = {name: value.contiguous().numpy() for name, value in weights.items()}
     checkpoint.save(out, tensors, configuration, provenance)

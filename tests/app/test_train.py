@@ -55,7 +55,9 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
         np.save(file.with_suffix(".frames.npy"), pictures)
     basis = face_space.basis()
     np.savez(folder / "basis.npz", **{field: getattr(basis, field) for field in basis.__slots__})
-    (folder / "pack.json").write_text('{"version": 1, "source": "drawn", "licence": "none", "clips": 3}')
+    (folder / "pack.json").write_text(
+        '{"version": 1, "source": "drawn", "licence": "none", "speakers": ["one", "two"]}'
+    )
     return folder
 
 
@@ -114,6 +116,7 @@ def test_the_generator_learns_under_the_eye_of_the_classifier(
     assert losses["painter"][-1] < losses["painter"][0]
     kept = checkpoint.load(out)
     assert kept.configuration == {"generator": {"design": "warp"}}
+    assert kept.provenance["generator"]["data"] == {"source": "drawn", "licence": "none", "speakers": ["one"]}
     assert all(kept.part(name) for name in ("identity", "generator", "discriminator"))
     assert sorted(tmp_path.iterdir()) == [out, judge]
 
