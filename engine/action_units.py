@@ -26,10 +26,10 @@ _LOWER_LIP_EDGE = np.array([84, 17, 314])
 _LIP_CENTRE = np.array([0, 13, 14, 17])
 
 
-def lengths(displacement: Array, neutral: Array) -> Array:
+def lengths(displacement: Array) -> Array:
     """The lengths behind the units, float32 (..., 7) in IOD, NaN for AU 14.
 
-    `displacement`: (..., 468, 3) from the closed neutral `neutral` (468, 3), both in the pose-free face.
+    `displacement`: (..., 468, 3) IOD from the closed mouth at rest, in the pose-free face.
     """
     rise = -displacement[..., face_space.CORNER_RIGHT, 1] / 2 - displacement[..., face_space.CORNER_LEFT, 1] / 2
     width = displacement[..., face_space.CORNER_LEFT, 0] - displacement[..., face_space.CORNER_RIGHT, 0]
@@ -53,6 +53,6 @@ def lengths(displacement: Array, neutral: Array) -> Array:
     ).astype(np.float32)
 
 
-def from_landmarks(displacement: Array, neutral: Array) -> Array:
-    """Unit intensities 0 to 5, float32 (..., 7), NaN for AU 14; arguments as for `lengths`."""
-    return np.asarray(np.clip(lengths(displacement, neutral) / _FULL_SCALE * 3.0, 0.0, MAXIMUM), np.float32)
+def from_landmarks(displacement: Array) -> Array:
+    """Unit intensities 0 to 5, float32 (..., 7), NaN for AU 14; `displacement` as for `lengths`."""
+    return np.asarray(np.clip(lengths(displacement) / _FULL_SCALE * 3.0, 0.0, MAXIMUM), np.float32)

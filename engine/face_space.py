@@ -115,6 +115,7 @@ def template() -> Array:
     return asset("template").astype(np.float32)
 
 
+@cache
 def basis() -> MotionBasis:
     """The shipped motion basis."""
     return MotionBasis(

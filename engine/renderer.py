@@ -18,6 +18,8 @@ from engine.media import Frame, Motion
 
 Array = NDArray[np.float32]
 
+_WIDEST = 0.3  # IOD, the widest opening drawn
+
 
 class Renderer(Protocol):
     """What draws; implementations agree within the tolerance that their docstrings state."""
@@ -55,16 +57,17 @@ class MouthRenderer:
         if not motions:
             return []
         prepared = [self._prepare(avatar) for avatar in avatars]
+        codes = self._within_reach(np.stack([motion.code for motion in motions]))
         landmarks = [
-            scene.mouth.landmarks(self._basis.decode(motion.code))
-            for (scene, _), motion in zip(prepared, motions, strict=True)
+            scene.mouth.landmarks(displacement)
+            for (scene, _), displacement in zip(prepared, self._basis.decode(codes), strict=True)
         ]
         maps = [
             mouth.crop_maps(s.reference, s.mouth, points) for (s, _), points in zip(prepared, landmarks, strict=True)
         ]
         pictures, changes = self._painter.paint(
             np.stack([one.inputs.transpose(2, 0, 1) for one in maps]),
-            np.stack([motion.code for motion in motions]),
+            codes,
             tuple(np.concatenate(level) for level in zip(*(identity for _, identity in prepared), strict=True)),
         )
         frames = []
@@ -73,6 +76,11 @@ class MouthRenderer:
             image = compositor.compose(scene, maps[i], landmarks[i], picture, change, self._resting(motion.index))
             frames.append(Frame(motion.index, image, motion.pcm, drawn=True))
         return frames
+
+    def _within_reach(self, codes: Array) -> Array:
+        """Codes (B, CODE_SIZE) with openings beyond what the generator has seen scaled back to it."""
+        gap = codes @ self._basis.gap_weights()
+        return np.asarray(codes * np.minimum(1.0, _WIDEST / np.maximum(gap, _WIDEST))[:, None], np.float32)
 
     def _resting(self, index: int) -> Idle:
         return REST if self._idle is None else self._idle.at(index)

@@ -196,7 +196,7 @@ def answer_of_code(clip: TestClip, code: Floats, units: Floats | None, basis: Mo
     """The answer that a motion code (T, D) is; without `units` (T, 7) they are estimated from its landmarks."""
     displacement = basis.decode(code)
     if units is None:
-        units = np.asarray(action_units.from_landmarks(displacement, clip.rest))
+        units = np.asarray(action_units.from_landmarks(displacement))
     return Answer((clip.rest + displacement)[:, LIPS], opening(displacement), units)
 
 
@@ -207,7 +207,7 @@ def answer_of_points(clip: TestClip, points: Floats) -> Answer:
     """
     shape = face_space.normalise(points)
     displacement = (shape - clip.rest) * face_space.mobility()[:, None]
-    return Answer(shape[:, LIPS], opening(displacement), action_units.from_landmarks(displacement, clip.rest))
+    return Answer(shape[:, LIPS], opening(displacement), action_units.from_landmarks(displacement))
 
 
 def code_of_loudness(clip: TestClip, basis: MotionBasis) -> Floats:

@@ -215,7 +215,7 @@ def label(points: Array) -> tuple[Array, Array, Array]:
     rest = face_space.neutral(shape)
     displacement = (shape[valid] - rest) * face_space.mobility()[:, None]
     gap = np.maximum(face_space.mouth_gap(displacement), 0.0)
-    code, units = face_space.basis().encode(displacement), action_units.from_landmarks(displacement, rest)
+    code, units = face_space.basis().encode(displacement), action_units.from_landmarks(displacement)
     return _filled(code, valid), _filled(units, valid), _filled(gap[:, None], valid)[:, 0]
 
 

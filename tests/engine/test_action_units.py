@@ -5,9 +5,7 @@ import pytest
 
 from engine import action_units, face_space
 from engine.action_units import ACTION_UNITS, MAXIMUM, PRESENT
-from tests import faces
 
-NEUTRAL = faces.mesh(1.0, (0.0, 0.0))
 DIMPLER = ACTION_UNITS.index(14)
 MEASURED = [index for index in range(len(ACTION_UNITS)) if index != DIMPLER]
 
@@ -19,11 +17,11 @@ def displaced(points: list[int] | np.ndarray, by: tuple[float, float, float]) ->
 
 
 def intensity(displacement: face_space.Array, unit: int) -> float:
-    return float(action_units.from_landmarks(displacement, NEUTRAL)[ACTION_UNITS.index(unit)])
+    return float(action_units.from_landmarks(displacement)[ACTION_UNITS.index(unit)])
 
 
 def test_a_face_at_rest_shows_no_unit_and_the_dimpler_is_never_measured() -> None:
-    units = action_units.from_landmarks(np.zeros((5, 468, 3), np.float32), NEUTRAL)
+    units = action_units.from_landmarks(np.zeros((5, 468, 3), np.float32))
     assert units.shape == (5, len(ACTION_UNITS))
     assert units.dtype == np.float32
     assert np.isnan(units[:, DIMPLER]).all()
@@ -49,7 +47,7 @@ def test_a_motion_raises_its_own_unit(unit: int, displacement: face_space.Array)
 
 def test_intensities_stay_on_the_scale() -> None:
     random = np.random.default_rng(0).normal(0, 1, (50, 468, 3)).astype(np.float32)
-    units = action_units.from_landmarks(random, NEUTRAL)[:, MEASURED]
+    units = action_units.from_landmarks(random)[:, MEASURED]
     assert units.min() == 0.0
     assert units.max() == MAXIMUM
 
@@ -73,6 +71,6 @@ def test_open_lips_are_not_pressed() -> None:
 def test_an_unseen_frame_has_no_units() -> None:
     clip = np.zeros((2, 468, 3), np.float32)
     clip[1] = np.nan
-    units = action_units.from_landmarks(clip, NEUTRAL)
+    units = action_units.from_landmarks(clip)
     assert np.isfinite(units[0, MEASURED]).all()
     assert np.isnan(units[1]).all()

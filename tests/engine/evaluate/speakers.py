@@ -71,7 +71,7 @@ def write_pack(folder: Path, speakers: dict[str, int], with_pictures: bool = Tru
                 points=points_of(code),
                 valid=np.ones(FRAMES, bool),
                 code=code,
-                action_units=action_units.from_landmarks(basis.decode(code), basis.template),
+                action_units=action_units.from_landmarks(basis.decode(code)),
                 gap=gap,
                 phones=phones,
             )
