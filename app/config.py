@@ -1,6 +1,7 @@
 """What a run can be set to, and the delays that are promised. Knows nothing of how they are reached."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from engine.errors import ConfigurationError
 
@@ -9,13 +10,15 @@ BACKLOG_MS = 200  # of live sound that may wait unheard; older sound becomes sil
 HOLD_MS = 25  # a finished live picture waits at most this long for its moment, which absorbs the jitter of drawing
 BOUND_MS = 170  # published: 95 of 100 live pictures at the default lookahead are younger
 DEFAULT_LOOKAHEAD = 2  # frames
+Backend = Literal["openvino", "torch"]
 
 _SMALLEST_SIDE, _LARGEST_SIDE = 128, 1920  # pixels
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The choices of one run: `width` and `height` in pixels, `lookahead` in frames, `seed` of the idle motion.
+    """The choices of one run: `width` and `height` in pixels, `lookahead` in frames, `seed` of the idle motion,
+    `backend` that draws: on the CPU, or with torch on an NVIDIA GPU.
 
     Raises `ConfigurationError` for a size that cannot be drawn or encoded.
     """
@@ -25,6 +28,7 @@ class Settings:
     lookahead: int = DEFAULT_LOOKAHEAD
     mouth_amount: float = 1.0
     seed: int = 0
+    backend: Backend = "openvino"
 
     def __post_init__(self) -> None:
         for side in (self.width, self.height):

@@ -50,8 +50,8 @@ def load_performer(
     """
     streamer = Streamer(StepNetwork(MODELS / "motion.onnx"), settings.lookahead, settings.mouth_amount)
     renderer: Renderer
-    if is_live:
-        renderer = load_renderer(MODELS, settings.seed, threads=CORES)
+    if is_live or settings.backend == "torch":
+        renderer = load_renderer(MODELS, settings.seed, CORES, settings.backend)
     else:
         renderer = DrawingPool([load_renderer(MODELS, settings.seed, threads=1) for _ in range(CORES)])
     avatar = _load_avatar(photo, folder, face).framed(settings.width, settings.height)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app.clock import MonotonicClock
-from app.config import DEFAULT_LOOKAHEAD, Settings, parse_size
+from app.config import DEFAULT_LOOKAHEAD, Backend, Settings, parse_size
 from app.media_files import iterate_audio
 from app.performer import load_performer
 from app.recorder import SOUND_RATE, Recorder
@@ -32,12 +32,15 @@ def render(
     lookahead: Annotated[int, typer.Option(help="Frames heard ahead of each picture, 0 to 6.")] = DEFAULT_LOOKAHEAD,
     mouth_amount: Annotated[float, typer.Option(help="How far the mouth moves, 1 as learned.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Of blinks and head motion.")] = 0,
+    backend: Annotated[
+        Backend, typer.Option(help="What draws: openvino on the CPU, torch on an NVIDIA GPU.")
+    ] = "openvino",
 ) -> None:
     """Turn a photo and a sound file into a video file."""
     samples = sum(len(block) for block in iterate_audio(audio, SAMPLE_RATE))  # and the whole file is known to be good
     width, height = parse_size(size)
     performer = load_performer(
-        Settings(width, height, lookahead, mouth_amount, seed), photo, avatar, face, is_live=False
+        Settings(width, height, lookahead, mouth_amount, seed, backend), photo, avatar, face, is_live=False
     )
     pictures = -(-samples // HOP)
     started = time.perf_counter()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.clock import Clock, MonotonicClock
-from app.config import DEFAULT_LOOKAHEAD, Settings, parse_size
+from app.config import DEFAULT_LOOKAHEAD, Backend, Settings, parse_size
 from app.devices import choose
 from app.performer import Performer, load_performer
 from app.screen import check_screen
@@ -43,6 +43,9 @@ def run(
     lookahead: Annotated[int, typer.Option(help="Frames heard ahead of each picture, 0 to 6.")] = DEFAULT_LOOKAHEAD,
     mouth_amount: Annotated[float, typer.Option(help="How far the mouth moves, 1 as learned.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Of blinks and head motion.")] = 0,
+    backend: Annotated[
+        Backend, typer.Option(help="What draws: openvino on the CPU, torch on an NVIDIA GPU.")
+    ] = "openvino",
 ) -> None:
     """Make a face speak live, from the microphone or a file at real time."""
     if audio is not None and microphone is not None:
@@ -50,7 +53,7 @@ def run(
     if not headless:
         check_screen()
     width, height = parse_size(size)
-    performer = load_performer(Settings(width, height, lookahead, mouth_amount, seed), photo, avatar, face)
+    performer = load_performer(Settings(width, height, lookahead, mouth_amount, seed, backend), photo, avatar, face)
     clock = MonotonicClock()
 
     def make_source(stats: Stats) -> Source:
