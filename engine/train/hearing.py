@@ -197,7 +197,7 @@ def train_motion(
     to keep for testing. The states of an interrupted training lie in `out` and are continued from, and removed at the
     end.
     """
-    recordings = read_pack(pack, sorted({path.parent.name for path in pack.glob("*/*.npz")} - set(left_out)))
+    recordings = read_pack(pack, left_out)
     torch.manual_seed(options.seed)
     network = MotionNetwork(options.network)
     voices = repertoire(recordings, speech, options)

@@ -1,7 +1,9 @@
 """Recordings from which the motion network learns, in their own and other voices, in batches; it knows no network."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +17,13 @@ from engine.errors import MediaError
 from engine.face_space import CODE_SIZE
 from engine.features import FLOOR_DBFS, HOPS_PER_FRAME, MEL_BINS, LevelTracker, normalised_features
 from engine.media import HOP, Samples
+from engine.train.corpus import held_out
 from engine.train.phones import UNKNOWN
 from engine.train.voices import Voice, coloured_noise
 
 Array = NDArray[np.float32]
+
+_TEST_EVERY = 9  # clips of a speaker, one is kept for testing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,14 +72,16 @@ class Batch:
         return Batch(self.mel.to(device), self.code.to(device), self.action_units.to(device), self.phones.to(device))
 
 
-def read_pack(pack: Path, speakers: Sequence[str] | None = None) -> list[Recording]:
-    """The recordings of a prepared corpus, sorted by speaker and clip; frames without a face are unknown.
+def read_pack(pack: Path, left_out: Collection[str] = ()) -> list[Recording]:
+    """The recordings to learn from in a prepared corpus, sorted by speaker and clip.
 
-    `speakers`: only these. Raises `MediaError` if there is none.
+    Frames without a face are unknown. `left_out`: speakers to keep for testing. Of the others every ninth clip is kept
+    for testing, if they have nine. Raises `MediaError` if nothing remains.
     """
+    tests = _kept_for_testing(pack)
     recordings = []
     for path in sorted(pack.glob("*/*.npz")):
-        if speakers is not None and path.parent.name not in speakers:
+        if path.parent.name in left_out or (path.parent.name, path.stem) in tests:
             continue
         with np.load(path, allow_pickle=False) as clip:
             frames = len(clip["code"])
@@ -87,6 +94,24 @@ def read_pack(pack: Path, speakers: Sequence[str] | None = None) -> list[Recordi
     if not recordings:
         raise MediaError(f"{pack} holds no prepared clip: make it with `liveface train prepare`.")
     return recordings
+
+
+def _kept_for_testing(pack: Path) -> set[tuple[str, str]]:
+    """Every ninth clip of each speaker with nine or more, the same as `engine.evaluate` tests on.
+
+    Clips that the preparation left out count, so that a stricter one keeps the same clips.
+    """
+    clips = {(path.parent.name, path.stem) for path in pack.glob("*/*.npz")}
+    description = pack / "pack.json"
+    if description.is_file():
+        unusable = json.loads(description.read_text(encoding="utf-8")).get("left_out", {})
+        clips |= {(clip.partition("/")[0], clip.partition("/")[2]) for clip in unusable}
+    tests: set[tuple[str, str]] = set()
+    for _, own in groupby(sorted(clips), key=lambda clip: clip[0]):
+        names = list(own)
+        if len(names) >= _TEST_EVERY:
+            tests.update(held_out(names, _TEST_EVERY)[1])
+    return tests
 
 
 def unfilmed(speaker: str, pcm: Samples, phones: NDArray[np.int8]) -> Recording:

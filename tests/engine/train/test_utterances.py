@@ -43,7 +43,7 @@ def test_a_pack_is_read_and_frames_without_a_face_are_unknown(tmp_path: Path) ->
     assert [one.speaker for one in recordings] == ["anna", "ben"]
     assert np.isnan(recordings[0].code[3]).all()
     assert np.isfinite(recordings[0].code[4]).all()
-    assert [one.speaker for one in read_pack(tmp_path, ["ben"])] == ["ben"]
+    assert [one.speaker for one in read_pack(tmp_path, left_out=["anna"])] == ["ben"]
     with pytest.raises(MediaError, match="no prepared clip"):
         read_pack(tmp_path / "empty")
 
@@ -89,3 +89,12 @@ def test_the_last_group_can_be_favoured() -> None:
     favoured = Repertoire(groups, 0.05).mostly_last(0.84)
     assert [share for share, _ in favoured.groups] == pytest.approx([0.1, 0.06, 0.84])
     assert [group for _, group in favoured.groups] == [group for _, group in groups]
+
+
+def test_every_ninth_clip_of_a_frequent_speaker_is_kept_for_testing(tmp_path: Path) -> None:
+    write_pack(tmp_path, [spoken("anna", seed, frames=5 + 5 * seed) for seed in range(10)])
+    lengths = [len(one.code) for one in read_pack(tmp_path)]
+    assert lengths == [10, 15, 20, 25, 30, 35, 40, 45]
+    (tmp_path / "pack.json").write_text('{"left_out": {"anna/00": "no face"}}')
+    lengths = [len(one.code) for one in read_pack(tmp_path)]
+    assert lengths == [10, 15, 20, 25, 30, 35, 40, 50]
