@@ -104,7 +104,11 @@ def evaluate(
     if quick:
         clips, drawn_clips = clips or QUICK_CLIPS, min(drawn_clips, QUICK_CLIPS)
     library = _Library.open(corpus)
-    strangers = set(filter(None, unseen.split(","))) or library.speakers - _trained_speakers(weights)
+    trained = _trained_speakers(weights)
+    strangers = _strangers(unseen, library.speakers, trained)
+    leaks = {network: sorted(known & strangers) for network, known in trained.items() if known & strangers}
+    for network, known in leaks.items():
+        console.print(f"[bold]not unseen:[/bold] the {network} network was trained on {', '.join(known)}")
     chosen = {
         group: spread([clip for clip in members if clip in library.usable], clips)
         for group, members in choose(library.clips, strangers).items()
@@ -135,7 +139,14 @@ def evaluate(
         raise ConfigurationError(f"{corpus} holds no clip to test on: name speakers to test on with --unseen.")
     silence = {lookahead: score_silence(hear, basis, lookahead) for lookahead in LOOKAHEADS}
     _show(rows, silence[DEFAULT_LOOKAHEAD])
-    for path in report.write(out, _about(corpus, models / WEIGHTS, weights, chosen), rows, silence, sheets, curves):
+    for path in report.write(
+        out,
+        _about(corpus, models / WEIGHTS, weights, chosen) | {"unseen_but_trained_on": leaks},
+        rows,
+        silence,
+        sheets,
+        curves,
+    ):
         print(path)
 
 
@@ -185,16 +196,26 @@ class _Library:
         return out
 
 
-def _trained_speakers(weights: Checkpoint) -> set[str]:
-    """Everyone whom the model's provenance names as trained on; raises `ConfigurationError` if it names nobody."""
-    named: set[str] = set()
-    for part in weights.provenance.values():
+def _trained_speakers(weights: Checkpoint) -> dict[str, set[str]]:
+    """By network, everyone whom the model's provenance names as trained on."""
+    named: dict[str, set[str]] = {}
+    for network, part in weights.provenance.items():
         for place in (part, part.get("data")) if isinstance(part, dict) else ():
-            if isinstance(place, dict):
-                named |= set(place.get("speakers") or ())
-    if not named:
-        raise ConfigurationError("The model does not say who it was trained on: name other speakers with --unseen.")
+            if isinstance(place, dict) and place.get("speakers"):
+                named[network] = named.get(network, set()) | set(place["speakers"])
     return named
+
+
+def _strangers(asked: str, speakers: set[str], trained: dict[str, set[str]]) -> set[str]:
+    """The speakers to call unseen: those asked for, else those whom no network, or at least not the generator, knows.
+
+    Raises `ConfigurationError` if nobody is asked for and the model does not say who it was trained on.
+    """
+    if asked:
+        return set(asked.split(","))
+    if not trained:
+        raise ConfigurationError("The model does not say who it was trained on: name other speakers with --unseen.")
+    return speakers.difference(*trained.values()) or speakers - trained.get("generator", speakers)
 
 
 class _Recorder:

@@ -12,7 +12,7 @@ pytest.importorskip("torch")
 pytest.importorskip("onnx")
 pytest.importorskip("matplotlib")
 
-from app.commands.evaluate import _hearing, evaluate
+from app.commands.evaluate import _hearing, _strangers, evaluate
 from engine import checkpoint
 from engine.backends.openvino import StepNetwork
 from engine.errors import ConfigurationError
@@ -73,6 +73,24 @@ def test_the_network_runs_once_for_all_lookaheads_with_the_motions_of_a_plain_st
         for one, other in zip(hear(pcm, lookahead), expected, strict=True):
             assert np.array_equal(one.code, other.code)
             assert np.array_equal(one.action_units, other.action_units)
+
+
+def test_unseen_are_those_whom_no_network_knows_or_else_at_least_not_the_generator() -> None:
+    trained = {"motion": {"a", "b"}, "generator": {"a"}}
+    assert _strangers("", {"a", "b", "c"}, trained) == {"c"}
+    assert _strangers("", {"a", "b"}, trained) == {"b"}
+    assert _strangers("x,y", {"a", "b"}, trained) == {"x", "y"}
+    with pytest.raises(ConfigurationError, match="does not say"):
+        _strangers("", {"a"}, {})
+
+
+def test_a_speaker_called_unseen_whom_a_network_knows_is_reported(models: Path, tmp_path: Path) -> None:
+    pack = write_pack(tmp_path / "pack", {"a": 1}, with_pictures=False)
+    out = tmp_path / "out"
+    output = run("--corpus", str(pack), "--out", str(out), "--models", str(models), "--unseen", "a", "--hearing-only")
+    assert "not unseen: the motion network was trained on a" in output
+    about = json.loads((out / "report.json").read_text())["about"]
+    assert about["unseen_but_trained_on"] == {"motion": ["a"]}
 
 
 def test_a_quick_run_draws_at_the_default_lookahead_and_survives_faces_that_are_not_found(
