@@ -43,7 +43,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(*arguments: str) -> str:
     program = typer.Typer()
     program.command()(evaluate)
-    result = CliRunner().invoke(program, list(arguments), catch_exceptions=False)
+    result = CliRunner().invoke(program, list(arguments), catch_exceptions=False, env={"LIVEFACE_DATA": None})
     assert result.exit_code == 0
     return result.output
 
