@@ -74,6 +74,9 @@ class MotionNetwork(nn.Module):
             c.dropout,
         )
         self.head = nn.Linear(c.channels, LOOKAHEADS * CODE_SIZE)
+        self.register_buffer("learned_units", torch.ones(units))  # 0 for a unit without any label: it stays 0
+
+    learned_units: Tensor
 
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint) -> "MotionNetwork":
@@ -118,4 +121,4 @@ class MotionNetwork(nn.Module):
         action_units = self.audio_to_au(vectors, memory)
         fused = self.fusion(vectors, self.au_encoder(action_units), memory)
         code = self.head(fused).reshape(*fused.shape[:2], LOOKAHEADS, CODE_SIZE)
-        return vectors, action_units, code
+        return vectors, action_units * self.learned_units, code

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.random import Generator
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -103,11 +104,15 @@ def repertoire(recordings: Sequence[Recording], speech: Sequence[Recording], opt
         teacher = learn_visemes(
             Repertoire(filmed, options.silence_share), face_space.basis(), options.viseme_steps, options.seed
         )
-        units = np.concatenate([recording.action_units for recording in recordings])
-        labelled = tuple(int(place) for place in np.flatnonzero(np.isfinite(units).any(axis=0)))
+        labelled = tuple(np.flatnonzero(_labelled_units(recordings)).tolist())
         unfilmed = [mime(teacher, heard, labelled) for heard in unfilmed]
     share = 1.0 - options.filmed_share - options.others_share
     return Repertoire((*filmed, *_present((share, unfilmed))), options.silence_share)
+
+
+def _labelled_units(recordings: Sequence[Recording]) -> NDArray[np.bool_]:
+    """Which units have a label in any frame, bool (units,)."""
+    return np.isfinite(np.concatenate([recording.action_units for recording in recordings])).any(axis=0)
 
 
 def _present(*groups: tuple[float, Sequence[Heard]]) -> tuple[tuple[float, Sequence[Heard]], ...]:
@@ -200,6 +205,7 @@ def train_motion(
     recordings = read_pack(pack, left_out)
     torch.manual_seed(options.seed)
     network = MotionNetwork(options.network)
+    network.learned_units.copy_(torch.from_numpy(_labelled_units(recordings)))
     voices = repertoire(recordings, speech, options)
     states = [out / "motion.phones.training.safetensors", out / "motion.training.safetensors"]
     if speech and not states[1].is_file():

@@ -80,6 +80,9 @@ def test_a_tiny_training_lowers_its_loss_and_leaves_one_file(tmp_path: Path) -> 
     assert saved.provenance["motion"]["speakers"] == ["anna", "ben"]
     network = MotionNetwork.from_checkpoint(saved)
     assert network.configuration == TINY
+    units = network(torch.zeros(1, 40, MEL_BINS))[0]
+    assert not units[..., 1].any()  # nobody labelled AU 14
+    assert units[..., 5].any()
 
 
 def test_an_interrupted_training_continues_where_it_was(tmp_path: Path) -> None:
