@@ -11,7 +11,7 @@ from engine.checkpoint import Checkpoint
 from engine.errors import ConfigurationError, OutputError
 from engine.face_space import CODE_SIZE
 from engine.features import HOPS_PER_FRAME, MEL_BINS
-from engine.model.drawing import load_drawing
+from engine.model.drawing import folded, load_drawing
 from engine.model.generator import DirectDecoder, Drawing, MouthGenerator
 from engine.model.identity_encoder import IdentityEncoder
 from engine.model.motion_network import MotionNetwork
@@ -65,7 +65,7 @@ def export_drawing(identity: IdentityEncoder, generator: MouthGenerator | Direct
     inputs = torch.zeros(1, INPUT_CHANNELS, height, width)
     code = torch.zeros(1, CODE_SIZE)
     _write(
-        Drawing(generator, with_teeth=True).eval(),
+        Drawing(folded(generator), with_teeth=True).eval(),
         (inputs, code, *maps),
         ["inputs", "code", *levels],
         ["picture", "change"],

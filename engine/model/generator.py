@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.face_space import CODE_SIZE
-from engine.model.blocks import Convolution, Residual
+from engine.model.blocks import Convolution, Enlarging, Residual
 from engine.model.identity_encoder import CHANNELS as IDENTITY
 from engine.mouth import INPUT_CHANNELS
 
-_WIDTHS = (32, 56, 88, 112)  # channels at 1/2, 1/4, 1/8 and 1/16 of the crop
+WIDTHS = (32, 56, 88, 112)  # channels at 1/2, 1/4, 1/8 and 1/16 of the crop
 _SMOOTHING = 2.5  # pixels, deviation of the Gaussian that keeps the photo's own texture outside the mouth
 # Range of red and blue minus luminance: flesh and teeth, never green or blue.
 _RED = (-0.03, 0.38)
@@ -70,14 +70,14 @@ class MouthGenerator(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        a, b, c, d = _WIDTHS
+        a, b, c, d = WIDTHS
         self.unshuffle = nn.PixelUnshuffle(2)
         self.enter = nn.Sequential(Convolution(INPUT_CHANNELS * 4, a), Convolution(a, a))
         self.down = nn.ModuleList([Convolution(a, b, 2), Convolution(b, c, 2), Convolution(c, d, 2)])
         self.join = nn.ModuleList([Convolution(b + IDENTITY[0], b), Convolution(c + IDENTITY[1], c)])
         self.motion = nn.Linear(CODE_SIZE, d)
         self.bottom = nn.Sequential(Convolution(d + IDENTITY[2], d), Residual(d))
-        self.up = nn.ModuleList([Convolution(d + c, c), Convolution(c + b, b), Convolution(b + a, a)])
+        self.up = nn.ModuleList([Enlarging(d + c, c), Enlarging(c + b, b), Enlarging(b + a, a)])
         self.refine = nn.ModuleList([Residual(c), Convolution(b, b), Convolution(a, a)])
         self.paint = _Paint(a)
 
@@ -89,8 +89,7 @@ class MouthGenerator(nn.Module):
         values = self.down[2](eighth) + self.motion(code)[:, :, None, None]
         values = self.bottom(torch.cat([values, identity[2]], dim=1))
         for up, refine, skip in zip(self.up, self.refine, (eighth, quarter, half), strict=True):
-            values = functional.interpolate(values, scale_factor=2.0, mode="nearest")
-            values = refine(up(torch.cat([values, skip], dim=1)))
+            values = refine(up(values, skip))
         output: Tensor = self.paint(values, inputs)
         return output
 
@@ -100,10 +99,10 @@ class DirectDecoder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        a, b, c, d = _WIDTHS
+        a, b, c, d = WIDTHS
         self.motion = nn.Sequential(nn.Linear(CODE_SIZE, 128), nn.LeakyReLU(0.2), nn.Linear(128, d))
         self.bottom = nn.Sequential(Convolution(IDENTITY[2] + d, d), Residual(d))
-        self.up = nn.ModuleList([Convolution(d + IDENTITY[1], c), Convolution(c + IDENTITY[0], b), Convolution(b, a)])
+        self.up = nn.ModuleList([Enlarging(d + IDENTITY[1], c), Enlarging(c + IDENTITY[0], b), Enlarging(b, a)])
         self.refine = nn.ModuleList([Residual(c), Convolution(b, b), Residual(a)])
         self.paint = _Paint(a)
 
@@ -113,8 +112,7 @@ class DirectDecoder(nn.Module):
         moved = self.motion(code)[:, :, None, None].expand(-1, -1, *coarse.shape[2:])
         values = self.bottom(torch.cat([coarse, moved], dim=1))
         for up, refine, skip in zip(self.up, self.refine, (middle, fine, None), strict=True):
-            values = functional.interpolate(values, scale_factor=2.0, mode="nearest")
-            values = refine(up(values if skip is None else torch.cat([values, skip], dim=1)))
+            values = refine(up(values, skip))
         output: Tensor = self.paint(values, inputs)
         return output
 
