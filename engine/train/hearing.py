@@ -112,7 +112,8 @@ def repertoire(recordings: Sequence[Recording], speech: Sequence[Recording], opt
 
 def _labelled_units(recordings: Sequence[Recording]) -> NDArray[np.bool_]:
     """Which units have a label in any frame, bool (units,)."""
-    return np.isfinite(np.concatenate([recording.action_units for recording in recordings])).any(axis=0)
+    labels = np.concatenate([recording.action_units for recording in recordings])
+    return np.asarray(np.isfinite(labels).any(axis=0), np.bool_)
 
 
 def _present(*groups: tuple[float, Sequence[Heard]]) -> tuple[tuple[float, Sequence[Heard]], ...]:
