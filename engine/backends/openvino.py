@@ -36,10 +36,14 @@ def _core() -> openvino.Core:
     return openvino.Core()
 
 
-def _compile(path: Path, threads: int, batch: int | None = None, hint: str = "f32") -> openvino.CompiledModel:
-    """Compile for the CPU; `batch` sets the first size of every input, `hint` is the arithmetic to prefer."""
+def _require_file(path: Path) -> None:
     if not path.is_file():
         raise CheckpointError(f"{path} is missing: reinstall liveface, or restore its assets folder.")
+
+
+def _compile(path: Path, threads: int, batch: int | None = None, hint: str = "f32") -> openvino.CompiledModel:
+    """Compile for the CPU; `batch` sets the first size of every input, `hint` is the arithmetic to prefer."""
+    _require_file(path)
     core = _core()
     try:
         network = core.read_model(str(path))
@@ -95,24 +99,11 @@ class PaintNetworks:
         self._identify = identity_network.create_infer_request()
         self._candidates = _candidates(generator)
         self._threads = threads
-        self._requests: dict[int, openvino.InferRequest] = {}
-        reference = self._compile_as(REFERENCE, batch=1)
-        maps = [tuple(port.shape) for port in identity_network.outputs]
-        if maps != [tuple(port.shape) for port in reference.inputs[2:]]:
+        self.precision = self._choose(identity, memory or precision.memory_file())
+        chosen = self._compile_as(self.precision, batch=1)
+        if [port.shape for port in identity_network.outputs] != [port.shape for port in chosen.inputs[2:]]:
             raise CheckpointError(f"{identity} and {generator} are of different models: restore both from one.")
-        self.precision = REFERENCE
-        compiled = {REFERENCE: reference}
-        if len(self._candidates) > 1:
-            memory = memory or precision.memory_file()
-            key = self._key(identity)
-            found = precision.recall(memory, key, self._candidates)
-            if found is None:
-                compiled |= {name: self._compile_as(name, batch=1) for name in self._candidates if name != REFERENCE}
-                found = self._fastest(compiled)
-                precision.remember(memory, key, found)
-            self.precision = found
-        chosen = compiled.get(self.precision) or self._compile_as(self.precision, batch=1)
-        self._requests[1] = chosen.create_infer_request()
+        self._requests = {1: chosen.create_infer_request()}
 
     def identify(self, photo: Array) -> tuple[Array, ...]:
         """Identity maps of one photo's mouth (1, 4, 96, 128)."""
@@ -132,19 +123,28 @@ class PaintNetworks:
         _require_inputs(compiled, path, ["inputs", "code", "fine", "middle", "coarse"], "a generator")
         return compiled
 
-    def _fastest(self, compiled: dict[str, openvino.CompiledModel]) -> str:
-        photo, inputs, code = precision.probe()
-        arrays = [inputs, code, *self.identify(photo)]
-        requests = {name: network.create_infer_request() for name, network in compiled.items()}
-        reference = _infer(requests[REFERENCE], arrays)
-        return precision.choose(
-            {name: precision.measure(partial(_infer, request, arrays), reference) for name, request in requests.items()}
-        )
+    def _choose(self, identity: Path, memory: Path) -> str:
+        if len(self._candidates) == 1:
+            return REFERENCE
+        key = self._key(identity)
+        found = precision.recall(memory, key, self._candidates)
+        if found is None:
+            photo, inputs, code = precision.probe()
+            arrays = [inputs, code, *self.identify(photo)]
+            requests = {name: self._compile_as(name, batch=1).create_infer_request() for name in self._candidates}
+            reference = _infer(requests[REFERENCE], arrays)
+            trials = {
+                name: precision.measure(partial(_infer, run, arrays), reference) for name, run in requests.items()
+            }
+            found = precision.choose(trials)
+            precision.remember(memory, key, found)
+        return found
 
     def _key(self, identity: Path) -> str:
         """Everything that the measured choice depends on."""
         networks = hashlib.sha256()
         for path in (identity, *sorted({path for path, _ in self._candidates.values()})):
+            _require_file(path)
             networks.update(hashlib.sha256(path.read_bytes()).digest())
         cpu = _core().get_property("CPU", "FULL_DEVICE_NAME")
         choices = "/".join(self._candidates)

@@ -1,5 +1,6 @@
 """The drawing networks on OpenVINO: what was trained, in the arithmetic that was measured to be best."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import assets
 from engine.backends import openvino, precision
 from engine.backends.openvino import PaintNetworks
 from engine.backends.precision import Trial
@@ -148,3 +150,13 @@ def test_networks_in_each_others_place_are_refused(model: Path, memory: Path) ->
         PaintNetworks(model / "generator.onnx", model / "generator.onnx", 1, memory)
     with pytest.raises(CheckpointError, match=r"identity\.onnx is not a generator"):
         PaintNetworks(model / "identity.onnx", model / "identity.onnx", 1, memory)
+
+
+def test_the_shipped_integers_are_those_of_the_shipped_generator() -> None:
+    onnx = pytest.importorskip("onnx", reason="the train extra is not installed")
+    generator = Path(assets.__file__).parent / "models" / "generator.onnx"
+    quantised = generator.with_suffix(".int8.onnx")
+    if not quantised.is_file():
+        pytest.skip("no generator in 8-bit integers is shipped")
+    told = {entry.key: entry.value for entry in onnx.load(quantised).metadata_props}
+    assert told["source"] == hashlib.sha256(generator.read_bytes()).hexdigest()
