@@ -79,6 +79,8 @@ def test_ctrl_c_ends_quietly_and_leaves_no_file(command: str, tmp_path: Path) ->
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A process started in the background inherits that Ctrl-C is ignored; a program started by a user does not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     # It works when it writes; a live run writes nothing, so it gets a moment. Either way the end is the same.
     for _ in range(40 if command == "run" else 1200):
