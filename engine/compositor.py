@@ -202,24 +202,43 @@ def _eased(share: NDArray[np.floating]) -> Array:
     return np.asarray(share * share * (3.0 - 2.0 * share), np.float32)
 
 
-def compose(scene: Scene, maps: mouth.CropMaps, landmarks: Array, picture: Array, change: Array, idle: Idle) -> Picture:
-    """The finished picture, uint8 (height, width, 3) RGB, new memory.
+@dataclass(frozen=True, slots=True, eq=False)
+class Bent:
+    """A photo bent by speech, blink and head motion, its mouth not yet painted.
 
-    `picture`, `change`: float32 (crop height, crop width, 3), what the generator painted inside the mouth and the
-    change of colour around it, 0 to 1.
+    `image` uint8 (height, width, 3) RGB, new memory; `head` float32 (grid height, grid width, 2), the part of head
+    motion in where the grid's cells come from.
     """
+
+    image: Picture
+    head: Array
+
+
+def bend(scene: Scene, landmarks: Array, idle: Idle) -> Bent:
+    """Bend the photo to the mesh `landmarks` (468, 2) in its pixels, and by blink and head motion."""
     height, width = scene.photo.shape[:2]
     full, head = scene.places(landmarks, idle)
     # What is enlarged is the offset, not the place: cv2.resize goes on flatly beyond the outermost cells' centres.
     moved = (full - mesh_warp.grid(*full.shape[1::-1])) * scene.step
-    places = cv2.resize(moved, (width, height), interpolation=cv2.INTER_LINEAR) + mesh_warp.grid(width, height)
-    output = mesh_warp.sample(scene.photo, places)
-    _lay_in(output, scene, maps, picture, change, head)
-    return np.asarray(output, np.uint8)
+    places = cv2.resize(moved, (width, height), interpolation=cv2.INTER_LINEAR)
+    np.add(places, mesh_warp.grid(width, height), out=places)
+    return Bent(np.asarray(mesh_warp.sample(scene.photo, places), np.uint8), head)
 
 
-def _lay_in(output: Picture, scene: Scene, maps: mouth.CropMaps, picture: Array, change: Array, head: Array) -> None:
-    """Paint the mouth into the bent photo `output`, in place, only where the crop lies."""
+def compose(scene: Scene, maps: mouth.CropMaps, landmarks: Array, picture: Array, change: Array, idle: Idle) -> Picture:
+    """The finished picture, uint8 (height, width, 3) RGB, new memory; arguments as for `bend` and `lay_in`."""
+    bent = bend(scene, landmarks, idle)
+    lay_in(bent, scene, maps, picture, change)
+    return bent.image
+
+
+def lay_in(bent: Bent, scene: Scene, maps: mouth.CropMaps, picture: Array, change: Array) -> None:
+    """Paint the mouth into the bent photo, in place, only where the crop lies.
+
+    `picture`, `change`: float32 (crop height, crop width, 3), what the generator painted inside the mouth and the
+    change of colour around it, 0 to 1.
+    """
+    output, head = bent.image, bent.head
     height, width = output.shape[:2]
     crop = scene.mouth.crop
     corners = np.array([[0, 0], [mouth.CROP_SIZE[0], 0], [0, mouth.CROP_SIZE[1]], list(mouth.CROP_SIZE)], float)

@@ -3,6 +3,7 @@
 It keeps what it has prepared for an avatar as long as the avatar lives, and nothing else between calls.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, Protocol
 from weakref import WeakKeyDictionary
@@ -34,9 +35,10 @@ class Painter(Protocol):
     def identify(self, photo: Array) -> tuple[Array, ...]:
         """Identity maps of one photo's mouth (1, 4, 96, 128), computed once per avatar."""
 
-    def paint(self, inputs: Array, code: Array, identity: tuple[Array, ...]) -> tuple[Array, Array]:
-        """The inner mouth's picture and the colour change around it, (B, 3, 96, 128) each.
+    def begin(self, inputs: Array, code: Array, identity: tuple[Array, ...]) -> Callable[[], tuple[Array, Array]]:
+        """Begin to paint; the returned function waits for the end.
 
+        It returns the inner mouth's picture and the colour change around it, (B, 3, 96, 128) each.
         `inputs` (B, 8, 96, 128), `code` (B, 16), `identity` maps (B, ...).
         """
 
@@ -65,16 +67,22 @@ class MouthRenderer:
         maps = [
             mouth.crop_maps(s.reference, s.mouth, points) for (s, _), points in zip(prepared, landmarks, strict=True)
         ]
-        pictures, changes = self._painter.paint(
+        painted = self._painter.begin(
             np.stack([one.inputs.transpose(2, 0, 1) for one in maps]),
             codes,
             tuple(np.concatenate(level) for level in zip(*(identity for _, identity in prepared), strict=True)),
         )
+        # The photos are bent while the mouths are painted.
+        bent = [
+            compositor.bend(scene, points, self._resting(motion.index))
+            for (scene, _), points, motion in zip(prepared, landmarks, motions, strict=True)
+        ]
+        pictures, changes = painted()
         frames = []
         for i, (motion, (scene, _)) in enumerate(zip(motions, prepared, strict=True)):
             picture, change = (np.ascontiguousarray(layer[i].transpose(1, 2, 0)) for layer in (pictures, changes))
-            image = compositor.compose(scene, maps[i], landmarks[i], picture, change, self._resting(motion.index))
-            frames.append(Frame(motion.index, image, motion.pcm, drawn=True))
+            compositor.lay_in(bent[i], scene, maps[i], picture, change)
+            frames.append(Frame(motion.index, bent[i].image, motion.pcm, drawn=True))
         return frames
 
     def _within_reach(self, codes: Array) -> Array:

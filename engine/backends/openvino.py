@@ -109,13 +109,27 @@ class PaintNetworks:
         """Identity maps of one photo's mouth (1, 4, 96, 128)."""
         return _infer(self._identify, [photo])
 
-    def paint(self, inputs: Array, code: Array, identity: tuple[Array, ...]) -> tuple[Array, Array]:
-        """Picture and colour change, (B, 3, 96, 128) each; see `engine.renderer.Painter`."""
+    def begin(self, inputs: Array, code: Array, identity: tuple[Array, ...]) -> Callable[[], tuple[Array, Array]]:
+        """Start painting on threads of the library's own; see `engine.renderer.Painter`.
+
+        The returned function must be called before the next batch of that size begins.
+        """
         batch = len(inputs)
         if batch not in self._requests:
             self._requests[batch] = self._compile_as(self.precision, batch).create_infer_request()
-        picture, change = _infer(self._requests[batch], [inputs, code, *identity])
-        return picture, change
+        request = self._requests[batch]
+        request.start_async([inputs, code, *identity])
+
+        def finish() -> tuple[Array, Array]:
+            request.wait()
+            picture, change = (np.array(tensor.data) for tensor in request.output_tensors)
+            return picture, change
+
+        return finish
+
+    def paint(self, inputs: Array, code: Array, identity: tuple[Array, ...]) -> tuple[Array, Array]:
+        """Picture and colour change, (B, 3, 96, 128) each."""
+        return self.begin(inputs, code, identity)()
 
     def _compile_as(self, name: str, batch: int) -> openvino.CompiledModel:
         path, hint = self._candidates[name]

@@ -5,6 +5,7 @@ but the recording itself is tested on the CPU, where the same class runs plainly
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -50,8 +51,12 @@ class TorchPainter:
         with torch.inference_mode():
             return _arrays(self._identity(torch.from_numpy(photo).to(self._device)))
 
+    def begin(self, inputs: Array, code: Array, identity: tuple[Array, ...]) -> Callable[[], tuple[Array, Array]]:
+        """Paint when the result is asked for; see `engine.renderer.Painter`."""
+        return partial(self.paint, inputs, code, identity)
+
     def paint(self, inputs: Array, code: Array, identity: tuple[Array, ...]) -> tuple[Array, Array]:
-        """Picture and colour change, (B, 3, 96, 128) each; see `engine.renderer.Painter`."""
+        """Picture and colour change, (B, 3, 96, 128) each."""
         arrays = (inputs, code, *identity)
         _require_shapes(arrays)
         tensors = [torch.from_numpy(array) for array in arrays]
