@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -98,9 +99,9 @@ def test_an_avatar_is_prepared_once_and_forgotten_when_it_is_gone() -> None:
             self.identified += 1
             return (photo,)
 
-        def paint(self, inputs: np.ndarray, code: np.ndarray, identity: tuple[np.ndarray, ...]) -> tuple:
+        def begin(self, inputs: np.ndarray, code: np.ndarray, identity: tuple[np.ndarray, ...]) -> Callable[[], tuple]:
             assert len(inputs) == len(code) == len(identity[0])
-            return inputs[:, :3], np.zeros_like(inputs[:, :3])
+            return lambda: (inputs[:, :3], np.zeros_like(inputs[:, :3]))
 
     painter = Counting()
     renderer = MouthRenderer(painter)
