@@ -25,6 +25,7 @@ _BREATH = 0.010  # IOD, how far the head rises with a breath
 _OPEN = 0.05  # IOD of gap from which a photo's mouth counts as open
 _SEAM_SHADOW = 0.45  # how much darker than the lips the seam between them is
 _BLINK_STEPS = 8
+_LARGEST_BLINK = 0.85  # of a shut eye; beyond, the white of the eye shows in the seam between the lids
 _LID_MEETING = (0.12, 0.88)  # shares of upper and lower lid in the line where the lids meet
 
 # Per eye: upper lid, the ring above it, the ring below the brow, lower lid, each from the outer to the inner corner.
@@ -111,7 +112,7 @@ class Scene:
         """Offsets of a blink, computed once per level."""
         if level not in self._blinks:
             rows, columns = self.hold.shape
-            shut = _shut(self.mouth.points, level / _BLINK_STEPS)
+            shut = _shut(self.mouth.points, _LARGEST_BLINK * level / _BLINK_STEPS)
             source = _to_cells(np.concatenate([self.mouth.points, self._ring]), self.step)
             moved = _to_cells(np.concatenate([shut, self._ring]), self.step)
             lids = np.concatenate([np.concatenate(eye) for eye in _EYES])
@@ -155,8 +156,8 @@ def _shut(points: Array, amount: float) -> Array:
         meeting = _LID_MEETING[0] * points[upper] + _LID_MEETING[1] * points[lower]
         drop = (meeting - points[upper]) * amount
         result[upper] += drop
-        result[above] += 0.55 * drop
-        result[crease] += 0.1 * drop
+        result[above] += 0.92 * drop
+        result[crease] += 0.3 * drop
         result[lower] += (meeting - points[lower]) * amount
     return result
 
