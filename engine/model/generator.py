@@ -22,6 +22,7 @@ _SMOOTHING = 2.5  # pixels, deviation of the Gaussian that keeps the photo's own
 _RED = (-0.03, 0.38)
 _BLUE = (-0.30, 0.08)
 _IVORY = (1.0, 0.955, 0.88)
+_FLESH = (1.26, 0.92, 0.78)  # colours of a face in even light, in units of its luminance
 _UPPER_TEETH, _LOWER_TEETH = 0.62, 0.25  # how strongly each row covers what was painted
 
 
@@ -129,11 +130,13 @@ class TeethLayer(nn.Module):
     """
 
     ivory: Tensor
+    flesh: Tensor
 
     def __init__(self) -> None:
         super().__init__()
         self.smoothing = Smoothing(_SMOOTHING)
         self.register_buffer("ivory", torch.tensor(_IVORY).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("flesh", torch.tensor(_FLESH).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, picture: Tensor, inputs: Tensor) -> Tensor:
         """The picture (B, 3, H, W) with teeth, for the generator's inputs (B, 8, H, W)."""
@@ -141,7 +144,10 @@ class TeethLayer(nn.Module):
         luminance = 0.299 * inputs[:, 0:1] + 0.587 * inputs[:, 1:2] + 0.114 * inputs[:, 2:3]
         around = 1.0 - inner
         light = (luminance * around).mean((2, 3), keepdim=True) / around.mean((2, 3), keepdim=True)
-        white = self.ivory * (1.15 * light + 0.05).clamp(max=0.85)
+        # What makes the face yellower or bluer than faces are in even light is taken for the light's colour.
+        colour = (inputs[:, :3] * around).mean((2, 3), keepdim=True) / around.mean((2, 3), keepdim=True)
+        tint = (colour / light.clamp(min=0.02) / self.flesh).clamp(0.75, 1.2)
+        white = self.ivory * tint * (1.15 * light + 0.05).clamp(max=0.85)
         deep = ((self.smoothing(inner.expand(-1, 3, -1, -1))[:, :1] - 0.4) / 0.5).clamp(0.0, 1.0)
         shade = 0.35 + 0.65 * deep
         for row, strength in ((inputs[:, 7:8], _LOWER_TEETH), (inputs[:, 6:7], _UPPER_TEETH)):
