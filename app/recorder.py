@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import av
+import cv2
 import numpy as np
 import soxr
 from av.video.reformatter import ColorRange, Colorspace
@@ -58,9 +59,10 @@ class Recorder:
     def send(self, frame: Frame) -> None:
         """Encode one frame; raises `OutputError`."""
         with self._explained():
-            picture = av.VideoFrame.from_ndarray(frame.image, format="rgb24").reformat(
-                format="yuv420p", dst_colorspace=Colorspace.ITU601, dst_color_range=ColorRange.MPEG
-            )
+            # OpenCV's I420 is ITU-R BT.601 in the MPEG range, and takes less time than an FFmpeg scaler per picture.
+            planes = cv2.cvtColor(frame.image, cv2.COLOR_RGB2YUV_I420)
+            picture = av.VideoFrame.from_ndarray(np.asarray(planes, np.uint8), format="yuv420p")
+            picture.colorspace, picture.color_range = Colorspace.ITU601, ColorRange.MPEG
             picture.pts, picture.time_base = self._frames, Fraction(1, FPS)
             self._mux(self._video.encode(picture))
             self._frames += 1
