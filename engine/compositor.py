@@ -207,12 +207,14 @@ def _eased(share: NDArray[np.floating]) -> Array:
 class Bent:
     """A photo bent by speech, blink and head motion, its mouth not yet painted.
 
-    `image` uint8 (height, width, 3) RGB, new memory; `head` float32 (grid height, grid width, 2), the part of head
-    motion in where the grid's cells come from.
+    `image` uint8 (height, width, 3) RGB, new memory; `window`: the part of it where the mouth's crop lies, a view, and
+    `where` float32 (window height, window width, 2), the crop's pixel for each of its pixels; both empty where the crop
+    lies outside the picture.
     """
 
     image: Picture
-    head: Array
+    window: Picture
+    where: Array
 
 
 def bend(scene: Scene, landmarks: Array, idle: Idle) -> Bent:
@@ -223,24 +225,7 @@ def bend(scene: Scene, landmarks: Array, idle: Idle) -> Bent:
     moved = (full - mesh_warp.grid(*full.shape[1::-1])) * scene.step
     places = cv2.resize(moved, (width, height), interpolation=cv2.INTER_LINEAR)
     np.add(places, mesh_warp.grid(width, height), out=places)
-    return Bent(np.asarray(mesh_warp.sample(scene.photo, places), np.uint8), head)
-
-
-def compose(scene: Scene, maps: mouth.CropMaps, landmarks: Array, picture: Array, change: Array, idle: Idle) -> Picture:
-    """The finished picture, uint8 (height, width, 3) RGB, new memory; arguments as for `bend` and `lay_in`."""
-    bent = bend(scene, landmarks, idle)
-    lay_in(bent, scene, maps, picture, change)
-    return bent.image
-
-
-def lay_in(bent: Bent, scene: Scene, maps: mouth.CropMaps, picture: Array, change: Array) -> None:
-    """Paint the mouth into the bent photo, in place, only where the crop lies.
-
-    `picture`, `change`: float32 (crop height, crop width, 3), what the generator painted inside the mouth and the
-    change of colour around it, 0 to 1.
-    """
-    output, head = bent.image, bent.head
-    height, width = output.shape[:2]
+    image = np.asarray(mesh_warp.sample(scene.photo, places), np.uint8)
     crop = scene.mouth.crop
     corners = np.array([[0, 0], [mouth.CROP_SIZE[0], 0], [0, mouth.CROP_SIZE[1]], list(mouth.CROP_SIZE)], float)
     outline = (corners - crop[:, 2]) @ np.linalg.inv(crop[:, :2]).T
@@ -248,7 +233,7 @@ def lay_in(bent: Bent, scene: Scene, maps: mouth.CropMaps, picture: Array, chang
     left, top = np.maximum(np.floor(outline.min(axis=0) - slack), 0).astype(int)
     right, bottom = np.minimum(np.ceil(outline.max(axis=0) + slack), [width, height]).astype(int)
     if left >= right or top >= bottom:
-        return
+        return Bent(image, image[:0, :0], np.zeros((0, 0, 2), np.float32))
     across, down = scene.step.tolist()
     cells = np.s_[int(top / down) : int(bottom / down) + 2, int(left / across) : int(right / across) + 2]
     pixels = np.asarray((head[cells] + 0.5) * scene.step - 0.5, np.float32)
@@ -259,14 +244,31 @@ def lay_in(bent: Bent, scene: Scene, maps: mouth.CropMaps, picture: Array, chang
     enlarge = np.array([[1.0 / across, 0.0, shift_x], [0.0, 1.0 / down, shift_y]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     where = cv2.warpAffine(in_crop, enlarge, (right - left, bottom - top), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return Bent(image, image[top:bottom, left:right], np.asarray(where, np.float32))
+
+
+def compose(scene: Scene, maps: mouth.CropMaps, landmarks: Array, picture: Array, change: Array, idle: Idle) -> Picture:
+    """The finished picture, uint8 (height, width, 3) RGB, new memory; arguments as for `bend` and `lay_in`."""
+    bent = bend(scene, landmarks, idle)
+    lay_in(bent, maps, picture, change)
+    return bent.image
+
+
+def lay_in(bent: Bent, maps: mouth.CropMaps, picture: Array, change: Array) -> None:
+    """Paint the mouth into the bent photo, in place, only where the crop lies.
+
+    `picture`, `change`: float32 (crop height, crop width, 3), what the generator painted inside the mouth and the
+    change of colour around it, 0 to 1.
+    """
+    if not bent.window.size:
+        return
     # Everything in the unit of the output's 256 levels; the picture's share is `inner`, the photo's the rest.
     share = maps.inner[..., None]
     added = np.dstack([(255.0 * (1.0 - share) * maps.reach[..., None]) * change, share])
-    laid = mesh_warp.sample(added, where)
-    painted = mesh_warp.sample(np.asarray(picture * 255.0 + 0.5, np.uint8), where, cv2.INTER_CUBIC)
-    window = output[top:bottom, left:right]
-    mixed = np.subtract(painted, window, dtype=np.float32)
+    laid = mesh_warp.sample(added, bent.where)
+    painted = mesh_warp.sample(np.asarray(picture * 255.0 + 0.5, np.uint8), bent.where, cv2.INTER_CUBIC)
+    mixed = np.subtract(painted, bent.window, dtype=np.float32)
     mixed *= laid[..., 3:]
     mixed += laid[..., :3]
-    mixed += window
-    window[:] = cv2.convertScaleAbs(np.maximum(mixed, 0.0, out=mixed))
+    mixed += bent.window
+    bent.window[:] = cv2.convertScaleAbs(np.maximum(mixed, 0.0, out=mixed))

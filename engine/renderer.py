@@ -79,9 +79,9 @@ class MouthRenderer:
         ]
         pictures, changes = painted()
         frames = []
-        for i, (motion, (scene, _)) in enumerate(zip(motions, prepared, strict=True)):
+        for i, motion in enumerate(motions):
             picture, change = (np.ascontiguousarray(layer[i].transpose(1, 2, 0)) for layer in (pictures, changes))
-            compositor.lay_in(bent[i], scene, maps[i], picture, change)
+            compositor.lay_in(bent[i], maps[i], picture, change)
             frames.append(Frame(motion.index, bent[i].image, motion.pcm, drawn=True))
         return frames
 
