@@ -7,7 +7,6 @@ from pathlib import Path
 import assets
 from app.clock import Clock
 from app.config import Settings
-from app.drawing_pool import DrawingPool
 from app.session import Session, Sink
 from app.sources import Source
 from app.stats import Stats
@@ -37,23 +36,14 @@ class Performer:
 
 
 def load_performer(
-    settings: Settings,
-    photo: Path | None = None,
-    folder: Path | None = None,
-    face: int | None = None,
-    is_live: bool = True,
+    settings: Settings, photo: Path | None = None, folder: Path | None = None, face: int | None = None
 ) -> Performer:
     """Load the default model and an avatar: of a photo, or from a prepared folder, or else a shipped portrait.
 
-    A live performer has one picture ready as soon as possible, another one as many as possible.
     Raises `ConfigurationError`, `PhotoError`, `MediaError`, `CheckpointError` or `BackendError`.
     """
     streamer = Streamer(StepNetwork(MODELS / "motion.onnx"), settings.lookahead, settings.mouth_amount)
-    renderer: Renderer
-    if is_live or settings.backend == "torch":
-        renderer = load_renderer(MODELS, settings.seed, CORES, settings.backend)
-    else:
-        renderer = DrawingPool([load_renderer(MODELS, settings.seed, threads=1) for _ in range(CORES)])
+    renderer = load_renderer(MODELS, settings.seed, CORES, settings.backend)
     avatar = _load_avatar(photo, folder, face).framed(settings.width, settings.height)
     return Performer(streamer, renderer, avatar)
 

@@ -39,9 +39,7 @@ def render(
     """Turn a photo and a sound file into a video file."""
     samples = sum(len(block) for block in iterate_audio(audio, SAMPLE_RATE))  # and the whole file is known to be good
     width, height = parse_size(size)
-    performer = load_performer(
-        Settings(width, height, lookahead, mouth_amount, seed, backend), photo, avatar, face, is_live=False
-    )
+    performer = load_performer(Settings(width, height, lookahead, mouth_amount, seed, backend), photo, avatar, face)
     pictures = -(-samples // HOP)
     started = time.perf_counter()
     with (
