@@ -50,17 +50,15 @@ class Scene:
     """One framed avatar, prepared for drawing: all that does not change from picture to picture.
 
     `photo`: what is bent, uint8; `reference`: the mouth's crop with margins, uint8; `step`: (2,) picture pixels per
-    cell of the map's grid, across and down; `depth`, `hold`: float32 (grid height, grid width), cells in front of the
-    head's axis, and how fully each place follows the head (0 to 1); `pivot`: (2,) cells, about which the head leans.
+    cell of the map's grid, across and down; `head`: float32 (grid height, grid width, 4), the offsets in cells that one
+    radian of turn, one radian of lean across and down, and one cell of lift give to each place of the grid.
     """
 
     photo: Picture
     mouth: mouth.Mouth
     reference: Picture
     step: Array
-    depth: Array
-    hold: Array
-    pivot: Array
+    head: Array
     _ring: Array
     _blinks: dict[int, Array] = field(default_factory=dict)
 
@@ -75,43 +73,56 @@ class Scene:
         step = np.array([width / columns, height / rows], np.float32)
         in_cells = np.column_stack([_to_cells(avatar.points[:, :2], step), avatar.points[:, 2] / coarse])
         depth, hold = _head(in_cells, iod / coarse, columns, rows)
+        pivot = in_cells[face_space.CHIN, :2] + np.array([0.0, 0.6 * iod / coarse], np.float32)
+        lean = (mesh_warp.grid(columns, rows) - pivot) * hold[..., None]
         return cls(
             _without_teeth(avatar.photo, shape),
             shape,
             mouth.reference_crop(avatar.photo, shape),
             step,
-            depth,
-            hold,
-            in_cells[face_space.CHIN, :2] + np.array([0.0, 0.6 * iod / coarse], np.float32),
+            np.dstack([hold * depth, lean, hold]),
             mesh_warp.with_ring(shape.points)[len(shape.points) :],
         )
 
-    def places(self, landmarks: Array, idle: Idle) -> tuple[Array, Array]:
-        """Where the grid's cells come from, float32 (grid height, grid width, 2), in grid cells.
-
-        Returns the full map, for the photo, and the part of head motion alone, for the painted mouth.
-        """
-        rows, columns = self.hold.shape
-        own = mesh_warp.grid(columns, rows)
+    def speech(self, landmarks: Array) -> Array:
+        """The offsets (see `mesh_warp.offsets`) that take the photo's mesh to `landmarks` (468, 2) in its pixels,
+        float32 (grid height, grid width, 2), in cells."""
+        rows, columns = self.head.shape[:2]
         source = _to_cells(np.concatenate([self.mouth.source, self._ring]), self.step)
         target = _to_cells(np.concatenate([landmarks, self._ring]), self.step)
-        speech = mesh_warp.offsets(target, source, mesh_warp.speech_triangles(), columns, rows)
+        return mesh_warp.offsets(target, source, mesh_warp.speech_triangles(), columns, rows)
+
+    def in_crop(self, speech: Array) -> Array:
+        """The offsets `speech` as the mouth's crop has them, float32 (crop height, crop width, 2), in its pixels."""
+        to_photo = np.linalg.inv(self.mouth.crop[:, :2])
+        start = (0.5 - to_photo @ self.mouth.crop[:, 2]) / self.step - 0.5
+        to_cells = np.column_stack([to_photo / self.step[:, None], start])
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        moved = cv2.warpAffine(speech, to_cells, mouth.CROP_SIZE, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(cv2.transform(moved, self.mouth.crop[:, :2] * self.step), np.float32)
+
+    def offsets(self, speech: Array, idle: Idle) -> tuple[Array, Array]:
+        """Where the grid's cells come from: offsets float32 (grid height, grid width, 2), in cells.
+
+        `speech`: from the method of that name. Returns the offsets of everything, for the photo, and those of head
+        motion alone, for the painted mouth.
+        """
         if idle.blink > 0.0:
             speech = speech + self._blink(round(idle.blink * _BLINK_STEPS))
         yaw, pitch, roll = np.radians([idle.yaw, idle.pitch, idle.roll])
         breath = idle.breath * _BREATH * self.mouth.photo_iod / self.step[1]
         if not (yaw or pitch or roll or breath):
-            return own + speech, own
-        head = np.empty_like(speech)
-        lean = own - self.pivot
-        head[..., 0] = own[..., 0] - self.hold * (yaw * self.depth - roll * lean[..., 1])
-        head[..., 1] = own[..., 1] - self.hold * (pitch * self.depth + roll * lean[..., 0] - breath)
-        return head + mesh_warp.sample(speech, head), head
+            return speech, np.zeros_like(speech)
+        # cv2.transform: each cell's turn, lean across, lean down and lift become an offset across and one down.
+        amounts = np.array([[-yaw, 0.0, roll, 0.0], [-pitch, -roll, 0.0, breath]])
+        head = np.asarray(cv2.transform(self.head, amounts), np.float32)
+        rows, columns = head.shape[:2]
+        return head + mesh_warp.sample(speech, mesh_warp.grid(columns, rows) + head), head
 
     def _blink(self, level: int) -> Array:
         """Offsets of a blink, computed once per level."""
         if level not in self._blinks:
-            rows, columns = self.hold.shape
+            rows, columns = self.head.shape[:2]
             shut = _shut(self.mouth.points, _LARGEST_BLINK * level / _BLINK_STEPS)
             source = _to_cells(np.concatenate([self.mouth.points, self._ring]), self.step)
             moved = _to_cells(np.concatenate([shut, self._ring]), self.step)
@@ -207,68 +218,74 @@ def _eased(share: NDArray[np.floating]) -> Array:
 class Bent:
     """A photo bent by speech, blink and head motion, its mouth not yet painted.
 
-    `image` uint8 (height, width, 3) RGB, new memory; `window`: the part of it where the mouth's crop lies, a view, and
-    `where` float32 (window height, window width, 2), the crop's pixel for each of its pixels; both empty where the crop
-    lies outside the picture.
+    `image` uint8 (height, width, 3) RGB, new memory; `head` as of `Scene.offsets`.
     """
 
     image: Picture
-    window: Picture
-    where: Array
+    head: Array
 
 
-def bend(scene: Scene, landmarks: Array, idle: Idle) -> Bent:
-    """Bend the photo to the mesh `landmarks` (468, 2) in its pixels, and by blink and head motion."""
+def bend(scene: Scene, speech: Array, idle: Idle) -> Bent:
+    """Bend the photo by `speech`, from `Scene.speech`, and by blink and head motion."""
     height, width = scene.photo.shape[:2]
-    full, head = scene.places(landmarks, idle)
+    full, head = scene.offsets(speech, idle)
     # What is enlarged is the offset, not the place: cv2.resize goes on flatly beyond the outermost cells' centres.
-    moved = (full - mesh_warp.grid(*full.shape[1::-1])) * scene.step
-    places = cv2.resize(moved, (width, height), interpolation=cv2.INTER_LINEAR)
+    places = cv2.resize(full * scene.step, (width, height), interpolation=cv2.INTER_LINEAR)
     np.add(places, mesh_warp.grid(width, height), out=places)
-    image = np.asarray(mesh_warp.sample(scene.photo, places), np.uint8)
-    crop = scene.mouth.crop
-    corners = np.array([[0, 0], [mouth.CROP_SIZE[0], 0], [0, mouth.CROP_SIZE[1]], list(mouth.CROP_SIZE)], float)
-    outline = (corners - crop[:, 2]) @ np.linalg.inv(crop[:, :2]).T
-    slack = 0.15 * scene.mouth.photo_iod  # the head may have moved
-    left, top = np.maximum(np.floor(outline.min(axis=0) - slack), 0).astype(int)
-    right, bottom = np.minimum(np.ceil(outline.max(axis=0) + slack), [width, height]).astype(int)
-    if left >= right or top >= bottom:
-        return Bent(image, image[:0, :0], np.zeros((0, 0, 2), np.float32))
-    across, down = scene.step.tolist()
-    cells = np.s_[int(top / down) : int(bottom / down) + 2, int(left / across) : int(right / across) + 2]
-    pixels = np.asarray((head[cells] + 0.5) * scene.step - 0.5, np.float32)
-    in_crop = np.asarray(pixels @ crop[:, :2].T + crop[:, 2], np.float32)
-    # Enlarge the places from the grid to the window of output pixels.
-    shift_x = (left + 0.5) / across - 0.5 - cells[1].start
-    shift_y = (top + 0.5) / down - 0.5 - cells[0].start
-    enlarge = np.array([[1.0 / across, 0.0, shift_x], [0.0, 1.0 / down, shift_y]])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    where = cv2.warpAffine(in_crop, enlarge, (right - left, bottom - top), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return Bent(image, image[top:bottom, left:right], np.asarray(where, np.float32))
+    return Bent(np.asarray(mesh_warp.sample(scene.photo, places), np.uint8), head)
 
 
-def compose(scene: Scene, maps: mouth.CropMaps, landmarks: Array, picture: Array, change: Array, idle: Idle) -> Picture:
+def compose(scene: Scene, maps: mouth.CropMaps, speech: Array, picture: Array, change: Array, idle: Idle) -> Picture:
     """The finished picture, uint8 (height, width, 3) RGB, new memory; arguments as for `bend` and `lay_in`."""
-    bent = bend(scene, landmarks, idle)
-    lay_in(bent, maps, picture, change)
+    bent = bend(scene, speech, idle)
+    lay_in(scene, bent, maps, picture, change)
     return bent.image
 
 
-def lay_in(bent: Bent, maps: mouth.CropMaps, picture: Array, change: Array) -> None:
-    """Paint the mouth into the bent photo, in place, only where the crop lies.
+def lay_in(scene: Scene, bent: Bent, maps: mouth.CropMaps, picture: Array, change: Array) -> None:
+    """Paint the mouth into the bent photo, in place, only where the generator may change it.
 
     `picture`, `change`: float32 (crop height, crop width, 3), what the generator painted inside the mouth and the
     change of colour around it, 0 to 1.
     """
-    if not bent.window.size:
+    window, where = _window(scene, bent, np.maximum(maps.inner, maps.reach) > 0.0)
+    if not where.size:
         return
     # Everything in the unit of the output's 256 levels; the picture's share is `inner`, the photo's the rest.
     share = maps.inner[..., None]
     added = np.dstack([(255.0 * (1.0 - share) * maps.reach[..., None]) * change, share])
-    laid = mesh_warp.sample(added, bent.where)
-    painted = mesh_warp.sample(np.asarray(picture * 255.0 + 0.5, np.uint8), bent.where, cv2.INTER_CUBIC)
-    mixed = np.subtract(painted, bent.window, dtype=np.float32)
+    laid = mesh_warp.sample(added, where)
+    painted = mesh_warp.sample(np.asarray(picture * 255.0 + 0.5, np.uint8), where, cv2.INTER_CUBIC)
+    mixed = np.subtract(painted, window, dtype=np.float32)
     mixed *= laid[..., 3:]
     mixed += laid[..., :3]
-    mixed += bent.window
-    bent.window[:] = cv2.convertScaleAbs(np.maximum(mixed, 0.0, out=mixed))
+    mixed += window
+    window[:] = cv2.convertScaleAbs(np.maximum(mixed, 0.0, out=mixed))
+
+
+def _window(scene: Scene, bent: Bent, touched: NDArray[np.bool_]) -> tuple[Picture, Array]:
+    """The part of the bent picture that shows what is touched of the crop, bool (crop height, crop width).
+
+    Returns it as a view, and where its pixels lie in the crop, float32 (height, width, 2); empty if it shows nothing.
+    """
+    height, width = bent.image.shape[:2]
+    rows, columns = bent.head.shape[:2]
+    left, top, across, down = cv2.boundingRect(touched.astype(np.uint8))
+    crop = scene.mouth.crop
+    to_crop = np.column_stack([crop[:, :2] * scene.step, crop[:, :2] @ (0.5 * scene.step - 0.5) + crop[:, 2]])
+    pixels = cv2.transform(mesh_warp.grid(columns, rows) + bent.head, to_crop)
+    # One cell more on every side, so that the cells around every touched pixel are among them.
+    reach = np.abs(crop[:, :2] * scene.step).sum(axis=1)
+    low, high = np.array([left, top]) - reach, np.array([left + across, top + down]) - 1 + reach
+    shown = cv2.inRange(pixels[..., 0], low[0], high[0]) & cv2.inRange(pixels[..., 1], low[1], high[1])
+    column, row, across, down = cv2.boundingRect(shown)
+    first = np.floor(np.array([column, row]) * scene.step).astype(int)
+    last = np.minimum(np.ceil(np.array([column + across, row + down]) * scene.step), [width, height]).astype(int)
+    if not (across and down):
+        return bent.image[:0, :0], np.zeros((0, 0, 2), np.float32)
+    # Enlarge the places from the grid to the window of output pixels.
+    enlarge = np.column_stack([np.diag(1.0 / scene.step), (first + 0.5) / scene.step - 0.5])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    size = (int(last[0] - first[0]), int(last[1] - first[1]))
+    where = cv2.warpAffine(pixels, enlarge, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return bent.image[first[1] : last[1], first[0] : last[0]], np.asarray(where, np.float32)

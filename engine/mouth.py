@@ -44,7 +44,8 @@ class Mouth:
     `points` float32 (468, 2), the photo's mesh in its pixels; `source` the same with the inner lips drawn a little
     into the lips of an open mouth, so that no teeth show between lips that close; `closed`: with the mouth at rest;
     `turn` float32 (3, 2), takes a displacement in IOD of the pose-free face to photo pixels;
-    `crop` float64 (2, 3), takes photo pixels to crop pixels; `iod`, `photo_iod`: pixels of one IOD in crop and photo.
+    `crop` float64 (2, 3), takes photo pixels to crop pixels; `iod`, `photo_iod`: pixels of one IOD in crop and photo;
+    `inner` uint8 (crop height, crop width), soft mask of the photo's own open mouth.
     """
 
     points: Array
@@ -54,6 +55,7 @@ class Mouth:
     crop: NDArray[np.float64]
     iod: float
     photo_iod: float
+    inner: NDArray[np.uint8]
 
     def landmarks(self, displacement: Array) -> Array:
         """Mesh (468, 2) in photo pixels for a displacement (468, 3) in IOD from rest; the lips never cross."""
@@ -77,7 +79,8 @@ def measure(points: Array, crop: NDArray[np.float64] | None = None) -> Mouth:
         crop = face_space.mouth_crop_transform(_close(flat), *CROP_SIZE)
     scale = float(np.sqrt(abs(np.linalg.det(crop[:, :2])))) * back.scale
     turn = np.asarray(back.scale * back.rotation.T[:, :2], np.float32)
-    return Mouth(flat, _into_lips(flat), _close(flat), turn, crop, scale, back.scale)
+    own = inner_mask(flat @ crop[:, :2].T + crop[:, 2], scale)
+    return Mouth(flat, _into_lips(flat), _close(flat), turn, crop, scale, back.scale, (own * 255).astype(np.uint8))
 
 
 def _axes(points: Array) -> tuple[Array, Array, float]:
@@ -156,20 +159,17 @@ def inner_mask(points: Array, iod: float) -> Array:
     strength = float(np.clip((gap - _DEAD_ZONE[0]) / (_DEAD_ZONE[1] - _DEAD_ZONE[0]), 0.0, 1.0))
     if strength == 0.0:
         return np.zeros(CROP_SIZE[::-1], np.float32)
-    return strength * _filled(points[INNER_LIPS])
+    return np.asarray(_filled(points[INNER_LIPS]), np.float32) * (strength / 255.0)
 
 
-def lips_mask(points: Array) -> Array:
-    """Soft mask of everything inside the outer edge of the lips, float32 (height, width) 0 to 1, in crop pixels."""
-    return _filled(points[OUTER_LIPS])
-
-
-def reach_mask(points: Array, iod: float) -> Array:
-    """Where the generator may change colours: the lips widened by 0.15 IOD, fading out, float32 (height, width)."""
-    filled = _filled(points[OUTER_LIPS])
+def lip_masks(points: Array, iod: float) -> tuple[Array, Array]:
+    """Two soft masks in the crop, float32 (height, width) 0 to 1: everything inside the outer edge of the lips, and
+    where the generator may change colours, which is 0.15 IOD wider and fades out."""
+    lips = _filled(points[OUTER_LIPS])
     radius = _REACH * iod
-    wide = cv2.dilate(filled, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * round(radius / 2) + 1,) * 2))
-    return np.asarray(cv2.GaussianBlur(wide, (0, 0), radius / 3) * _border_fade(), np.float32)
+    wide = cv2.dilate(lips, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * round(radius / 2) + 1,) * 2))
+    reach = cv2.GaussianBlur(wide, (0, 0), radius / 3) * _border_fade()
+    return np.asarray(lips, np.float32) / 255.0, np.asarray(reach, np.float32) / 255.0
 
 
 @cache
@@ -181,10 +181,10 @@ def _border_fade() -> Array:
     return np.asarray(np.clip(np.minimum(columns[None], rows[:, None]) / 10.0, 0.0, 1.0), np.float32)
 
 
-def _filled(polygon: Array) -> Array:
+def _filled(polygon: Array) -> NDArray[np.uint8]:
     canvas = np.zeros(CROP_SIZE[::-1], np.uint8)
     cv2.fillPoly(canvas, [np.rint(polygon * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-    return np.asarray(cv2.GaussianBlur(canvas, (0, 0), 0.8), np.float32) / 255.0
+    return np.asarray(cv2.GaussianBlur(canvas, (0, 0), 0.8), np.uint8)
 
 
 @cache
@@ -261,8 +261,7 @@ def without_margin(reference: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def identity_input(reference: NDArray[np.uint8], mouth: Mouth) -> Array:
     """What the identity encoder sees, float32 (height, width, IDENTITY_CHANNELS), 0 to 1."""
-    own = inner_mask(mouth.to_crop(mouth.points), mouth.iod)
-    return np.dstack([without_margin(reference).astype(np.float32) / 255.0, own])
+    return np.dstack([without_margin(reference), mouth.inner]).astype(np.float32) / 255.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -277,21 +276,29 @@ class CropMaps:
     reach: Array
 
 
-def crop_maps(reference: NDArray[np.uint8], mouth: Mouth, landmarks: Array) -> CropMaps:
+def crop_maps(
+    reference: NDArray[np.uint8], mouth: Mouth, landmarks: Array, offsets: Array | None = None
+) -> CropMaps:
     """Everything the generator needs to draw the mouth of `landmarks` (468, 2, photo pixels).
 
-    `reference`: the photo's crop with margins, from `reference_crop`.
+    `reference`: the photo's crop with margins, from `reference_crop`; `offsets` float32 (height, width, 2): how the
+    crop is bent to these landmarks (see `mesh_warp.offsets`) where it is known already.
     """
     width, height = CROP_SIZE
-    source = mesh_warp.with_ring(mouth.to_crop(mouth.source))
     moved = mouth.to_crop(landmarks)
-    target = np.concatenate([moved, source[len(moved) :]])
-    own = inner_mask(mouth.to_crop(mouth.points), mouth.iod)
-    field = mesh_warp.offsets(target, source, mesh_warp.speech_triangles(), width, height)
-    bent = mesh_warp.bend(reference, field, MARGIN[:2])
-    bent_own = mesh_warp.bend((own * 255).astype(np.uint8), field)
+    if offsets is None:
+        source = mesh_warp.with_ring(mouth.to_crop(mouth.source))
+        target = np.concatenate([moved, source[len(moved) :]])
+        offsets = mesh_warp.offsets(target, source, mesh_warp.speech_triangles(), width, height)
     inner = inner_mask(moved, mouth.iod)
+    lips, reach = lip_masks(moved, mouth.iod)
     rest = mouth.to_crop(mouth.closed)
-    upper, lower = teeth_maps(rest, moved[face_space.CHIN] - rest[face_space.CHIN], mouth.iod)
-    inputs = np.dstack([bent / 255.0, inner, lips_mask(moved), bent_own / 255.0, upper, lower]).astype(np.float32)
-    return CropMaps(inputs, inner, reach_mask(moved, mouth.iod))
+    inputs = np.empty((height, width, INPUT_CHANNELS), np.float32)
+    inputs[..., :3] = mesh_warp.bend(reference, offsets, MARGIN[:2])
+    inputs[..., 3] = inner
+    inputs[..., 4] = lips
+    inputs[..., 5] = mesh_warp.bend(mouth.inner, offsets)
+    inputs[..., [0, 1, 2, 5]] /= 255.0
+    drop = moved[face_space.CHIN] - rest[face_space.CHIN]
+    inputs[..., 6], inputs[..., 7] = teeth_maps(rest, drop, mouth.iod)
+    return CropMaps(inputs, inner, reach)

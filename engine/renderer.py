@@ -64,8 +64,10 @@ class MouthRenderer:
             scene.mouth.landmarks(displacement)
             for (scene, _), displacement in zip(prepared, self._basis.decode(codes), strict=True)
         ]
+        speech = [scene.speech(points) for (scene, _), points in zip(prepared, landmarks, strict=True)]
         maps = [
-            mouth.crop_maps(s.reference, s.mouth, points) for (s, _), points in zip(prepared, landmarks, strict=True)
+            mouth.crop_maps(scene.reference, scene.mouth, points, scene.in_crop(moved))
+            for (scene, _), points, moved in zip(prepared, landmarks, speech, strict=True)
         ]
         painted = self._painter.begin(
             np.stack([one.inputs.transpose(2, 0, 1) for one in maps]),
@@ -74,14 +76,14 @@ class MouthRenderer:
         )
         # The photos are bent while the mouths are painted.
         bent = [
-            compositor.bend(scene, points, self._resting(motion.index))
-            for (scene, _), points, motion in zip(prepared, landmarks, motions, strict=True)
+            compositor.bend(scene, moved, self._resting(motion.index))
+            for (scene, _), moved, motion in zip(prepared, speech, motions, strict=True)
         ]
         pictures, changes = painted()
         frames = []
         for i, motion in enumerate(motions):
             picture, change = (np.ascontiguousarray(layer[i].transpose(1, 2, 0)) for layer in (pictures, changes))
-            compositor.lay_in(bent[i], maps[i], picture, change)
+            compositor.lay_in(prepared[i][0], bent[i], maps[i], picture, change)
             frames.append(Frame(motion.index, bent[i].image, motion.pcm, drawn=True))
         return frames
 
