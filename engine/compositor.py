@@ -113,9 +113,9 @@ class Scene:
         breath = idle.breath * _BREATH * self.mouth.photo_iod / self.step[1]
         if not (yaw or pitch or roll or breath):
             return speech, np.zeros_like(speech)
-        # cv2.transform: each cell's turn, lean across, lean down and lift become an offset across and one down.
-        amounts = np.array([[-yaw, 0.0, roll, 0.0], [-pitch, -roll, 0.0, breath]])
-        head = np.asarray(cv2.transform(self.head, amounts), np.float32)
+        # Each cell's turn, lean across, lean down and lift become an offset across and one down.
+        amounts = np.array([[-yaw, 0.0, roll, 0.0], [-pitch, -roll, 0.0, breath]], np.float32)
+        head = self.head @ amounts.T
         rows, columns = head.shape[:2]
         return head + mesh_warp.sample(speech, mesh_warp.grid(columns, rows) + head), head
 
@@ -269,23 +269,22 @@ def _window(scene: Scene, bent: Bent, touched: NDArray[np.bool_]) -> tuple[Pictu
     Returns it as a view, and where its pixels lie in the crop, float32 (height, width, 2); empty if it shows nothing.
     """
     height, width = bent.image.shape[:2]
-    rows, columns = bent.head.shape[:2]
     left, top, across, down = cv2.boundingRect(touched.astype(np.uint8))
+    box = np.array([[left - 1, top - 1], [left + across, top - 1], [left - 1, top + down], [left + across, top + down]])
     crop = scene.mouth.crop
-    to_crop = np.column_stack([crop[:, :2] * scene.step, crop[:, :2] @ (0.5 * scene.step - 0.5) + crop[:, 2]])
-    pixels = cv2.transform(mesh_warp.grid(columns, rows) + bent.head, to_crop)
-    # One cell more on every side, so that the cells around every touched pixel are among them.
-    reach = np.abs(crop[:, :2] * scene.step).sum(axis=1)
-    low, high = np.array([left, top]) - reach, np.array([left + across, top + down]) - 1 + reach
-    shown = cv2.inRange(pixels[..., 0], low[0], high[0]) & cv2.inRange(pixels[..., 1], low[1], high[1])
-    column, row, across, down = cv2.boundingRect(shown)
-    first = np.floor(np.array([column, row]) * scene.step).astype(int)
-    last = np.minimum(np.ceil(np.array([column + across, row + down]) * scene.step), [width, height]).astype(int)
-    if not (across and down):
+    corners = (box - crop[:, 2]) @ np.linalg.inv(crop[:, :2]).T
+    # The head has moved it, by nearly the same amount everywhere in so small a place.
+    end = np.array(bent.head.shape[1::-1]) - 1
+    (x0, y0), (x1, y1) = (np.clip(at(corners, axis=0) / scene.step, 0, end).astype(int) for at in (np.min, np.max))
+    head = bent.head[y0 : y1 + 1, x0 : x1 + 1] * scene.step
+    first = np.maximum(np.floor(corners.min(axis=0) - head.max(axis=(0, 1))) - 1, 0).astype(int)
+    last = np.minimum(np.ceil(corners.max(axis=0) - head.min(axis=(0, 1))) + 2, [width, height]).astype(int)
+    columns, rows = (last - first).tolist()
+    if not across or columns <= 0 or rows <= 0:
         return bent.image[:0, :0], np.zeros((0, 0, 2), np.float32)
-    # Enlarge the places from the grid to the window of output pixels.
+    # Enlarge the head's motion from the grid to the window of output pixels.
     enlarge = np.column_stack([np.diag(1.0 / scene.step), (first + 0.5) / scene.step - 0.5])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    size = (int(last[0] - first[0]), int(last[1] - first[1]))
-    where = cv2.warpAffine(pixels, enlarge, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return bent.image[first[1] : last[1], first[0] : last[0]], np.asarray(where, np.float32)
+    head = cv2.warpAffine(bent.head, enlarge, (columns, rows), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    places = mesh_warp.grid(width, height)[first[1] : last[1], first[0] : last[0]] + head * scene.step
+    return bent.image[first[1] : last[1], first[0] : last[0]], np.asarray(cv2.transform(places, crop), np.float32)

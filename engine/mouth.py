@@ -168,8 +168,8 @@ def lip_masks(points: Array, iod: float) -> tuple[Array, Array]:
     lips = _filled(points[OUTER_LIPS])
     radius = _REACH * iod
     wide = cv2.dilate(lips, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * round(radius / 2) + 1,) * 2))
-    reach = cv2.GaussianBlur(wide, (0, 0), radius / 3) * _border_fade()
-    return np.asarray(lips, np.float32) / 255.0, np.asarray(reach, np.float32) / 255.0
+    reach = cv2.GaussianBlur(wide.astype(np.float32), (0, 0), radius / 3) * _border_fade()
+    return np.asarray(lips, np.float32) / 255.0, np.asarray(reach / 255.0, np.float32)
 
 
 @cache

@@ -30,13 +30,18 @@ class Renderer(Protocol):
 
 
 class Painter(Protocol):
-    """The drawing networks on some backend; all arrays float32, channels first."""
+    """The drawing networks on some backend; all arrays float32, channels first.
+
+    `batch`: how many pictures it paints at once where there are more.
+    """
+
+    batch: int
 
     def identify(self, photo: Array) -> tuple[Array, ...]:
         """Identity maps of one photo's mouth (1, 4, 96, 128), computed once per avatar."""
 
     def begin(self, inputs: Array, code: Array, identity: tuple[Array, ...]) -> Callable[[], tuple[Array, Array]]:
-        """Begin to paint; the returned function waits for the end.
+        """Begin to paint; the returned function waits for the end. Two may be under way at a time.
 
         It returns the inner mouth's picture and the colour change around it, (B, 3, 96, 128) each.
         `inputs` (B, 8, 96, 128), `code` (B, 16), `identity` maps (B, ...).
@@ -56,19 +61,27 @@ class MouthRenderer:
     def draw(self, motions: list[Motion], avatars: list[Avatar]) -> list[Frame]:
         """See `Renderer.draw`."""
         assert len(motions) == len(avatars)
-        if not motions:
-            return []
+        frames: list[Frame] = []
+        under_way: Callable[[], list[Frame]] | None = None
+        for start in range(0, len(motions), self._painter.batch):
+            part = np.s_[start : start + self._painter.batch]
+            begun = self._begin(motions[part], avatars[part])
+            # The last pictures are finished while the next ones are painted.
+            if under_way is not None:
+                frames += under_way()
+            under_way = begun
+        return frames if under_way is None else frames + under_way()
+
+    def _begin(self, motions: list[Motion], avatars: list[Avatar]) -> Callable[[], list[Frame]]:
+        """Begin to draw; the returned function waits for the end."""
         prepared = [self._prepare(avatar) for avatar in avatars]
+        scenes = [scene for scene, _ in prepared]
         codes = self._within_reach(np.stack([motion.code for motion in motions]))
-        landmarks = [
-            scene.mouth.landmarks(displacement)
-            for (scene, _), displacement in zip(prepared, self._basis.decode(codes), strict=True)
-        ]
-        speech = [scene.speech(points) for (scene, _), points in zip(prepared, landmarks, strict=True)]
-        maps = [
-            mouth.crop_maps(scene.reference, scene.mouth, points, scene.in_crop(moved))
-            for (scene, _), points, moved in zip(prepared, landmarks, speech, strict=True)
-        ]
+        speech, maps = [], []
+        for scene, displacement in zip(scenes, self._basis.decode(codes), strict=True):
+            landmarks = scene.mouth.landmarks(displacement)
+            speech.append(scene.speech(landmarks))
+            maps.append(mouth.crop_maps(scene.reference, scene.mouth, landmarks, scene.in_crop(speech[-1])))
         painted = self._painter.begin(
             np.stack([one.inputs.transpose(2, 0, 1) for one in maps]),
             codes,
@@ -77,15 +90,19 @@ class MouthRenderer:
         # The photos are bent while the mouths are painted.
         bent = [
             compositor.bend(scene, moved, self._resting(motion.index))
-            for (scene, _), moved, motion in zip(prepared, speech, motions, strict=True)
+            for scene, moved, motion in zip(scenes, speech, motions, strict=True)
         ]
-        pictures, changes = painted()
-        frames = []
-        for i, motion in enumerate(motions):
-            picture, change = (np.ascontiguousarray(layer[i].transpose(1, 2, 0)) for layer in (pictures, changes))
-            compositor.lay_in(prepared[i][0], bent[i], maps[i], picture, change)
-            frames.append(Frame(motion.index, bent[i].image, motion.pcm, drawn=True))
-        return frames
+
+        def finish() -> list[Frame]:
+            pictures, changes = (np.ascontiguousarray(layer.transpose(0, 2, 3, 1)) for layer in painted())
+            for layers in zip(scenes, bent, maps, pictures, changes, strict=True):
+                compositor.lay_in(*layers)
+            return [
+                Frame(motion.index, one.image, motion.pcm, drawn=True)
+                for motion, one in zip(motions, bent, strict=True)
+            ]
+
+        return finish
 
     def _within_reach(self, codes: Array) -> Array:
         """Codes (B, CODE_SIZE) with openings beyond what the generator has seen scaled back to it."""

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from functools import cache, partial
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from engine.backends.precision import REFERENCE
 from engine.errors import BackendError, CheckpointError
 
 Array = NDArray[np.float32]
+
+_UNDER_WAY = 2  # batches of one size at a time
 
 
 def compile_file(path: Path, threads: int = 1) -> Callable[[Array], tuple[Array, ...]]:
@@ -93,6 +96,8 @@ class PaintNetworks:
     Raises `CheckpointError` if a file is missing or not such a network, or if the two do not belong together.
     """
 
+    batch = 1  # a CPU gains little from more, and the next picture is begun while this one is painted
+
     def __init__(self, identity: Path, generator: Path, threads: int = 1, memory: Path | None = None) -> None:
         identity_network = _compile(identity, threads, batch=1)
         _require_inputs(identity_network, identity, ["photo"], "an identity encoder")
@@ -103,21 +108,19 @@ class PaintNetworks:
         chosen = self._compile_as(self.precision, batch=1)
         if [port.shape for port in identity_network.outputs] != [port.shape for port in chosen.inputs[2:]]:
             raise CheckpointError(f"{identity} and {generator} are of different models: restore both from one.")
-        self._requests = {1: chosen.create_infer_request()}
+        self._requests = {1: cycle([chosen.create_infer_request() for _ in range(_UNDER_WAY)])}
 
     def identify(self, photo: Array) -> tuple[Array, ...]:
         """Identity maps of one photo's mouth (1, 4, 96, 128)."""
         return _infer(self._identify, [photo])
 
     def begin(self, inputs: Array, code: Array, identity: tuple[Array, ...]) -> Callable[[], tuple[Array, Array]]:
-        """Start painting on threads of the library's own; see `engine.renderer.Painter`.
-
-        The returned function must be called before the next batch of that size begins.
-        """
+        """Start painting on threads of the library's own; see `engine.renderer.Painter`."""
         batch = len(inputs)
         if batch not in self._requests:
-            self._requests[batch] = self._compile_as(self.precision, batch).create_infer_request()
-        request = self._requests[batch]
+            compiled = self._compile_as(self.precision, batch)
+            self._requests[batch] = cycle([compiled.create_infer_request() for _ in range(_UNDER_WAY)])
+        request = next(self._requests[batch])
         request.start_async([inputs, code, *identity])
 
         def finish() -> tuple[Array, Array]:

@@ -32,6 +32,8 @@ class TorchPainter:
     2/255 in the mean at most. Raises `BackendError` without a usable GPU, `CheckpointError` for unfit weights.
     """
 
+    batch = 64
+
     def __init__(self, model: Checkpoint, device: str = "cuda", dtype: torch.dtype | None = None) -> None:
         """`dtype`: of the convolutions; None is float16 on a GPU and float32 on the CPU."""
         self._device = torch.device(device)

@@ -94,6 +94,7 @@ def test_the_head_moves_with_a_seed_and_rests_without(models: Path, renderer: Re
 def test_an_avatar_is_prepared_once_and_forgotten_when_it_is_gone() -> None:
     class Counting:
         identified = 0
+        batch = 2
 
         def identify(self, photo: np.ndarray) -> tuple[np.ndarray, ...]:
             self.identified += 1
