@@ -276,9 +276,9 @@ def _window(scene: Scene, bent: Bent, touched: NDArray[np.bool_]) -> tuple[Pictu
     # The head has moved it, by nearly the same amount everywhere in so small a place.
     end = np.array(bent.head.shape[1::-1]) - 1
     (x0, y0), (x1, y1) = (np.clip(at(corners, axis=0) / scene.step, 0, end).astype(int) for at in (np.min, np.max))
-    head = bent.head[y0 : y1 + 1, x0 : x1 + 1] * scene.step
-    first = np.maximum(np.floor(corners.min(axis=0) - head.max(axis=(0, 1))) - 1, 0).astype(int)
-    last = np.minimum(np.ceil(corners.max(axis=0) - head.min(axis=(0, 1))) + 2, [width, height]).astype(int)
+    moved = bent.head[y0 : y1 + 1, x0 : x1 + 1] * scene.step
+    first = np.maximum(np.floor(corners.min(axis=0) - moved.max(axis=(0, 1))) - 1, 0).astype(int)
+    last = np.minimum(np.ceil(corners.max(axis=0) - moved.min(axis=(0, 1))) + 2, [width, height]).astype(int)
     columns, rows = (last - first).tolist()
     if not across or columns <= 0 or rows <= 0:
         return bent.image[:0, :0], np.zeros((0, 0, 2), np.float32)

@@ -59,13 +59,14 @@ def export_drawing(identity: IdentityEncoder, generator: MouthGenerator | Direct
     """
     width, height = CROP_SIZE
     photo = torch.zeros(1, IDENTITY_CHANNELS, height, width)
-    maps = identity.eval()(photo)
+    prepared, drawer = folded(identity, generator)
+    maps = prepared(photo)
     levels = ["fine", "middle", "coarse"]
-    _write(identity, (photo,), ["photo"], levels, folder / "identity.onnx")
+    _write(prepared, (photo,), ["photo"], levels, folder / "identity.onnx")
     inputs = torch.zeros(1, INPUT_CHANNELS, height, width)
     code = torch.zeros(1, CODE_SIZE)
     _write(
-        Drawing(folded(generator), with_teeth=True).eval(),
+        Drawing(drawer, with_teeth=True).eval(),
         (inputs, code, *maps),
         ["inputs", "code", *levels],
         ["picture", "change"],

@@ -79,7 +79,7 @@ def measure(points: Array, crop: NDArray[np.float64] | None = None) -> Mouth:
         crop = face_space.mouth_crop_transform(_close(flat), *CROP_SIZE)
     scale = float(np.sqrt(abs(np.linalg.det(crop[:, :2])))) * back.scale
     turn = np.asarray(back.scale * back.rotation.T[:, :2], np.float32)
-    own = inner_mask(flat @ crop[:, :2].T + crop[:, 2], scale)
+    own = inner_mask(np.asarray(flat @ crop[:, :2].T + crop[:, 2], np.float32), scale)
     return Mouth(flat, _into_lips(flat), _close(flat), turn, crop, scale, back.scale, (own * 255).astype(np.uint8))
 
 
@@ -276,9 +276,7 @@ class CropMaps:
     reach: Array
 
 
-def crop_maps(
-    reference: NDArray[np.uint8], mouth: Mouth, landmarks: Array, offsets: Array | None = None
-) -> CropMaps:
+def crop_maps(reference: NDArray[np.uint8], mouth: Mouth, landmarks: Array, offsets: Array | None = None) -> CropMaps:
     """Everything the generator needs to draw the mouth of `landmarks` (468, 2, photo pixels).
 
     `reference`: the photo's crop with margins, from `reference_crop`; `offsets` float32 (height, width, 2): how the

@@ -14,6 +14,42 @@ class Convolution(nn.Sequential):
         )
 
 
+class Joining(Convolution):
+    """Joins two kinds of maps of one size and convolves them."""
+
+    def forward(self, values: Tensor, beside: Tensor) -> Tensor:  # type: ignore[override]
+        """Maps (B, C, H, W) and maps (B, narrow - C, H, W) to maps (B, wide, H, W)."""
+        output: Tensor = super().forward(torch.cat([values, beside], dim=1))  # type: ignore[no-untyped-call]
+        return output
+
+    def folded(self, channels: int) -> tuple["FoldedJoining", nn.Conv2d]:
+        """The same out of training in two parts, where the first `channels` inputs change more often than the others.
+
+        The second part prepares those others once; the first takes what comes of it in their place.
+        """
+        weight, bias = _folded(self)
+        prepare = nn.Conv2d(weight.shape[1] - channels, len(weight), 3, 1, 1)
+        prepare.load_state_dict({"weight": weight[:, channels:], "bias": bias})
+        return FoldedJoining(weight[:, :channels]), prepare
+
+
+class FoldedJoining(nn.Module):
+    """`Joining` of values with maps that have been convolved before."""
+
+    weight: Tensor
+
+    def __init__(self, weight: Tensor) -> None:
+        """`weight` (wide, narrow, 3, 3) of the values."""
+        super().__init__()
+        self.register_buffer("weight", weight.contiguous())
+        self.activation = nn.LeakyReLU(0.2)
+
+    def forward(self, values: Tensor, beside: Tensor) -> Tensor:
+        """Maps (B, narrow, H, W) and prepared maps (B, wide, H, W) to maps (B, wide, H, W)."""
+        output: Tensor = self.activation(functional.conv2d(values, self.weight, padding=1) + beside)
+        return output
+
+
 class Enlarging(Convolution):
     """Repeats maps to twice their size, joins others that have that size, and convolves them all."""
 
@@ -26,16 +62,19 @@ class Enlarging(Convolution):
 
     def folded(self, channels: int) -> "FoldedEnlarging":
         """The same out of training, for maps of so many channels C to enlarge."""
-        convolution, norm, _ = self
-        assert isinstance(convolution, nn.Conv2d)
-        assert isinstance(norm, nn.BatchNorm2d)
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
-        with torch.no_grad():
-            scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-            return FoldedEnlarging(
-                convolution.weight * scale[:, None, None, None], norm.bias - norm.running_mean * scale, channels
-            )
+        return FoldedEnlarging(*_folded(self), channels)
+
+
+def _folded(block: Convolution) -> tuple[Tensor, Tensor]:
+    """Weight and bias of a block's convolution and norm in one."""
+    convolution, norm, _ = block
+    assert isinstance(convolution, nn.Conv2d)
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    with torch.no_grad():
+        scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+        return convolution.weight * scale[:, None, None, None], norm.bias - norm.running_mean * scale
 
 
 class FoldedEnlarging(nn.Module):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.face_space import CODE_SIZE
-from engine.model.blocks import Convolution, Enlarging, Residual
+from engine.model.blocks import Convolution, Enlarging, Joining, Residual
 from engine.model.identity_encoder import CHANNELS as IDENTITY
 from engine.mouth import INPUT_CHANNELS
 
@@ -27,23 +27,24 @@ _UPPER_TEETH, _LOWER_TEETH = 0.62, 0.25  # how strongly each row covers what was
 
 
 class Smoothing(nn.Module):
-    """A fixed Gaussian blur of three colour channels, as two depthwise convolutions."""
+    """A fixed Gaussian blur, as two depthwise convolutions."""
 
     kernel: Tensor
 
-    def __init__(self, deviation: float) -> None:
+    def __init__(self, channels: int, deviation: float = _SMOOTHING) -> None:
         super().__init__()
         reach = round(2.5 * deviation)
         places = torch.arange(-reach, reach + 1, dtype=torch.float32)
         kernel = torch.exp(-((places / deviation) ** 2) / 2)
-        self.register_buffer("kernel", (kernel / kernel.sum()).repeat(3, 1, 1, 1), persistent=False)
+        self.register_buffer("kernel", (kernel / kernel.sum()).repeat(channels, 1, 1, 1), persistent=False)
         self.reach = reach
 
     def forward(self, images: Tensor) -> Tensor:
-        """Blurred pictures (B, 3, H, W)."""
+        """Blurred pictures (B, C, H, W)."""
+        channels = len(self.kernel)
         padded = functional.pad(images, (self.reach,) * 4, mode="replicate")
-        rows = functional.conv2d(padded, self.kernel, groups=3)
-        return functional.conv2d(rows, self.kernel.transpose(2, 3), groups=3)
+        rows = functional.conv2d(padded, self.kernel, groups=channels)
+        return functional.conv2d(rows, self.kernel.transpose(2, 3), groups=channels)
 
 
 class _Paint(nn.Module):
@@ -53,12 +54,12 @@ class _Paint(nn.Module):
         super().__init__()
         self.project = nn.Conv2d(channels, 4 * 4, 3, 1, 1)
         self.shuffle = nn.PixelShuffle(2)
-        self.smoothing = Smoothing(_SMOOTHING)
+        self.smoothing = Smoothing(1)
 
     def forward(self, maps: Tensor, inputs: Tensor) -> Tensor:
         luminance, red, blue, strength = torch.sigmoid(self.shuffle(self.project(maps))).chunk(4, dim=1)
         teeth = torch.maximum(inputs[:, 6:7], inputs[:, 7:8])
-        detail = teeth - self.smoothing(teeth.expand(-1, 3, -1, -1))[:, :1]
+        detail = teeth - self.smoothing(teeth)
         luminance = luminance + 0.5 * strength * detail * inputs[:, 3:4]
         red_part = luminance + (_RED[0] + (_RED[1] - _RED[0]) * red)
         blue_part = luminance + (_BLUE[0] + (_BLUE[1] - _BLUE[0]) * blue)
@@ -75,9 +76,9 @@ class MouthGenerator(nn.Module):
         self.unshuffle = nn.PixelUnshuffle(2)
         self.enter = nn.Sequential(Convolution(INPUT_CHANNELS * 4, a), Convolution(a, a))
         self.down = nn.ModuleList([Convolution(a, b, 2), Convolution(b, c, 2), Convolution(c, d, 2)])
-        self.join = nn.ModuleList([Convolution(b + IDENTITY[0], b), Convolution(c + IDENTITY[1], c)])
+        self.join = nn.ModuleList([Joining(b + IDENTITY[0], b), Joining(c + IDENTITY[1], c)])
         self.motion = nn.Linear(CODE_SIZE, d)
-        self.bottom = nn.Sequential(Convolution(d + IDENTITY[2], d), Residual(d))
+        self.bottom = nn.ModuleList([Joining(d + IDENTITY[2], d), Residual(d)])
         self.up = nn.ModuleList([Enlarging(d + c, c), Enlarging(c + b, b), Enlarging(b + a, a)])
         self.refine = nn.ModuleList([Residual(c), Convolution(b, b), Convolution(a, a)])
         self.paint = _Paint(a)
@@ -85,10 +86,10 @@ class MouthGenerator(nn.Module):
     def forward(self, inputs: Tensor, code: Tensor, identity: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         """Pictures (B, 3, 96, 128) 0..1 for maps (B, 8, 96, 128), motion codes (B, 16) and identity maps."""
         half = self.enter(self.unshuffle(inputs))
-        quarter = self.join[0](torch.cat([self.down[0](half), identity[0]], dim=1))
-        eighth = self.join[1](torch.cat([self.down[1](quarter), identity[1]], dim=1))
+        quarter = self.join[0](self.down[0](half), identity[0])
+        eighth = self.join[1](self.down[1](quarter), identity[1])
         values = self.down[2](eighth) + self.motion(code)[:, :, None, None]
-        values = self.bottom(torch.cat([values, identity[2]], dim=1))
+        values = self.bottom[1](self.bottom[0](values, identity[2]))
         for up, refine, skip in zip(self.up, self.refine, (eighth, quarter, half), strict=True):
             values = refine(up(values, skip))
         output: Tensor = self.paint(values, inputs)
@@ -134,7 +135,7 @@ class TeethLayer(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.smoothing = Smoothing(_SMOOTHING)
+        self.smoothing = Smoothing(1)
         self.register_buffer("ivory", torch.tensor(_IVORY).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("flesh", torch.tensor(_FLESH).view(1, 3, 1, 1), persistent=False)
 
@@ -148,7 +149,7 @@ class TeethLayer(nn.Module):
         colour = (inputs[:, :3] * around).mean((2, 3), keepdim=True) / around.mean((2, 3), keepdim=True)
         tint = (colour / light.clamp(min=0.02) / self.flesh).clamp(0.75, 1.2)
         white = self.ivory * tint * (1.15 * light + 0.05).clamp(max=0.85)
-        deep = ((self.smoothing(inner.expand(-1, 3, -1, -1))[:, :1] - 0.4) / 0.5).clamp(0.0, 1.0)
+        deep = ((self.smoothing(inner) - 0.4) / 0.5).clamp(0.0, 1.0)
         shade = 0.35 + 0.65 * deep
         for row, strength in ((inputs[:, 7:8], _LOWER_TEETH), (inputs[:, 6:7], _UPPER_TEETH)):
             cover = strength * (1.3 * row).clamp(0.0, 1.0) * inner
@@ -162,7 +163,7 @@ class Drawing(nn.Module):
     def __init__(self, generator: MouthGenerator | DirectDecoder, with_teeth: bool = False) -> None:
         super().__init__()
         self.generator = generator
-        self.smoothing = Smoothing(_SMOOTHING)
+        self.smoothing = Smoothing(3)
         self.teeth = TeethLayer() if with_teeth else None
 
     def forward(

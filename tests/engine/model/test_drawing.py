@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from engine.model.blocks import Enlarging  # noqa: E402
+from engine.model.blocks import Enlarging, Joining  # noqa: E402
 from engine.model.drawing import folded  # noqa: E402
 from engine.model.generator import DirectDecoder, MouthGenerator  # noqa: E402
 from engine.model.identity_encoder import IdentityEncoder  # noqa: E402
@@ -33,6 +33,16 @@ def test_a_folded_enlarging_equals_repeating_and_convolving_up_to_the_border(bes
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
 
 
+def test_a_folded_joining_equals_the_whole_where_its_second_part_is_prepared() -> None:
+    torch.manual_seed(0)
+    block = Joining(7 + 5, 6).eval()
+    unsettle(block)
+    values, others = torch.randn(2, 7, 4, 5), torch.randn(2, 5, 4, 5)
+    with torch.no_grad():
+        part, prepare = block.folded(7)
+        torch.testing.assert_close(part(values, prepare(others)), block(values, others), atol=1e-5, rtol=0)
+
+
 @pytest.mark.parametrize("design", [MouthGenerator, DirectDecoder])
 def test_a_folded_generator_draws_the_same_pictures(design: type[MouthGenerator] | type[DirectDecoder]) -> None:
     torch.manual_seed(0)
@@ -41,9 +51,10 @@ def test_a_folded_generator_draws_the_same_pictures(design: type[MouthGenerator]
     before = {name: value.clone() for name, value in generator.state_dict().items()}
     inputs, code = torch.rand(2, 8, 96, 128), torch.randn(2, 16)
     with torch.no_grad():
-        identity = IdentityEncoder().eval()(torch.rand(2, 4, 96, 128))
-        expected = generator(inputs, code, identity)
-        found = folded(generator)(inputs, code, identity)
+        encoder, photo = IdentityEncoder().eval(), torch.rand(2, 4, 96, 128)
+        expected = generator(inputs, code, encoder(photo))
+        prepared, drawer = folded(encoder, generator)
+        found = drawer(inputs, code, prepared(photo))
     assert expected.std() > 0.01
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
     for name, value in generator.state_dict().items():  # and the generator itself can still be trained

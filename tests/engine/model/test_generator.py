@@ -84,7 +84,7 @@ def test_the_direct_design_does_not_see_the_bent_photo() -> None:
 
 
 def test_smoothing_keeps_flat_colours_to_the_border_and_evens_out_noise() -> None:
-    smoothing = Smoothing(2.5)
+    smoothing = Smoothing(3)
     flat = torch.tensor([0.2, 0.5, 0.9])[None, :, None, None].expand(1, 3, 20, 30)
     torch.testing.assert_close(smoothing(flat), flat.contiguous())
     noise = torch.rand(1, 3, 60, 60, generator=torch.Generator().manual_seed(0))
@@ -94,7 +94,7 @@ def test_smoothing_keeps_flat_colours_to_the_border_and_evens_out_noise() -> Non
 def test_smoothing_equals_the_gaussian_in_two_dimensions() -> None:
     dot = torch.zeros(1, 3, 21, 21)
     dot[:, :, 10, 10] = 1
-    blurred = Smoothing(2.0)(dot)[0, 0]
+    blurred = Smoothing(3, 2.0)(dot)[0, 0]
     assert float(blurred.sum()) == pytest.approx(1.0, abs=1e-5)
     assert float(blurred[10, 12] / blurred[10, 10]) == pytest.approx(float(torch.exp(torch.tensor(-0.5))), rel=1e-3)
     torch.testing.assert_close(blurred, blurred.T)
@@ -106,7 +106,7 @@ def test_the_change_around_the_mouth_is_the_smoothed_difference_to_the_bent_phot
     with torch.no_grad():
         picture, change = drawing(inputs, code, *identity)
         torch.testing.assert_close(picture, drawing.generator(inputs, code, identity))
-        torch.testing.assert_close(change, Smoothing(2.5)(picture - inputs[:, :3]))
+        torch.testing.assert_close(change, Smoothing(3)(picture - inputs[:, :3]))
 
 
 def test_outside_the_mouth_s_reach_the_bent_photo_stays_and_inside_the_picture_shows() -> None:
