@@ -121,11 +121,12 @@ class PaintNetworks:
             compiled = self._compile_as(self.precision, batch)
             self._requests[batch] = cycle([compiled.create_infer_request() for _ in range(_UNDER_WAY)])
         request = next(self._requests[batch])
-        request.start_async([inputs, code, *identity])
+        _fill(request, [inputs, code, *identity])
+        request.start_async()
 
         def finish() -> tuple[Array, Array]:
             request.wait()
-            picture, change = (np.array(tensor.data) for tensor in request.output_tensors)
+            picture, change = _copied(request)
             return picture, change
 
         return finish
@@ -182,7 +183,18 @@ def _candidates(generator: Path) -> dict[str, tuple[Path, str]]:
 
 def _infer(request: openvino.InferRequest, arrays: list[Array]) -> tuple[Array, ...]:
     """Run once; the outputs are copies, which the next run leaves alone."""
-    request.infer(arrays)
+    _fill(request, arrays)
+    request.infer()
+    return _copied(request)
+
+
+def _fill(request: openvino.InferRequest, arrays: list[Array]) -> None:
+    """Copy the arrays into the request's own memory, which takes a third of the time of handing them to it."""
+    for tensor, array in zip(request.input_tensors, arrays, strict=True):
+        tensor.data[:] = array
+
+
+def _copied(request: openvino.InferRequest) -> tuple[Array, ...]:
     return tuple(np.array(tensor.data) for tensor in request.output_tensors)
 
 

@@ -15,13 +15,13 @@ from torch import Tensor
 from engine.checkpoint import Checkpoint
 from engine.errors import BackendError
 from engine.face_space import CODE_SIZE
-from engine.model.drawing import load_drawing
+from engine.model.drawing import folded, load_drawing
 from engine.model.generator import Drawing
-from engine.model.identity_encoder import CHANNELS as IDENTITY
-from engine.mouth import CROP_SIZE, INPUT_CHANNELS
+from engine.mouth import CROP_SIZE, IDENTITY_CHANNELS, INPUT_CHANNELS
 
 Array = NDArray[np.float32]
 
+_SIZE = CROP_SIZE[::-1]  # rows and columns
 _WARM_RUNS = 3  # before the recording, in which the libraries choose their algorithms
 
 
@@ -43,8 +43,11 @@ class TorchPainter:
                 "NVIDIA driver and a build of torch for it."
             )
         self._dtype = dtype or (torch.float16 if self._device.type == "cuda" else torch.float32)
-        identity, generator = load_drawing(model)
+        identity, generator = folded(*load_drawing(model))
         self._identity = identity.to(self._device)
+        self._levels = [
+            level.shape[1:] for level in self.identify(np.zeros((1, IDENTITY_CHANNELS, *_SIZE), np.float32))
+        ]
         self._drawing = Drawing(generator, with_teeth=True).eval().to(self._device)
         self._recordings: dict[int, _Recording] = {}
 
@@ -60,7 +63,7 @@ class TorchPainter:
     def paint(self, inputs: Array, code: Array, identity: tuple[Array, ...]) -> tuple[Array, Array]:
         """Picture and colour change, (B, 3, 96, 128) each."""
         arrays = (inputs, code, *identity)
-        _require_shapes(arrays)
+        self._require_shapes(arrays)
         tensors = [torch.from_numpy(array) for array in arrays]
         with torch.inference_mode():
             if self._device.type == "cuda":
@@ -79,6 +82,18 @@ class TorchPainter:
         with torch.autocast(self._device.type, self._dtype, self._dtype != torch.float32, cache_enabled=False):
             outputs: tuple[Tensor, ...] = self._drawing(*tensors)
         return outputs
+
+    def _require_shapes(self, arrays: tuple[Array, ...]) -> None:
+        """A recording reads its buffers whatever comes, so everything that does not fit them is refused here."""
+        batch = len(arrays[0])
+        maps = [(batch, *level) for level in self._levels]
+        expected = [(batch, INPUT_CHANNELS, *_SIZE), (batch, CODE_SIZE), *maps]
+        found = [array.shape for array in arrays]
+        if found != expected:
+            raise BackendError(
+                f"The networks got arrays of shapes {found}, expected {expected}: only the size of the batch is free, "
+                "and it must be the same in all."
+            )
 
 
 class _Recording:
@@ -104,20 +119,6 @@ class _Recording:
             buffer.copy_(tensor)
         self._graph.replay()
         return self._outputs
-
-
-def _require_shapes(arrays: tuple[Array, ...]) -> None:
-    """A recording reads its buffers whatever comes, so everything that does not fit them is refused here."""
-    batch = len(arrays[0])
-    width, height = CROP_SIZE
-    maps = [(batch, channels, height >> level, width >> level) for level, channels in enumerate(IDENTITY, start=2)]
-    expected = [(batch, INPUT_CHANNELS, height, width), (batch, CODE_SIZE), *maps]
-    found = [array.shape for array in arrays]
-    if found != expected:
-        raise BackendError(
-            f"The networks got arrays of shapes {found}, expected {expected}: only the size of the batch is free, and "
-            "it must be the same in all."
-        )
 
 
 def _arrays(tensors: tuple[Tensor, ...]) -> tuple[Array, ...]:

@@ -66,7 +66,7 @@ def test_other_shapes_are_refused_with_what_was_found_and_expected(plain: TorchP
         plain.paint(inputs[:, :, :48], code, identity)
     with pytest.raises(BackendError, match=r"\(1, 16\).*expected .*\(2, 16\)"):
         plain.paint(np.concatenate([inputs] * 2), code, identity)
-    with pytest.raises(BackendError, match=r"\(1, 24, 24, 32\).*expected .*\(2, 24, 24, 32\)"):
+    with pytest.raises(BackendError, match=r"\(1, 56, 24, 32\).*expected .*\(2, 56, 24, 32\)"):
         plain.paint(np.concatenate([inputs] * 2), np.concatenate([code] * 2), identity)
 
 
