@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engine import compositor, face_space, mouth
+from engine import compositor, face_space, mesh_warp, mouth
 from engine.avatar import Avatar
 from engine.compositor import Scene
 from engine.idle import REST, Idle
@@ -233,3 +233,35 @@ def test_drawing_changes_neither_the_photo_nor_the_scene() -> None:
     composed(scene, 0.1, SHUT)
     np.testing.assert_array_equal(avatar.photo, photo)
     np.testing.assert_array_equal(composed(scene, 0.3, SWAY), first)
+
+
+def test_the_crop_is_bent_as_the_photo_is() -> None:
+    scene = Scene.of(faces.avatar(600, 600, 150.0, (300, 240)))
+    landmarks = faces.mesh(150.0, (300, 240), 0.3)[:, :2]
+    shared = scene.in_crop(scene.speech(landmarks))
+    moved = mesh_warp.with_ring(scene.mouth.to_crop(scene.mouth.source))
+    target = np.concatenate([scene.mouth.to_crop(landmarks), moved[len(landmarks) :]])
+    own = mesh_warp.offsets(target, moved, mesh_warp.speech_triangles(), WIDTH, HEIGHT)
+    assert np.abs(own).max() > 8
+    # Equal but for the edges of the lips, where the photo's map is the coarser one.
+    assert np.quantile(np.abs(shared - own), 0.9) < 0.3
+    assert np.abs(shared - own).mean() < 0.2
+
+
+@pytest.mark.parametrize("idle", [REST, SWAY], ids=["rest", "sway"])
+@pytest.mark.parametrize("middle", [(160.0, 120.0), (35.0, 215.0)])
+def test_everything_that_the_generator_touches_is_laid_in(middle: tuple[float, float], idle: Idle) -> None:
+    scene = Scene.of(faces.avatar(middle=middle))
+    touched = np.zeros((HEIGHT, WIDTH), np.float32)
+    touched[37:61, 42:90] = 1.0
+    everything = np.ones((HEIGHT, WIDTH), np.float32)
+    pictures = []
+    for reach in (touched, everything):
+        bent = compositor.bend(scene, scene.speech(scene.mouth.closed), idle)
+        inputs = np.zeros((HEIGHT, WIDTH, mouth.INPUT_CHANNELS), np.float32)
+        maps = mouth.CropMaps(inputs, np.zeros_like(reach), reach)
+        compositor.lay_in(
+            scene, bent, maps, inputs[..., :3], np.full((HEIGHT, WIDTH, 3), 0.2, np.float32) * touched[..., None]
+        )
+        pictures.append(bent.image)
+    np.testing.assert_array_equal(*pictures)
