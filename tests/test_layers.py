@@ -10,10 +10,16 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 LAYERS = ("engine", "app", "ui", "assets")
-INFERENCE_LIBRARIES = {"openvino": "engine/backends/openvino.py", "tensorrt": "engine/backends/tensorrt.py"}
+INFERENCE_LIBRARIES = {
+    "openvino": "engine/backends/openvino.py",
+    "tensorrt": "engine/backends/tensorrt.py",
+    "torch_tensorrt": "engine/backends/tensorrt.py",
+    "modelopt": "engine/backends/tensorrt.py",
+}
 # torch is a training library as well as an inference library: these parts may import it, the rest may not.
 TORCH_PLACES = (
-    *("engine.train", "engine.model", "engine.evaluate", "engine.export", "engine.backends.torch_cuda"),
+    *("engine.train", "engine.model", "engine.evaluate", "engine.export"),
+    *("engine.backends.lanes", "engine.backends.torch_cuda", "engine.backends.tensorrt"),
     *("app.commands.train", "app.commands.evaluate"),
 )
 FORBIDDEN_IN_ENGINE = (

@@ -23,7 +23,9 @@ _RED = (-0.03, 0.38)
 _BLUE = (-0.30, 0.08)
 _IVORY = (1.0, 0.955, 0.88)
 _FLESH = (1.26, 0.92, 0.78)  # colours of a face in even light, in units of its luminance
-_UPPER_TEETH, _LOWER_TEETH = 0.62, 0.25  # how strongly each row covers what was painted
+_UPPER_TEETH, _LOWER_TEETH = 0.85, 0.4  # how far each row is brought to the colour of teeth in this light
+_BETWEEN_TEETH = 0.22  # share by which the gaps between neighbouring teeth are darker
+_CAVITY = (0.45, 0.58, 0.58)  # share of red, green and blue that is lost in the depth behind the teeth
 
 
 class Smoothing(nn.Module):
@@ -123,44 +125,62 @@ DESIGNS: Mapping[str, type[MouthGenerator] | type[DirectDecoder]] = {"warp": Mou
 
 
 class TeethLayer(nn.Module):
-    """Lays the drawn rows of teeth over the inner mouth, in the photo's light and in the shadow of the lips.
+    """Lays the drawn rows of teeth over the inner mouth, in the photo's light, and darkens the mouth behind them.
 
-    The corpora show teeth too coarsely to learn their shape: the network paints light and tongue, this rule adds what
-    separates one tooth from the next. Fixed, and used for live drawing only, so that the network does not learn to
-    undo it.
+    The corpora show mouths too coarsely to learn their inside, so the network paints the mean of teeth, tongue and
+    shadow: one grey band. This rule parts them again. Fixed, and used for live drawing only, so that the network does
+    not learn to undo it.
     """
 
     ivory: Tensor
     flesh: Tensor
+    cavity: Tensor
 
     def __init__(self) -> None:
         super().__init__()
         self.smoothing = Smoothing(1)
-        self.register_buffer("ivory", torch.tensor(_IVORY).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("flesh", torch.tensor(_FLESH).view(1, 3, 1, 1), persistent=False)
+        for name, colour in (("ivory", _IVORY), ("flesh", _FLESH), ("cavity", _CAVITY)):
+            self.register_buffer(name, torch.tensor(colour).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, picture: Tensor, inputs: Tensor) -> Tensor:
         """The picture (B, 3, H, W) with teeth, for the generator's inputs (B, 8, H, W)."""
         inner = inputs[:, 3:4]
-        luminance = 0.299 * inputs[:, 0:1] + 0.587 * inputs[:, 1:2] + 0.114 * inputs[:, 2:3]
         around = 1.0 - inner
-        light = (luminance * around).mean((2, 3), keepdim=True) / around.mean((2, 3), keepdim=True)
+        light = (_luminance(inputs) * around).mean((2, 3), keepdim=True) / around.mean((2, 3), keepdim=True)
         # What makes the face yellower or bluer than faces are in even light is taken for the light's colour.
         colour = (inputs[:, :3] * around).mean((2, 3), keepdim=True) / around.mean((2, 3), keepdim=True)
-        tint = (colour / light.clamp(min=0.02) / self.flesh).clamp(0.75, 1.2)
+        tint = (colour / light.clamp(min=0.02) / self.flesh).clamp(0.75, 1.05)
         white = self.ivory * tint * (1.15 * light + 0.05).clamp(max=0.85)
         deep = ((self.smoothing(inner) - 0.4) / 0.5).clamp(0.0, 1.0)
-        shade = 0.35 + 0.65 * deep
-        for row, strength in ((inputs[:, 7:8], _LOWER_TEETH), (inputs[:, 6:7], _UPPER_TEETH)):
-            cover = strength * (1.3 * row).clamp(0.0, 1.0) * inner
-            picture = picture + cover * (white * row * shade - picture)
+        upper_row, lower_row = inputs[:, 6:7], inputs[:, 7:8]
+        upper = self._covered(upper_row)
+        lower = self._covered(lower_row) * (1.0 - upper)
+        # Where something as bright as the skin was painted, the network has seen teeth.
+        bright = ((_luminance(picture) / light.clamp(min=0.02) - 0.8) / 0.3).clamp(0.0, 1.0)
+        picture = picture * (1.0 - self.cavity * (inner * deep * (1.0 - bright) * (1.0 - upper) * (1.0 - 0.6 * lower)))
+        lit = white * (0.7 + 0.3 * deep)
+        for row, cover, share in ((lower_row, lower, _LOWER_TEETH), (upper_row, upper, _UPPER_TEETH)):
+            even = self.smoothing(row)
+            relief = 1.0 + _BETWEEN_TEETH * ((row / even.clamp(min=0.15)).clamp(0.3, 1.1) - 1.0)
+            teeth = picture + share * (lit * torch.maximum(row, even).clamp(min=0.6) - picture).clamp(min=0.0)
+            picture = picture + cover * inner * (teeth * relief - picture)
         return picture
+
+    def _covered(self, row: Tensor) -> Tensor:
+        """Where a row of teeth is, without the gaps between them, 0 to 1 with soft edges."""
+        return ((self.smoothing((1.6 * row).clamp(max=1.0)) - 0.25) / 0.5).clamp(0.0, 1.0)
+
+
+def _luminance(picture: Tensor) -> Tensor:
+    """(B, 3 or more, H, W) to (B, 1, H, W)."""
+    return 0.299 * picture[:, 0:1] + 0.587 * picture[:, 1:2] + 0.114 * picture[:, 2:3]
 
 
 class Drawing(nn.Module):
     """Generator and the fixed rule of how its picture enters the photo; this is what is exported for live use."""
 
-    def __init__(self, generator: MouthGenerator | DirectDecoder, with_teeth: bool = False) -> None:
+    def __init__(self, generator: nn.Module, with_teeth: bool = False) -> None:
+        """`generator`: a `MouthGenerator`, a `DirectDecoder`, or what is called like them."""
         super().__init__()
         self.generator = generator
         self.smoothing = Smoothing(3)

@@ -1,6 +1,8 @@
 """The torch back end: the same pictures as OpenVINO's, and clear refusals. The recording itself needs a GPU."""
 
 import builtins
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +12,32 @@ import pytest
 torch = pytest.importorskip("torch", reason="the train extra is not installed")
 
 from engine import checkpoint  # noqa: E402
+from engine.backends import torch_cuda  # noqa: E402
 from engine.backends.openvino import PaintNetworks  # noqa: E402
 from engine.backends.precision import MEAN_LIMIT, WORST_LIMIT, probe  # noqa: E402
-from engine.backends.torch_cuda import TorchPainter  # noqa: E402
+from engine.backends.torch_cuda import (  # noqa: E402
+    SHAPES,
+    SIZES,
+    TorchPainter,
+    choose_kernels,
+    chosen_kernels,
+    fingerprint,
+    fused_drawing,
+    gpu_identity,
+    measure,
+)
 from engine.errors import BackendError, CheckpointError  # noqa: E402
+from engine.model.drawing import load_drawing  # noqa: E402
+from engine.model.generator import Drawing  # noqa: E402
 from engine.renderer import load_renderer  # noqa: E402
 
 WITHOUT_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 WITH_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no GPU")
+
+
+def with_other_weights(model: checkpoint.Checkpoint) -> checkpoint.Checkpoint:
+    name = "generator.motion.weight"
+    return checkpoint.Checkpoint({**model.tensors, name: model.tensors[name] * 2}, model.configuration, {})
 
 
 @pytest.fixture(scope="module")
@@ -28,12 +48,10 @@ def plain(model: Path) -> TorchPainter:
 def test_it_paints_what_openvino_paints(model: Path, plain: TorchPainter, tmp_path: Path) -> None:
     other = PaintNetworks(model / "identity.onnx", model / "generator.onnx", 1, tmp_path / "precision.json")
     photo, inputs, code = probe()
-    for one, its in zip(plain.identify(photo), other.identify(photo), strict=True):
-        assert one.dtype == its.dtype == np.float32
-        np.testing.assert_allclose(one, its, atol=2e-3)
-    identity = other.identify(photo)
-    for one, its in zip(plain.paint(inputs, code, identity), other.paint(inputs, code, identity), strict=True):
+    painted = [painter.begin(inputs, code, painter.identify(photo))() for painter in (plain, other)]
+    for one, its in zip(*painted, strict=True):
         assert one.shape == its.shape == (1, 3, 96, 128)
+        assert one.dtype == its.dtype == np.float32
         assert its.std() > 0.01
         np.testing.assert_allclose(one, its, atol=2e-3)
 
@@ -47,6 +65,18 @@ def test_a_batch_of_three_equals_three_pictures_alone(plain: TorchPainter) -> No
     alone = [plain.paint(inputs[i : i + 1], code[i : i + 1], identity) for i in range(3)]
     for index in range(2):
         np.testing.assert_allclose(together[index], np.concatenate([one[index] for one in alone]), atol=1e-5)
+
+
+def test_the_norms_in_the_convolutions_change_no_picture(model: Path) -> None:
+    _, network = load_drawing(checkpoint.load(model / "default.safetensors"))
+    inputs, code = torch.rand(2, 8, 96, 128), torch.randn(2, 16)
+    identity = tuple(torch.rand(2, *shape) for shape in list(SHAPES.values())[2:])
+    with torch.no_grad():
+        expected = Drawing(network, with_teeth=True).eval()(inputs, code, *identity)
+        fused = fused_drawing(network, torch.float32)
+        assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in fused.modules())
+        for one, its in zip(fused(inputs, code, *identity), expected, strict=True):
+            np.testing.assert_allclose(one, its, atol=1e-4)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
@@ -66,8 +96,118 @@ def test_other_shapes_are_refused_with_what_was_found_and_expected(plain: TorchP
         plain.paint(inputs[:, :, :48], code, identity)
     with pytest.raises(BackendError, match=r"\(1, 16\).*expected .*\(2, 16\)"):
         plain.paint(np.concatenate([inputs] * 2), code, identity)
-    with pytest.raises(BackendError, match=r"\(1, 56, 24, 32\).*expected .*\(2, 56, 24, 32\)"):
+    with pytest.raises(BackendError, match=r"\(1, 24, 24, 32\).*expected .*\(2, 24, 24, 32\)"):
         plain.paint(np.concatenate([inputs] * 2), np.concatenate([code] * 2), identity)
+
+
+def test_a_batch_that_is_too_large_is_refused(plain: TorchPainter) -> None:
+    photo, inputs, code = probe()
+    many = plain.batch + 1
+    identity = tuple(np.repeat(level, many, axis=0) for level in plain.identify(photo))
+    with pytest.raises(BackendError, match="1 to 64"):
+        plain.paint(np.repeat(inputs, many, axis=0), np.repeat(code, many, axis=0), identity)
+
+
+def test_compiled_kernels_paint_the_same(model: Path, plain: TorchPainter, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def compile_quickly(network: Any, **options: Any) -> Any:
+        asked.append(options)
+        return network
+
+    monkeypatch.setattr(torch, "compile", compile_quickly)
+    painter = TorchPainter(checkpoint.load(model / "default.safetensors"), "cpu", kernels="compiled")
+    assert painter.kernels == "compiled"
+    # The lanes record CUDA graphs themselves, and each size of batch is a compilation.
+    (options,) = asked
+    assert options["mode"].endswith("no-cudagraphs")
+    assert options["recompile_limit"] >= len(SIZES)
+    photo, inputs, code = probe()
+    for one, its in zip(
+        painter.paint(inputs, code, painter.identify(photo)),
+        plain.paint(inputs, code, plain.identify(photo)),
+        strict=True,
+    ):
+        np.testing.assert_allclose(one, its, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("Cannot find a working triton installation. More information", "needs the package triton"),
+        ("No working C++ compiler found in torch._inductor.config.cpp.cxx: (None, 'g++')", r"needs a C\+\+ compiler"),
+        ("Something\nelse", r"torch.compile failed \(RuntimeError: Something else\)"),
+    ],
+)
+def test_a_failing_compiler_is_told_in_one_line_and_drawing_goes_on_without(
+    model: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, fault: str, told: str
+) -> None:
+    def failing(network: Any, **options: Any) -> Any:
+        def compiled(*inputs: Any) -> Any:
+            raise RuntimeError(fault)
+
+        return compiled
+
+    monkeypatch.setattr(torch, "compile", failing)
+    painter = TorchPainter(checkpoint.load(model / "default.safetensors"), "cpu", kernels="compiled")
+    assert painter.kernels == "plain"
+    (line,) = caplog.messages
+    assert re.search(told, line)
+    assert line.endswith(": drawing without.")
+    assert "\n" not in line
+    photo, inputs, code = probe()
+    picture, _ = painter.paint(inputs, code, painter.identify(photo))
+    assert picture.std() > 0.01
+
+
+def test_the_faster_kernels_are_remembered_for_these_weights_only(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Painting:
+        def __init__(self, model: checkpoint.Checkpoint, device: str, kernels: str) -> None:
+            self.kernels = kernels
+
+    whole, memory = checkpoint.load(model / "default.safetensors"), tmp_path / "precision.json"
+    monkeypatch.setattr(torch_cuda, "TorchPainter", Painting)
+    for seconds, expected in (
+        ({"plain": 0.004, "compiled": 0.003}, "compiled"),
+        ({"plain": 0.004, "compiled": 0.0039}, "plain"),
+    ):
+        monkeypatch.setattr(torch_cuda, "measure", lambda painter, count, seconds=seconds: seconds[painter.kernels])
+        found = choose_kernels(whole, "cpu", memory)
+        assert next(iter(found)) == expected
+        assert dict(found) == seconds
+        assert chosen_kernels(whole, "cpu", memory) == expected
+    choose_kernels(other := with_other_weights(whole), "cpu", memory)
+    assert len(json.loads(memory.read_text())) == 2
+    memory.unlink()
+    assert chosen_kernels(other, "cpu", memory) == "plain"
+
+
+def test_a_network_is_known_by_weights_and_design(model: Path) -> None:
+    whole = checkpoint.load(model / "default.safetensors")
+    name = "generator.motion.weight"
+    changed = with_other_weights(whole)
+    direct = checkpoint.Checkpoint(whole.tensors, {"generator": {"design": "direct"}}, {})
+    more = {**whole.tensors, "motion.more": whole.tensors[name]}
+    heard = checkpoint.Checkpoint(more, {**whole.configuration, "motion": {"heads": 2}}, {"commit": "other"})
+    assert len({fingerprint(one) for one in (whole, changed, direct)}) == 3
+    assert fingerprint(heard) == fingerprint(whole)
+
+
+def test_the_driver_is_read_from_where_it_tells_of_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = tmp_path / "version"
+    told.write_text(
+        "NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.65.06  Sun Jul 27 2025\nGCC version: gcc 12.2.0\n"
+    )
+    monkeypatch.setattr(torch_cuda, "_DRIVER_FILE", told)
+    assert gpu_identity(torch.device("cpu"))["driver"] == "580.65.06"
+    monkeypatch.setattr(torch_cuda, "_DRIVER_FILE", tmp_path / "absent")
+    assert gpu_identity(torch.device("cpu"))["driver"] == "unknown"
+
+
+def test_a_measured_batch_is_painted(plain: TorchPainter) -> None:
+    assert measure(plain, 2) > 0.0
 
 
 def test_weights_of_another_size_are_refused(model: Path) -> None:
