@@ -233,7 +233,7 @@ def teeth_maps(rest: Array, chin_drop: Array, iod: float) -> tuple[Array, Array]
     upper, lower = _teeth_rows()
     maps = []
     for row, anchor in (
-        (upper, centre + np.array([0.0, 0.035 * iod - 60 * scale])),
+        (upper, centre + np.array([0.0, 0.048 * iod - 60 * scale])),
         (lower, centre + chin_drop + np.array([0.0, 0.01 * iod])),
     ):
         matrix = np.array([[scale, 0.0, anchor[0] - 120 * scale], [0.0, scale, anchor[1]]])
