@@ -1,5 +1,6 @@
-"""Plays the frames' sound when their pictures are shown. Knows nothing of where they come from."""
+"""Plays the frames' sound, and tells when it is heard. Knows nothing of where they come from."""
 
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from engine.media import HOP, SAMPLE_RATE, Frame, Samples
 _WAITING_MS = 120  # of sound between the frames and the device
 _LONGEST = SAMPLE_RATE * _WAITING_MS // 1000
 _IN_HAND = HOP + SAMPLE_RATE * CAPTURE_MS // 1000  # before it begins to play: one frame and one block
+_REMEMBERED = 25  # delays, one second: their median does not follow the jitter of a single block
 
 
 class Speaker:
@@ -25,6 +27,9 @@ class Speaker:
         self._name = name
         self._clock = clock
         self._stream: Any = None
+        self._sent = self._received = 0  # samples handed over, taken by the device's thread
+        self._heard: tuple[int, float] | None = None  # a sample, and when it is heard
+        self._delays: deque[float] = deque(maxlen=_REMEMBERED)
 
     def open(self, width: int, height: int) -> None:
         """Start playing; raises `DeviceError` if there is no such speaker or it cannot be used."""
@@ -54,6 +59,16 @@ class Speaker:
     def send(self, frame: Frame) -> None:
         """Play a frame's sound after that of the frames before."""
         self._queue.put(frame.pcm)
+        self._sent += len(frame.pcm)
+
+    def delay(self) -> float:
+        """Seconds until a frame that is handed over now is heard, 0 before anything was; asked once for each frame."""
+        heard = self._heard
+        if heard is None:
+            return 0.0
+        sample, moment = heard
+        self._delays.append(moment + (self._sent - sample) / SAMPLE_RATE - self._clock.now())
+        return max(0.0, float(np.median(self._delays)))
 
     def close(self, completed: bool = True) -> None:
         """Release the device; may be called twice."""
@@ -61,10 +76,15 @@ class Speaker:
             self._stream.close()
             self._stream = None
 
-    def _play(self, out: NDArray[np.float32], count: int, _time: object, _status: object) -> None:
-        self._rest = np.concatenate([self._rest, self._queue.get(timeout=0)])[-_LONGEST:]
+    def _play(self, out: NDArray[np.float32], count: int, times: Any, _status: object) -> None:
+        pcm = self._queue.get(timeout=0)
+        self._received += len(pcm)
+        self._rest = np.concatenate([self._rest, pcm])[-_LONGEST:]
         # Frames come every second time: with too little in hand, the next late one would be heard as a gap.
         self._is_playing = len(self._rest) >= (count if self._is_playing else _IN_HAND)
         ready = self._rest[: count if self._is_playing else 0]
         out[: len(ready), 0], out[len(ready) :] = ready, 0
+        if len(ready):
+            until_heard = times.outputBufferDacTime - times.currentTime
+            self._heard = self._received - len(self._rest), self._clock.now() + until_heard
         self._rest = self._rest[len(ready) :]

@@ -99,8 +99,8 @@ class Stats:
             first_moment=first_moment,
             seconds=frames / FPS,
             lost_ms=lost * 1000,
-            mic_to_picture_ms=_percentiles(delays) if delays else None,
-            stages_ms={stage: _percentiles(values) for stage, values in durations.items()},
+            mic_to_picture_ms=percentiles(delays) if delays else None,
+            stages_ms={stage: percentiles(values) for stage, values in durations.items()},
         )
 
 
@@ -112,7 +112,8 @@ def _rate(moments: list[tuple[float, bool]]) -> float:
     return sum(is_drawn for _, is_drawn in moments) / span
 
 
-def _percentiles(seconds: list[float]) -> Percentiles:
+def percentiles(seconds: list[float]) -> Percentiles:
+    """Of durations in seconds, at least one."""
     p50, p95, p99 = np.percentile(seconds, (50, 95, 99)) * 1000
     return Percentiles(round(float(p50), 2), round(float(p95), 2), round(float(p99), 2))
 

@@ -64,7 +64,7 @@ def run(
     if headless:
         print(json.dumps(measure(performer, make_source, clock, seconds)))
     else:
-        _show(performer, make_source, clock, seconds, is_audible=audio is not None)
+        show(performer, make_source, clock, seconds, is_audible=audio is not None)
 
 
 def measure(
@@ -100,13 +100,14 @@ def _numbers(report: Report) -> dict[str, Any]:
     }
 
 
-def _show(
+def show(
     performer: Performer,
     make_source: Callable[[Stats], Source],
     clock: Clock,
     seconds: float | None,
     is_audible: bool,
 ) -> None:
+    """Perform in a window until it is closed, or for so many seconds; `is_audible` where the sound shall be played."""
     from PyQt6.QtCore import QTimer
     from PyQt6.QtWidgets import QApplication
 
@@ -166,7 +167,9 @@ class _Live:
         if self._is_audible:
             with suppress(DeviceError):  # without a speaker the picture is all there is
                 choose("output", None)
-                sinks.append(Speaker(None, self._clock))
+                speaker = Speaker(None, self._clock)
+                self._bridge.hold = speaker.delay
+                sinks.append(speaker)
         session = self._performer.session(self._make_source(stats), sinks, self._clock, stats)
         session.start()
         self._session = session

@@ -8,10 +8,11 @@ import pytest
 
 import app.devices
 import app.speaker
-from app.clock import MonotonicClock
+from app.clock import MonotonicClock, sleep_until
 from app.speaker import Speaker
 from engine.errors import DeviceError
 from engine.media import HOP, Frame
+from tests.app.fakes import VirtualClock
 
 BLOCK = 320
 
@@ -29,7 +30,7 @@ class FakeStream:
 
     def played(self) -> np.ndarray:
         out = np.full((BLOCK, 1), 9, np.float32)
-        self.settings["callback"](out, BLOCK, None, None)
+        self.settings["callback"](out, BLOCK, SimpleNamespace(currentTime=7.0, outputBufferDacTime=7.03), None)
         return out[:, 0]
 
 
@@ -102,6 +103,24 @@ def test_a_stalled_device_does_not_delay_the_sound_for_ever(library: FakeLibrary
     for index in range(50):
         speaker.send(a_frame(index))
     assert library.stream.played()[0] >= 47 * HOP
+
+
+def test_the_speaker_tells_how_long_a_frame_waits_until_it_is_heard(library: FakeLibrary) -> None:
+    clock = VirtualClock(1)
+    speaker = Speaker(None, clock)
+    speaker.open(2, 2)
+    delays = []
+    for index in range(50):
+        delays.append(speaker.delay())
+        speaker.send(a_frame(index))
+        library.stream.played()
+        sleep_until(clock, clock.now() + 0.02)
+        library.stream.played()
+        sleep_until(clock, clock.now() + 0.02)
+    # The second frame completes what must be in hand: the first is heard 40 ms + 30 ms after it was sent.
+    assert delays[:2] == [0, 0]
+    assert delays[-1] == pytest.approx(0.07)
+    assert np.ptp(delays[2:]) < 0.001
 
 
 def test_a_busy_speaker_is_an_error(library: FakeLibrary) -> None:

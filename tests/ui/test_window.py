@@ -1,5 +1,6 @@
 """Tests of the window without a screen."""
 
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -86,6 +87,20 @@ def test_the_window_fits_the_picture(window: Window) -> None:
     window.fit()
     window.show()
     assert window.canvas.size() == QSize(640, 480)
+
+
+def test_a_frame_that_is_held_back_arrives_when_it_is_due(qtbot: QtBot) -> None:
+    bridge = FrameBridge()
+    bridge.hold = lambda: 0.05
+    sent = time.monotonic()
+    with qtbot.waitSignal(bridge.arrived, timeout=1000):
+        bridge.send(a_frame(1))
+        assert bridge.take() is None
+    assert 0.05 <= time.monotonic() - sent < 0.5
+    taken = bridge.take()
+    assert taken is not None
+    assert taken.index == 1
+    assert bridge.take() is None
 
 
 def test_of_many_frames_only_the_latest_waits(qtbot: QtBot) -> None:

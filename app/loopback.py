@@ -1,0 +1,303 @@
+"""The glass-to-glass self-test: sound in through the real source, pictures and sound back from the real sink."""
+
+import json
+import os
+import subprocess
+import tempfile
+import time
+import wave
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from app import virtual_sound_card
+from app.click_track import ClickTrack
+from app.clock import Clock, MonotonicClock
+from app.config import Settings
+from app.frame_marks import COLUMNS, ROWS, block_size, read, read_blocks
+from app.loopback_stage import CARRIED, ORIGIN, PLAYED, VIDEO, Kind, Task, Witness
+from app.media_files import read_audio
+from app.performer import ASSETS
+from app.stats import Percentiles, percentiles
+from app.virtual_screen import VirtualScreen
+from app.virtual_sound_card import VirtualSoundCard
+from engine.errors import ConfigurationError, DeviceError
+from engine.media import FPS, HOP, SAMPLE_RATE, Samples
+
+_VOICE = ASSETS / "audio" / "speech.wav"
+_PREPARATION = 30.0  # s of sound beyond the time measured, in which the program under test has to start
+_GLANCE = 0.002  # s between two looks at the screen
+_SETTLING = FPS  # frames at the beginning that are not measured
+_FEWEST = 3  # clicks from which anything can be said
+_HOUR = 3600.0
+_CERTAINTY = 1.96  # standard errors, 95 of 100
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Offset:
+    """Of sound from its picture in milliseconds, positive where the sound is later; `p95` is that of the size."""
+
+    p50: float
+    p95: float
+
+
+@dataclass(frozen=True, slots=True)
+class LoopbackReport:
+    """What was found at the far ends.
+
+    A window is measured twice where there is a sound card: as it listens to a microphone, for the delay, and as it
+    plays its sound, for the offset; otherwise the offset is that of the sound handed over for playing.
+    `microphone`: whether the sound came in through a virtual microphone, or else from a file at real time.
+    `sound_to_photon_ms`: from the first sample of a frame's own sound at the source to its picture at the sink.
+    `av_offset_ms`: of the sound at the sink from the picture that belongs to it. `drift_ms_per_hour`: of that offset,
+    with the half width of its 95 % interval. `frames` were seen at the sink, `missed` were not: their pictures were
+    skipped. `clicks`: moments of sound found. `glance_ms`: a picture may have been there earlier by as much, p95.
+    """
+
+    kind: Kind
+    microphone: bool
+    sound_to_photon_ms: Percentiles
+    av_offset_ms: Offset
+    drift_ms_per_hour: float
+    drift_error_ms_per_hour: float
+    frames: int
+    missed: int
+    clicks: int
+    glance_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """The far ends of one performance, in seconds of one clock.
+
+    `pictures`: number of a frame -> when its picture was first there. `carried`: number of a click -> sample at which
+    the frames carry it, 640 to a frame. `spoken`: number of a click -> when it went in.
+    `heard`: number of a click -> when it came out; `shown`: number of a frame -> when its picture came out beside it,
+    both in the time of the file where the sink is one. `glance_ms` as in the report.
+    """
+
+    pictures: dict[int, float]
+    carried: dict[int, int]
+    spoken: dict[int, float]
+    heard: dict[int, float]
+    shown: dict[int, float]
+    glance_ms: float = 0.0
+
+
+def run_loopback(kind: str, seconds: float, injected_ms: float = 0.0) -> LoopbackReport:
+    """Let the program speak for so many seconds into a window or a file, and measure it from outside.
+
+    `injected_ms` holds its sound back, to prove that the test finds out. Raises `ConfigurationError` for a kind that
+    cannot be measured, `DeviceError` where a part is missing or nothing comes through.
+    """
+    match kind:
+        case "window" | "file":
+            return _run(kind, seconds, injected_ms)
+        case "webrtc":
+            raise ConfigurationError(
+                "The loopback webrtc needs a WebRTC peer, which this version does not have: use window or file."
+            )
+        case _:
+            raise ConfigurationError(f"The loopback is “{kind}”: choose window or file.")
+
+
+def _run(kind: Kind, seconds: float, injected_ms: float) -> LoopbackReport:
+    clock = MonotonicClock()
+    has_card = virtual_sound_card.is_available()
+    track = ClickTrack(read_audio(_VOICE), seconds + _PREPARATION)
+    observations = [
+        _observed(kind, seconds, injected_ms, track, clock, has_card, is_audible)
+        for is_audible in ((False, True) if kind == "window" and has_card else (False,))
+    ]
+    return judged(kind, has_card, *observations)
+
+
+def _observed(
+    kind: Kind, seconds: float, injected_ms: float, track: ClickTrack, clock: Clock, has_card: bool, is_audible: bool
+) -> Observation:
+    """Let the program perform once."""
+    with ExitStack() as resources:
+        folder = Path(resources.enter_context(tempfile.TemporaryDirectory()))
+        environment = dict(os.environ)
+        card = resources.enter_context(VirtualSoundCard(track.sound, clock)) if has_card else None
+        if card is not None:
+            environment |= card.environment
+        voice = None if card is not None else str(_written(folder / "voice.wav", track.sound))
+        task = Task(kind, str(folder), voice, seconds, injected_ms, is_audible)
+        if kind == "window":
+            eye = Eye(resources.enter_context(VirtualScreen()), clock)
+            _perform(task, environment | eye.screen.environment, eye.glance)
+            pictures = shown = eye.pictures
+            heard = (
+                _moments(track.found_in(card.played()), card.started) if card and is_audible else _handed(track, folder)
+            )
+            glance_ms = eye.glance_ms
+        else:
+            _perform(task, environment)
+            moments = Witness.recall(folder / CARRIED)[1]
+            shown = seen_in_file(folder / VIDEO)
+            pictures = {number: moments[round(second * FPS)] for number, second in shown.items()}
+            heard = _moments(track.found_in(read_audio(folder / VIDEO)))
+            glance_ms = 0.0
+        carried = track.found_in(Witness.recall(folder / CARRIED)[0])
+        origin = float(json.loads((folder / ORIGIN).read_text())) if card is None else card.started
+    spoken = _moments({click: int(track.starts[click]) for click in carried}, origin)
+    return Observation(pictures, carried, spoken, heard, shown, glance_ms)
+
+
+def _written(path: Path, sound: Samples) -> Path:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE)
+        file.writeframes((sound * 32767).astype("<i2").tobytes())
+    return path
+
+
+def _perform(task: Task, environment: dict[str, str], meanwhile: Callable[[], None] | None = None) -> None:
+    """Run the program under test to its end; raises what it said."""
+    program = subprocess.Popen(
+        task.command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    )
+    try:
+        limit = time.monotonic() + task.seconds + _PREPARATION
+        while program.poll() is None:
+            if time.monotonic() > limit:
+                raise DeviceError(
+                    f"The program under test has not ended {_PREPARATION:.0f} s after its time: measure on a machine "
+                    "with less to do."
+                )
+            time.sleep(_GLANCE)
+            if meanwhile is not None:
+                meanwhile()
+    finally:
+        program.kill()
+        _, errors = program.communicate()
+    if program.returncode:
+        raise DeviceError(errors.strip().splitlines()[-1] if errors.strip() else "The program under test has crashed.")
+
+
+class Eye:
+    """Looks at a screen for the numbers in the pictures of a window, and remembers when each came.
+
+    `pictures`: number -> seconds of the clock.
+    """
+
+    def __init__(self, screen: VirtualScreen, clock: Clock) -> None:
+        self.screen = screen
+        self.pictures: dict[int, float] = {}
+        self._clock = clock
+        self._place: tuple[int, int] | None = None
+        self._cell = block_size(Settings().height, Settings().width)
+        self._size = round(ROWS * self._cell), round(COLUMNS * self._cell)
+        self._moments: list[float] = []
+
+    def glance(self) -> None:
+        """Look once."""
+        if not self.pictures:  # before the window is whole, it may seem to be elsewhere
+            self._place = self.screen.window()
+        if self._place is None:
+            return
+        now = self._clock.now()
+        number = read_blocks(self.screen.green(*self._place, *self._size), self._cell)
+        if number is not None:
+            self.pictures.setdefault(number, now)
+            self._moments.append(now)
+
+    @property
+    def glance_ms(self) -> float:
+        """Milliseconds between two looks, which 95 of 100 do not exceed."""
+        return float(np.percentile(np.diff(self._moments), 95)) * 1000 if len(self._moments) > 1 else 0.0
+
+
+def seen_in_file(path: Path) -> dict[int, float]:
+    """The numbers in the pictures of a video: number -> seconds from the start at which it is shown first."""
+    shown: dict[int, float] = {}
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            number = read(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8))
+            if number is not None and frame.time is not None:
+                shown.setdefault(number, frame.time)
+    return shown
+
+
+def _handed(track: ClickTrack, folder: Path) -> dict[int, float]:
+    """When each click was handed over for whoever might play it."""
+    sound, moments = Witness.recall(folder / PLAYED)
+    places = track.found_in(sound)
+    return {click: moments[place // HOP] + place % HOP / SAMPLE_RATE for click, place in places.items()}
+
+
+def _moments(places: dict[int, int], origin: float = 0.0) -> dict[int, float]:
+    return {click: origin + place / SAMPLE_RATE for click, place in places.items()}
+
+
+def judged(kind: Kind, microphone: bool, silent: Observation, audible: Observation | None = None) -> LoopbackReport:
+    """Compare what came out with what went in; the offset is that of the audible performance, if there was one.
+
+    Raises `DeviceError` if too little came out.
+    """
+    numbers, delays = _delays(silent)
+    moments, offsets = _offsets(audible or silent)
+    drift, error = slope(moments, offsets)
+    return LoopbackReport(
+        kind=kind,
+        microphone=microphone,
+        sound_to_photon_ms=percentiles(list(delays)),
+        av_offset_ms=Offset(
+            round(float(np.median(offsets)) * 1000, 2), round(float(np.percentile(np.abs(offsets), 95)) * 1000, 2)
+        ),
+        drift_ms_per_hour=round(drift * _HOUR * 1000, 1),
+        drift_error_ms_per_hour=round(_CERTAINTY * error * _HOUR * 1000, 1),
+        frames=len(numbers),
+        missed=int(numbers[-1] - numbers[0] + 1 - len(numbers)),
+        clicks=len(offsets),
+        glance_ms=round(silent.glance_ms, 2),
+    )
+
+
+def _delays(seen: Observation) -> tuple[NDArray[np.int64], Array]:
+    """The numbers of the frames seen, and how many seconds after their sound their pictures were."""
+    numbers = np.array(sorted(number for number in seen.pictures if number >= _SETTLING), np.int64)
+    _require(len(numbers), "pictures")
+    _require(len(seen.carried), "moments of sound")
+    places = np.array(list(seen.carried.values())) / SAMPLE_RATE
+    lags = np.array([seen.spoken[click] for click in seen.carried]) - places
+    spoken = numbers / FPS + np.interp(numbers / FPS, places, lags)
+    return numbers, np.array([seen.pictures[number] for number in numbers.tolist()]) - spoken
+
+
+def _offsets(seen: Observation) -> tuple[Array, Array]:
+    """When clicks were heard, and how many seconds after the moment in their pictures that they belong to."""
+    found = [
+        (seen.heard[click], seen.heard[click] - seen.shown[place // HOP] - place % HOP / SAMPLE_RATE)
+        for click, place in seen.carried.items()
+        if place >= _SETTLING * HOP and click in seen.heard and place // HOP in seen.shown
+    ]
+    _require(len(found), "moments of sound with their pictures")
+    moments, offsets = np.array(found).T
+    return moments, offsets
+
+
+def _require(count: int, what: str) -> None:
+    if count < _FEWEST:
+        raise DeviceError(
+            f"{count} {what} came out where at least {_FEWEST} were expected: measure for longer, or on a machine with "
+            "less to do."
+        )
+
+
+def slope(x: Array, y: Array) -> tuple[float, float]:
+    """Slope of the straight line nearest to at least three points, and its standard error."""
+    centred = x - x.mean()
+    spread = float(centred @ centred)
+    steepness = float(centred @ y) / spread
+    rest = y - y.mean() - steepness * centred
+    return steepness, float(np.sqrt(rest @ rest / (len(x) - 2) / spread))
