@@ -72,9 +72,11 @@ def read_blocks(corner: NDArray[np.uint8], cell: float) -> int | None:
 
 def _block_means(corner: NDArray[np.uint8], cell: float) -> NDArray[np.float64]:
     """Mean brightness of the middle half of each block, (32,)."""
-    starts = [[round((index + 0.25) * cell) for index in range(count)] for count in (ROWS, COLUMNS)]
-    side = max(1, round(cell / 2))
-    return np.array([corner[y : y + side, x : x + side].mean() for y in starts[0] for x in starts[1]])
+    side = np.arange(max(1, round(cell / 2)))
+    rows, columns = (
+        np.round((np.arange(count)[:, None] + 0.25) * cell).astype(int) + side for count in (ROWS, COLUMNS)
+    )
+    return np.asarray(corner[rows][:, :, columns].mean(axis=(1, 3))).ravel()
 
 
 def _bits(number: int) -> NDArray[np.bool_]:

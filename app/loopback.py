@@ -32,6 +32,7 @@ from engine.media import FPS, HOP, SAMPLE_RATE, Samples
 _VOICE = ASSETS / "audio" / "speech.wav"
 _PREPARATION = 30.0  # s of sound beyond the time measured, in which the program under test has to start
 _GLANCE = 0.002  # s between two looks at the screen
+_SEARCH = 0.2  # s between two searches for the window, which take long
 _SETTLING = FPS  # frames at the beginning that are not measured
 _FEWEST = 3  # clicks from which anything can be said
 _HOUR = 3600.0
@@ -198,18 +199,25 @@ class Eye:
         self._cell = block_size(Settings().height, Settings().width)
         self._size = round(ROWS * self._cell), round(COLUMNS * self._cell)
         self._moments: list[float] = []
+        self._seen = b""
+        self._search = 0.0
 
     def glance(self) -> None:
         """Look once."""
-        if not self.pictures:  # before the window is whole, it may seem to be elsewhere
+        now = self._clock.now()
+        # Before the window is whole, it may seem to be elsewhere.
+        if not self.pictures and now >= self._search:
             self._place = self.screen.window()
+            self._search = now + _SEARCH
         if self._place is None:
             return
-        now = self._clock.now()
-        number = read_blocks(self.screen.green(*self._place, *self._size), self._cell)
-        if number is not None:
-            self.pictures.setdefault(number, now)
-            self._moments.append(now)
+        self._moments.append(now)
+        corner = self.screen.green(*self._place, *self._size)
+        if (seen := corner.tobytes()) != self._seen:
+            number = read_blocks(corner, self._cell)
+            self._seen = b"" if number is None else seen
+            if number is not None:
+                self.pictures.setdefault(number, now)
 
     @property
     def glance_ms(self) -> float:
