@@ -30,7 +30,7 @@ from engine import checkpoint
 from engine.avatar import Avatar
 from engine.backends.openvino import PaintNetworks, StepNetwork
 from engine.backends.precision import REFERENCE, probe
-from engine.bench import Stopwatch, TimedNetwork, TimedPainter, distribution, operations, phases, repeat
+from engine.bench import WARM, Stopwatch, TimedNetwork, TimedPainter, distribution, operations, phases, repeat
 from engine.errors import BackendError, LivefaceError
 from engine.features import FeatureExtractor
 from engine.media import FPS, HOP, SAMPLE_RATE, Frame, Motion, Samples
@@ -177,7 +177,7 @@ def stages(
     first = 0.0
     with _watched(stopwatch):
         begun = time.perf_counter()
-        while time.perf_counter() - begun < seconds or len(shown) < 2:
+        while time.perf_counter() - begun < seconds or len(shown) < WARM + 2:
             started = time.perf_counter()
             (motion,) = hear(capture(next(blocks)))
             drawn = draw([motion], [avatar])
@@ -256,6 +256,7 @@ def candidates(with_torch_on_cpu: bool) -> Mapping[str, Callable[[], Painter]]:
     return {
         **{f"openvino {name}": partial(_in_precision, name) for name in (REFERENCE, *_ABSENT)},
         "torch f16 (CUDA)": partial(_torch, "cuda"),
+        "torch f16 compiled (CUDA)": partial(_torch, "cuda", is_compiled=True),
         **on_cpu,
     }
 
@@ -376,7 +377,7 @@ def _encode(stopwatch: Stopwatch, frames: list[Frame], seconds: float) -> None:
         try:
             waiting = cycle(frames)
             send = stopwatch.timed("encode", recorder.send)
-            repeat(lambda: send(next(waiting)), seconds)
+            repeat(lambda: send(next(waiting)), seconds, least=WARM + 2)
         finally:
             recorder.close(completed=False)
 
@@ -395,12 +396,16 @@ def _in_precision(name: str) -> Painter:
     return painter
 
 
-def _torch(device: str) -> Painter:
+def _torch(device: str, is_compiled: bool = False) -> Painter:
     try:
         from engine.backends.torch_cuda import TorchPainter
     except ImportError as error:
         raise BackendError("the package torch is not installed: install liveface[train]") from error
-    return TorchPainter(checkpoint.load(MODELS / "default.safetensors"), device)
+    model = checkpoint.load(MODELS / "default.safetensors")
+    painter = TorchPainter(model, device, kernels="compiled" if is_compiled else "plain")
+    if is_compiled and painter.kernels == "plain":
+        raise BackendError("torch.compile cannot make kernels here: see the line it printed")
+    return painter
 
 
 def _summed(seconds: list[float]) -> Numbers:

@@ -58,7 +58,7 @@ def _plot_stages(numbers: Numbers) -> bytes:
     figure, place = pyplot.subplots(figsize=(9, 0.5 * len(rows) + 1.3), layout="constrained")
     for row, (stage, cold, steady) in enumerate(reversed(rows)):
         colour = _BLUE if stage in STAGES else _GREEN
-        once = row == 0
+        once = row == len(rows) - 1
         place.hlines(row, steady["p50"], steady["max"], color=_GREY, lw=1.2, label="to the longest" if once else "")
         place.hlines(row, steady["p50"], steady["p99"], color=_LIGHT, lw=7, label="p50 to p99" if once else "")
         place.hlines(row, steady["p50"], steady["p95"], color=colour, lw=7, label="p50 to p95" if once else "")
@@ -67,10 +67,10 @@ def _plot_stages(numbers: Numbers) -> bytes:
         place.annotate(
             f"{milliseconds(steady['p50'])}",
             (steady["p50"], row),
-            (-9, 0),
+            (0, 8),
             textcoords="offset points",
-            ha="right",
-            va="center",
+            ha="center",
+            fontsize=9,
         )
     place.axvline(FRAME_MS, color=_ORANGE, lw=1, ls="--")
     place.annotate(
@@ -88,8 +88,7 @@ def _plot_stages(numbers: Numbers) -> bytes:
         xlabel="ms, logarithmic",
         title=f"Each stage of a picture, {SIDE} x {SIDE}, one after another",
     )
-    low, high = place.get_xlim()
-    place.set_xlim(low / 2, high)
+    place.xaxis.set_major_formatter("{x:g}")
     place.grid(visible=False, axis="y")
     place.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=5)
     return _png(figure)
@@ -173,7 +172,8 @@ def _plot_batches(numbers: Numbers) -> bytes:
     place.set_xscale("log", base=2)
     place.set_xticks(sorted(ticks), [str(tick) for tick in sorted(ticks)])
     place.minorticks_off()
-    place.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    if ticks:
+        place.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return _png(figure)
 
 

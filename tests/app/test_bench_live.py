@@ -1,0 +1,59 @@
+"""Tests of a live session that is measured: real threads and real time, with networks that cost nothing."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.bench_live import STAGES, perform
+from engine.errors import AudioError
+from engine.features import FeatureExtractor
+from engine.window import SlidingWindow
+from tests import faces
+from tests.app.bench_fakes import FakePainter
+from tests.app.fakes import write_sound
+from tests.fakes import FakeMotionNetwork
+
+SECONDS = 1.2
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    wave = np.random.default_rng(0).uniform(-0.5, 0.5, (1, 8_000)).astype(np.float32)
+    speech = write_sound(tmp_path_factory.mktemp("sound") / "speech.wav", wave, 16_000)
+    return perform(FakeMotionNetwork(), FakePainter(), faces.avatar(), speech, lookahead=1, seconds=SECONDS)
+
+
+def test_a_file_is_repeated_until_the_time_is_over(measured: dict[str, Any]) -> None:
+    assert 10 < measured["frames"] <= SECONDS * 25
+
+
+def test_every_stage_is_measured(measured: dict[str, Any]) -> None:
+    assert set(measured["stages_ms"]) == set(STAGES)
+    stages = {name: found["mean"] for name, found in measured["stages_ms"].items()}
+    assert stages["hear"] >= stages["motion"]
+    assert stages["draw"] == pytest.approx(stages["generator"] + stages["compositor"], rel=0.2)
+
+
+def test_no_picture_is_younger_than_its_lookahead(measured: dict[str, Any]) -> None:
+    assert 80 < measured["mic_to_picture_ms"]["p50"] < 165
+    assert measured["mic_to_picture_ms"]["count"] == measured["frames"] - measured["skipped"]
+
+
+def test_trends_come_with_their_errors_and_curves_over_the_time(measured: dict[str, Any]) -> None:
+    assert set(measured["drift_ms_per_hour"]) == {"slope", "standard_error"}
+    moments = [moment for moment, *_ in measured["curves"]["mic_to_picture_ms"]]
+    assert moments[0] == 0
+    assert max(moments) < SECONDS
+    assert measured["curves"]["memory_mb"][0][1] == measured["memory_mb"]["first"]
+
+
+def test_what_was_watched_is_as_before(measured: dict[str, Any], tmp_path: Path) -> None:
+    assert measured["frames"]
+    before = SlidingWindow.push, FeatureExtractor.feed
+    with pytest.raises(AudioError):
+        perform(FakeMotionNetwork(), FakePainter(), faces.avatar(), tmp_path / "missing.wav", 1, 1.0)
+    assert (SlidingWindow.push, FeatureExtractor.feed) == before
+    assert before[0].__module__ == "engine.window"
+    assert not hasattr(before[0], "__wrapped__")
