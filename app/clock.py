@@ -5,11 +5,10 @@ import time
 from collections import deque
 from typing import Any, Protocol
 
-from app.config import CAPTURE_MS, HOLD_MS
+from app.config import CAPTURE_MS, HOLD_MS, SHORTEST_HOLD_MS
 from engine.media import FPS, SAMPLE_RATE
 
 _REMEMBERED = 100  # arrivals, two seconds: long enough to see a prompt one, short enough to follow a sound card's drift
-_SHORTEST_HOLD = 0.005  # s, where the device's own delay has used up the time to spare
 _GRACE = 1 / FPS  # s after its due time, until the next picture is due
 
 
@@ -66,7 +65,7 @@ class PlayoutClock:
 
         `capture_delay`: seconds from the capture of a block's last sample until it can be read.
         """
-        self._due = latency / SAMPLE_RATE + max(HOLD_MS / 1000, capture_delay + _SHORTEST_HOLD)
+        self._due = latency / SAMPLE_RATE + max(HOLD_MS / 1000, capture_delay + SHORTEST_HOLD_MS / 1000)
         self._capture_delay = capture_delay
         self._origins: deque[float] = deque(maxlen=_REMEMBERED)  # of the first sample, as each block tells it
 

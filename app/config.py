@@ -8,6 +8,7 @@ from engine.errors import ConfigurationError
 CAPTURE_MS = 20  # of sound in one block of a live source
 BACKLOG_MS = 200  # of live sound that may wait unheard; older sound becomes silence
 HOLD_MS = 25  # a finished live picture waits at most this long for its moment, which absorbs the jitter of drawing
+SHORTEST_HOLD_MS = 5  # likewise, where the device's own delay has used up the time to spare
 BOUND_MS = 170  # published: 95 of 100 live pictures at the default lookahead are younger
 DEFAULT_LOOKAHEAD = 2  # frames
 Backend = Literal["openvino", "torch"]

@@ -42,10 +42,15 @@ def load_performer(
 
     Raises `ConfigurationError`, `PhotoError`, `MediaError`, `CheckpointError` or `BackendError`.
     """
-    streamer = Streamer(StepNetwork(MODELS / "motion.onnx"), settings.lookahead, settings.mouth_amount)
+    streamer = load_streamer(settings)
     renderer = load_renderer(MODELS, settings.seed, CORES, settings.backend)
     avatar = _load_avatar(photo, folder, face).framed(settings.width, settings.height)
     return Performer(streamer, renderer, avatar)
+
+
+def load_streamer(settings: Settings) -> Streamer:
+    """Load the default model's hearing; raises `ConfigurationError` or `CheckpointError`."""
+    return Streamer(StepNetwork(MODELS / "motion.onnx"), settings.lookahead, settings.mouth_amount)
 
 
 def _load_avatar(photo: Path | None, folder: Path | None, face: int | None) -> Avatar:

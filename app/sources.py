@@ -109,9 +109,10 @@ class Microphone:
 
     live = True
 
-    def __init__(self, name: str | None, clock: Clock, stats: Stats) -> None:
-        """`name` as `devices.choose` takes it."""
+    def __init__(self, name: str | None, clock: Clock, stats: Stats, block_ms: int = CAPTURE_MS) -> None:
+        """`name` as `devices.choose` takes it; `block_ms`: of sound that the device brings at a time."""
         self._name = name
+        self._block_ms = block_ms
         self._clock = clock
         self._stats = stats
         self._stream: Any = None
@@ -129,10 +130,10 @@ class Microphone:
             self._stream = self._library.InputStream(
                 device=self._device.number,
                 samplerate=rate,
-                blocksize=rate * CAPTURE_MS // 1000,
+                blocksize=rate * self._block_ms // 1000,
                 channels=1,
                 dtype="float32",
-                latency=CAPTURE_MS / 1000,
+                latency=self._block_ms / 1000,
                 callback=self._receive,
             )
             self._stream.start()
@@ -143,7 +144,7 @@ class Microphone:
                 "or choose another with --microphone."
             ) from error
         self._last_arrival = self._clock.now()
-        return max(0.0, float(self._stream.latency) - CAPTURE_MS / 1000)
+        return max(0.0, float(self._stream.latency) - self._block_ms / 1000)
 
     def read(self, timeout: float) -> Samples | None:
         """What has been recorded since the last call; raises `DeviceError` when the device has gone."""

@@ -3,28 +3,34 @@
 import json
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.budget import Plan, make_plan, measure_pace, parse_budget
 from app.clock import Clock, MonotonicClock
-from app.config import DEFAULT_LOOKAHEAD, Backend, Settings, parse_size
+from app.config import CAPTURE_MS, DEFAULT_LOOKAHEAD, Backend, Settings, parse_size
 from app.devices import choose
-from app.performer import Performer, load_performer
+from app.media_files import read_audio
+from app.performer import ASSETS, Performer, load_performer, load_streamer
 from app.screen import check_screen
 from app.session import Session, Sink
 from app.sources import FileSource, Microphone, Source
 from app.speaker import Speaker
 from app.stats import Report, Stats, process_age, resident_memory
 from engine.errors import ConfigurationError, DeviceError
+from engine.media import HOP
 
 if TYPE_CHECKING:
     from ui.bridge import FrameBridge
 
+_BLOCKS_MS = (CAPTURE_MS, CAPTURE_MS // 2)  # of sound, that a microphone can be asked for
+_MEASURED = 40 * HOP  # samples of speech by which the machine is measured, 1.6 s
 _SETTLED = 5.0  # s after which memory should not grow any more
 _MEGABYTE = 1 << 20
 
@@ -40,7 +46,13 @@ def run(
     headless: Annotated[bool, typer.Option("--headless", help="No window; ends in one line of JSON.")] = False,
     seconds: Annotated[float | None, typer.Option(min=0.2, help="Stop after this time; a file is repeated.")] = None,
     size: Annotated[str, typer.Option(help="Width x height of the pictures.")] = "512x512",
-    lookahead: Annotated[int, typer.Option(help="Frames heard ahead of each picture, 0 to 6.")] = DEFAULT_LOOKAHEAD,
+    lookahead: Annotated[
+        int | None,
+        typer.Option(help="Frames heard ahead of each picture, 0 to 6.", show_default=str(DEFAULT_LOOKAHEAD)),
+    ] = None,
+    latency_budget: Annotated[
+        str | None, typer.Option(help="Such as 150ms: choose the longest lookahead that this machine can hold.")
+    ] = None,
     mouth_amount: Annotated[float, typer.Option(help="How far the mouth moves, 1 as learned.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Of blinks and head motion.")] = 0,
     backend: Annotated[
@@ -50,21 +62,66 @@ def run(
     """Make a face speak live, from the microphone or a file at real time."""
     if audio is not None and microphone is not None:
         raise ConfigurationError("Both --audio and --microphone are given: choose one.")
+    if lookahead is not None and latency_budget is not None:
+        raise ConfigurationError("Both --lookahead and --latency-budget are given, which chooses it: give one.")
+    budget = None if latency_budget is None else parse_budget(latency_budget)
     if not headless:
         check_screen()
     width, height = parse_size(size)
-    performer = load_performer(Settings(width, height, lookahead, mouth_amount, seed, backend), photo, avatar, face)
+    ahead = DEFAULT_LOOKAHEAD if lookahead is None else lookahead
+    settings = Settings(width, height, ahead, mouth_amount, seed, backend)
+    performer = load_performer(settings, photo, avatar, face)
     clock = MonotonicClock()
 
-    def make_source(stats: Stats) -> Source:
+    def source_of(block_ms: int, stats: Stats) -> Source:
         if audio is None:
-            return Microphone(microphone, clock, stats)
+            return Microphone(microphone, clock, stats, block_ms)
         return FileSource(audio, clock, stats, live=True, loop=seconds is not None)
 
-    if headless:
-        print(json.dumps(measure(performer, make_source, clock, seconds)))
+    if budget is None:
+        plan, make_source = None, partial(source_of, CAPTURE_MS)
     else:
-        show(performer, make_source, clock, seconds, is_audible=audio is not None)
+        plan = _planned(budget, performer, source_of, _BLOCKS_MS if audio is None else (CAPTURE_MS,), clock)
+        print(plan, file=sys.stderr)
+        performer = replace(performer, streamer=load_streamer(replace(settings, lookahead=plan.lookahead)))
+        make_source = partial(source_of, plan.block_ms)
+    if headless:
+        numbers = measure(performer, make_source, clock, seconds)
+        print(json.dumps(numbers if plan is None else numbers | {"budget": _kept(plan, numbers)}))
+    else:
+        show(performer, make_source, clock, seconds, is_audible=audio is not None, budget_ms=budget)
+
+
+def _planned(
+    budget_ms: float,
+    performer: Performer,
+    source_of: Callable[[int, Stats], Source],
+    blocks_ms: Sequence[int],
+    clock: Clock,
+) -> Plan:
+    """Measure the machine and its source, and say how the budget is held; raises as these do."""
+    capture_ms = {}
+    for block_ms in blocks_ms:
+        source = source_of(block_ms, Stats())
+        try:
+            capture_ms[block_ms] = source.open() * 1000
+        finally:
+            source.close()
+    speech = read_audio(ASSETS / "audio" / "speech.wav")[:_MEASURED]
+    return make_plan(budget_ms, measure_pace(performer, speech, clock), capture_ms)
+
+
+def _kept(plan: Plan, numbers: dict[str, Any]) -> dict[str, Any]:
+    """How the promise was held, for the line of JSON."""
+    delay = numbers["mic_to_picture_ms"]
+    return {
+        "ms": plan.budget_ms,
+        "held": delay is not None and delay["p95"] <= plan.budget_ms,
+        "lookahead": plan.lookahead,
+        "block_ms": plan.block_ms,
+        "expected_ms": round(plan.expected_ms, 1),
+        "pace_ms": {stage: round(value, 1) for stage, value in asdict(plan.pace).items()},
+    }
 
 
 def measure(
@@ -106,8 +163,12 @@ def show(
     clock: Clock,
     seconds: float | None,
     is_audible: bool,
+    budget_ms: float | None = None,
 ) -> None:
-    """Perform in a window until it is closed, or for so many seconds; `is_audible` where the sound shall be played."""
+    """Perform in a window until it is closed, or for so many seconds.
+
+    `is_audible` where the sound shall be played; `budget_ms` is the delay that was promised, if one was.
+    """
     from PyQt6.QtCore import QTimer
     from PyQt6.QtWidgets import QApplication
 
@@ -116,7 +177,7 @@ def show(
 
     application = QApplication(sys.argv[:1])
     bridge = FrameBridge()
-    live = _Live(performer, make_source, clock, bridge, is_audible)
+    live = _Live(performer, make_source, clock, bridge, is_audible, budget_ms)
     window = Window(f"{performer.avatar.name} - liveface", bridge, live)
     interrupted: list[int] = []
 
@@ -135,7 +196,7 @@ def show(
     application.exec()
     signal.signal(signal.SIGINT, before)
     if live.latest is not None:
-        print(status_line(live.latest, live.latest.fps))
+        print(status_line(live.latest, live.latest.fps, budget_ms))
     if window.failure is not None:
         raise window.failure
     if interrupted:
@@ -152,12 +213,14 @@ class _Live:
         clock: Clock,
         bridge: "FrameBridge",
         is_audible: bool,
+        budget_ms: float | None,
     ) -> None:
         self._performer = performer
         self._make_source = make_source
         self._clock = clock
         self._bridge = bridge
         self._is_audible = is_audible
+        self._budget_ms = budget_ms
         self._session: Session | None = None
         self.latest: Report | None = None
 
@@ -188,14 +251,17 @@ class _Live:
         if self._session is None:
             return False, "stopped"
         report = self._session.report()
-        return self._session.is_running, status_line(report, report.recent_fps)
+        return self._session.is_running, status_line(report, report.recent_fps, self._budget_ms)
 
 
-def status_line(report: Report, fps: float) -> str:
-    """The numbers of a session in one line."""
+def status_line(report: Report, fps: float, budget_ms: float | None) -> str:
+    """The numbers of a session in one line, with the delay that was promised, if one was."""
     parts = [f"{fps:.1f} fps"]
     if (delay := report.mic_to_picture_ms) is not None:
-        parts.append(f"mic to picture {delay.p50:.0f} ms (p95 {delay.p95:.0f})")
+        text = f"mic to picture p50 {delay.p50:.0f}, p95 {delay.p95:.0f}, p99 {delay.p99:.0f} ms"
+        if budget_ms is not None:
+            text += f" ({'within' if delay.p95 <= budget_ms else 'over'} {budget_ms:.0f})"
+        parts.append(text)
     parts += [f"{stage} {percentiles.p50:.1f} ms" for stage, percentiles in report.stages_ms.items()]
     parts.append(f"{report.skipped} skipped")
     if report.lost_ms:

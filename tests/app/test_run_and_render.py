@@ -33,6 +33,7 @@ def stand_in(settings: Settings, *_: object, **__: object) -> Performer:
 
 @pytest.fixture(autouse=True)
 def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app.commands.run, "load_streamer", lambda settings: FakeStreamer(settings.lookahead))
     for module in (app.commands.render, app.commands.run):
         monkeypatch.setattr(module, "load_performer", stand_in)
 
@@ -111,7 +112,7 @@ def test_run_opens_a_window_and_tells_at_the_end_how_it_went(speech: Path) -> No
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
-    assert "mic to picture" in ran.stdout
+    assert "mic to picture p50" in ran.stdout
 
 
 @pytest.mark.parametrize("command", ["run", "render"])
@@ -169,3 +170,39 @@ def test_a_size_that_cannot_be_is_refused(size: str) -> None:
 
 def test_a_size_is_width_by_height() -> None:
     assert parse_size("1280X720") == (1280, 720)
+
+
+def test_a_latency_budget_chooses_the_lookahead_and_is_kept(
+    speech: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("--headless", "--audio", speech, "--seconds", "0.8", "--size", "128x128")
+    assert not called(monkeypatch, "run", *arguments, "--latency-budget", "230ms")
+    output = capsys.readouterr()
+    assert len(output.err.splitlines()) == len(output.out.splitlines()) == 1
+    numbers = json.loads(output.out)
+    budget, delay = numbers["budget"], numbers["mic_to_picture_ms"]
+    assert output.err.startswith(f"latency budget 230 ms: lookahead {budget['lookahead']}, ")
+    assert budget["expected_ms"] <= budget["ms"] == 230 < budget["expected_ms"] + 40
+    assert budget["held"] == (delay["p95"] <= 230)
+    assert delay["p50"] > 40 * (1 + budget["lookahead"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--latency-budget", "30ms"), "give --latency-budget"),
+        (("--latency-budget", "soon"), "such as 150ms"),
+        (("--latency-budget", "150ms", "--lookahead", "2"), "give one"),
+    ],
+)
+def test_a_budget_that_cannot_be_is_refused_in_one_sentence(
+    arguments: tuple[str, ...],
+    message: str,
+    speech: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert called(monkeypatch, "run", "--headless", "--audio", speech, "--size", "128x128", *arguments) == 2
+    error = capsys.readouterr().err.strip()
+    assert len(error.splitlines()) == 1
+    assert message in error

@@ -1,0 +1,126 @@
+"""Latency as a contract: what this machine needs for a picture, and the longest lookahead that a budget then allows."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.clock import Clock, sleep_until
+from app.config import HOLD_MS, SHORTEST_HOLD_MS
+from app.performer import Performer
+from engine.errors import ConfigurationError
+from engine.media import FPS, HOP, Samples
+from engine.streamer import LOOKAHEADS
+
+FRAME_MS = 1000 // FPS
+_UNMEASURED = 5  # pictures at the beginning, while caches are filled
+_SHARE = 0.9  # of a frame's time that hearing and drawing may take: the rest is for sound, window and system
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What a live picture takes here, in milliseconds.
+
+    `hear` and `draw` are medians. `ready` is the 95th percentile, from the moment when the last sound is there to the
+    finished picture, which includes that the system may wake late.
+    """
+
+    hear: float
+    draw: float
+    ready: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a budget is held: frames of `lookahead`, blocks of `block_ms` from the source, and the delay expected.
+
+    `capture_ms`: from the capture of a block's last sample until it can be read. All delays are those which 95 of 100
+    pictures stay below, from the capture of the first sample of a frame's own sound to the handing over of its picture.
+    """
+
+    budget_ms: float
+    lookahead: int
+    block_ms: int
+    capture_ms: float
+    expected_ms: float
+    pace: Pace
+
+    def __str__(self) -> str:
+        """One line: what was chosen, and why."""
+        ahead = self.lookahead * FRAME_MS
+        return (
+            f"latency budget {self.budget_ms:.0f} ms: lookahead {self.lookahead}, blocks of {self.block_ms} ms, "
+            f"expected {self.expected_ms:.0f} ms = {FRAME_MS} of sound + {ahead} ahead + "
+            f"{self.expected_ms - FRAME_MS - ahead:.0f}; measured: hear {self.pace.hear:.1f} ms, draw "
+            f"{self.pace.draw:.1f} ms, ready within {self.pace.ready:.1f} ms, source {self.capture_ms:.0f} ms"
+        )
+
+
+def measure_pace(performer: Performer, speech: Samples, clock: Clock) -> Pace:
+    """Hear float32 (n,) at 16 kHz frame by frame, each when it would have been spoken, and draw every picture.
+
+    The streamer is as new afterwards.
+    """
+    hear, draw, ready = [], [], []
+    started = clock.now()
+    for index, start in enumerate(range(0, len(speech) - HOP, HOP)):
+        spoken = started + (index + 1) / FPS
+        sleep_until(clock, spoken)
+        awake = clock.now()
+        motions = performer.streamer.feed(speech[start : start + HOP])
+        heard = clock.now()
+        performer.renderer.draw(motions, [performer.avatar] * len(motions))
+        if motions and index >= _UNMEASURED:
+            drawn = clock.now()
+            hear.append(heard - awake)
+            draw.append(drawn - heard)
+            ready.append(drawn - spoken)
+    performer.streamer.reset()
+    return Pace(float(np.median(hear)) * 1000, float(np.median(draw)) * 1000, float(np.percentile(ready, 95)) * 1000)
+
+
+def make_plan(budget_ms: float, pace: Pace, capture_ms: dict[int, float]) -> Plan:
+    """The longest lookahead that fits, and the longest block that allows it.
+
+    `capture_ms`: of the source, for each size of block that it offers in milliseconds.
+    Raises `ConfigurationError` where nothing fits, with the smallest budget that would.
+    """
+    if pace.hear + pace.draw > _SHARE * FRAME_MS:
+        raise ConfigurationError(
+            f"No delay can be promised here: hearing takes {pace.hear:.0f} ms and drawing {pace.draw:.0f} ms of the "
+            f"{FRAME_MS} ms that a picture has; choose a smaller --size, or close other programs."
+        )
+    waits = {block: _wait(pace, capture) for block, capture in capture_ms.items()}
+    smallest = FRAME_MS + min(waits.values())
+    fitting = [
+        (lookahead, block)
+        for block, wait in waits.items()
+        for lookahead in LOOKAHEADS
+        if (1 + lookahead) * FRAME_MS + wait <= budget_ms
+    ]
+    if not fitting:
+        raise ConfigurationError(
+            f"A delay of {budget_ms:.0f} ms cannot be held here: a picture's own sound takes {FRAME_MS} ms, the source "
+            f"{min(capture_ms.values()):.0f} ms, hearing and drawing up to {pace.ready:.0f} ms; "
+            f"give --latency-budget {math.ceil(smallest)}ms or more, or a smaller --size."
+        )
+    lookahead, block = max(fitting)
+    expected = (1 + lookahead) * FRAME_MS + waits[block]
+    return Plan(budget_ms, lookahead, block, capture_ms[block], expected, pace)
+
+
+def _wait(pace: Pace, capture_ms: float) -> float:
+    """From the capture of the last sound that a picture needs to its handing over, as `PlayoutClock` has it."""
+    return max(HOLD_MS, capture_ms + max(SHORTEST_HOLD_MS, pace.ready))
+
+
+def parse_budget(text: str) -> float:
+    """Milliseconds from text such as `150ms`; raises `ConfigurationError`."""
+    number = text.strip().lower().removesuffix("ms").strip()
+    try:
+        budget = float(number)
+    except ValueError:
+        budget = math.nan
+    if not 0 < budget < math.inf:
+        raise ConfigurationError(f"The latency budget is “{text}”: write milliseconds, such as 150ms.")
+    return budget
