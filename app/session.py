@@ -3,12 +3,14 @@
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import inf
 from typing import Protocol
 
 import numpy as np
 
 from app.clock import Clock, PlayoutClock
 from app.queues import FrameQueue, Owed
+from app.scheduler import Scheduler
 from app.sources import Source
 from app.stats import Report, Stats
 from engine.action_units import ACTION_UNITS
@@ -39,6 +41,13 @@ class Sink(Protocol):
         """Finish; `completed` is False where the frames ended before they should. May be called twice."""
 
 
+class Artist(Protocol):
+    """What draws for a session."""
+
+    def draw(self, motions: list[Motion], avatar: Avatar, due: float, deadline: float) -> list[Frame]:
+        """Pictures in order, wanted at the moment `due`; those that could not be begun by `deadline` may be missing."""
+
+
 class Session:
     """Reads a source to its end or until `stop`; used once.
 
@@ -51,16 +60,16 @@ class Session:
         self,
         source: Source,
         streamer: Streamer,
-        renderer: Renderer,
+        renderer: Renderer | Scheduler,
         avatar: Avatar,
         sinks: Sequence[Sink],
         clock: Clock,
         stats: Stats,
     ) -> None:
-        """`avatar` is framed to the size of the output."""
+        """`avatar` is framed to the size of the output. A scheduler draws for other sessions too."""
         self._source = source
         self._streamer = streamer
-        self._renderer = renderer
+        self._artist: Artist = renderer if isinstance(renderer, Scheduler) else _Alone(renderer)
         self._avatar = avatar
         self._sinks = sinks
         self._clock = clock
@@ -89,7 +98,7 @@ class Session:
                 sink.open(width, height)
                 self._opened.append(sink)
             # What is done for the first time takes longest. The picture is shown until another one is ready.
-            first = self._renderer.draw([_rest(0)], [self._avatar])[0].image
+            first = self._artist.draw([_rest(0)], self._avatar, inf, inf)[0].image
             self._streamer.feed(np.zeros(self._streamer.latency, np.float32))
             self._streamer.reset()
             self._queue = FrameQueue(self._clock, _LIVE_FRAMES if self._source.live else _FILE_FRAMES, first)
@@ -190,31 +199,37 @@ class Session:
             if self._stopping.is_set():
                 return
             numbered = [replace(motion, index=motion.index + self._first_frame) for motion in group]
-            is_newest = group is groups[-1]
-            is_drawn = self._playout is None or self._is_worth_drawing(self._playout, numbered[0].index, is_newest)
+            last_moment = self._last_moment(numbered[0].index, is_newest=group is groups[-1])
+            is_drawn = last_moment > -inf
             for motion in numbered:
                 queue.announce(self._owed(motion, is_drawn))
             if is_drawn:
-                queue.supply(self._draw(numbered))
+                queue.supply(self._draw(numbered, last_moment))
 
     def _owed(self, motion: Motion, is_drawn: bool) -> Owed:
         if self._playout is None:
             return Owed(motion, is_drawn)
         return Owed(motion, is_drawn, self._playout.due(motion.index), self._playout.deadline(motion.index))
 
-    def _is_worth_drawing(self, playout: PlayoutClock, index: int, is_newest: bool) -> bool:
-        """Whether the picture will be in time, or is the best that a machine can do which is too slow."""
-        ready = self._clock.now() + self._stats.typical("draw", _RECENT)
-        has_waited = index - self._latest_drawn > _MOST_SKIPPED
-        is_worth = ready <= playout.deadline(index) or (is_newest and has_waited)
-        if is_worth:
-            self._latest_drawn = index
-        return is_worth
+    def _last_moment(self, index: int, is_newest: bool) -> float:
+        """When drawing must begin to be worth it: -inf if it is not, as the picture would be late.
 
-    def _draw(self, motions: list[Motion]) -> list[Frame]:
+        inf if it always is: in a file, or where a late picture is the best that a machine can do which is too slow.
+        """
+        has_waited = index - self._latest_drawn > _MOST_SKIPPED
+        if self._playout is None or (is_newest and has_waited):
+            return inf
+        deadline = self._playout.deadline(index)
+        ready = self._clock.now() + self._stats.typical("draw", _RECENT)
+        return deadline if ready <= deadline else -inf
+
+    def _draw(self, motions: list[Motion], last_moment: float) -> list[Frame]:
         started = self._clock.now()
-        frames = self._renderer.draw(motions, [self._avatar] * len(motions))
-        self._stats.note_stage("draw", (self._clock.now() - started) / len(motions))
+        due = inf if self._playout is None else self._playout.due(motions[0].index)
+        frames = self._artist.draw(motions, self._avatar, due, last_moment)
+        if frames:
+            self._stats.note_stage("draw", (self._clock.now() - started) / len(frames))
+            self._latest_drawn = frames[-1].index
         return frames
 
     def _rest_until_heard(self, queue: FrameQueue) -> None:
@@ -246,6 +261,16 @@ class Session:
         opened, self._opened = self._opened, []
         for sink in opened:
             sink.close(completed)
+
+
+class _Alone:
+    """Draws for one session, in its own thread. Implements `Artist`."""
+
+    def __init__(self, renderer: Renderer) -> None:
+        self._renderer = renderer
+
+    def draw(self, motions: list[Motion], avatar: Avatar, due: float, deadline: float) -> list[Frame]:
+        return self._renderer.draw(motions, [avatar] * len(motions))
 
 
 def _groups(motions: list[Motion], size: int) -> list[list[Motion]]:

@@ -58,6 +58,10 @@ class MouthRenderer:
         self._basis = face_space.basis()
         self._prepared: WeakKeyDictionary[Avatar, tuple[compositor.Scene, tuple[Array, ...]]] = WeakKeyDictionary()
 
+    def prepare(self, avatar: Avatar) -> None:
+        """Do what is done once for an avatar; one thread may do it while another draws other avatars."""
+        self._prepare(avatar)
+
     def draw(self, motions: list[Motion], avatars: list[Avatar]) -> list[Frame]:
         """See `Renderer.draw`."""
         assert len(motions) == len(avatars)
@@ -124,7 +128,7 @@ class MouthRenderer:
 
 def load_renderer(
     models: Path, seed: int | None = None, threads: int = 2, backend: Literal["openvino", "torch"] = "openvino"
-) -> Renderer:
+) -> MouthRenderer:
     """The renderer with the networks in the folder `models`: on the CPU, or with torch on an NVIDIA GPU.
 
     `seed`: of blinks and head motion, None for a head at rest; `threads`: of the CPU.
