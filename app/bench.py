@@ -161,8 +161,8 @@ def stages(
     shown: list[Frame] = []
 
     def take(block: Samples) -> Samples:
-        for half in np.split(block, 2):
-            samples.put(half)
+        samples.put(block[: HOP // 2])
+        samples.put(block[HOP // 2 :])
         return samples.get(0.0)
 
     def hand_over(motion: Motion, drawn: list[Frame]) -> Frame | None:

@@ -27,12 +27,16 @@ _NO_MEASUREMENT = ("count", "frames", "operations", "threads", "promised_ms", "s
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A table without a look; where all its `columns` are nameless, each row is a fact with its name first."""
+    """A table without a look; where all its `columns` are nameless, each row is a fact with its name first.
+
+    `plot`: the name of the picture file that belongs to it.
+    """
 
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     note: str = ""
+    plot: str = ""
 
     @property
     def is_facts(self) -> bool:
@@ -40,9 +44,9 @@ class Grid:
         return not any(self.columns)
 
 
-def show(console: Console, numbers: Numbers, old: Numbers | None) -> None:
-    """Print all tables."""
-    for grid in grids(numbers, old):
+def show(console: Console, shown: Sequence[Grid]) -> None:
+    """Print tables."""
+    for grid in shown:
         table = Table(*grid.columns, show_header=not grid.is_facts, box=box.SIMPLE_HEAD)
         for column in table.columns[1:]:
             column.justify = "left" if grid.is_facts else "right"
@@ -88,7 +92,11 @@ def _overview(numbers: Numbers) -> Grid:
         f"One session at {SIDE} x {SIDE}",
         ("", ""),
         [
-            ("pictures per second", f"{picture['fps']:.1f} ({picture['real_time_factor']:.2f} x real time)"),
+            (
+                "pictures per second",
+                f"{picture['fps']:.1f} ({picture['real_time_factor']:.2f} x real time), live order",
+            ),
+            *(("drawn ahead", f"{rate:.1f} ({rate / FPS:.2f} x)") for rate in highest_rate(numbers)),
             ("on one core", f"{numbers['one_core']['fps']:.1f} ({numbers['one_core']['real_time_factor']:.2f} x)"),
             ("first picture after", f"{cold['to_first_picture_s']:.2f} s ({parts})"),
             ("memory", f"{memory['after_live']:.0f} MB after live sessions, {memory['most']:.0f} MB at most"),
@@ -114,6 +122,7 @@ def _stages(numbers: Numbers) -> Grid:
         ("stage", "cold", "warm p50", *(f"steady {name}" for name in PERCENTILES)),
         rows,
         f"A picture has {FRAME_MS:.0f} ms. hear, draw and picture are sums; picture is without encoding.",
+        "stages.png",
     )
 
 
@@ -136,6 +145,7 @@ def _lookaheads(numbers: Numbers) -> Grid:
         ("lookahead", "promised", *PERCENTILES, "fps", "skipped", "S r", "U r"),
         rows,
         f"S r and U r: {numbers['quality']['source']}; correlation of mouth opening, known speaker and strangers.",
+        "lookahead.png",
     )
 
 
@@ -177,6 +187,7 @@ def _batches(numbers: Numbers) -> Grid:
             )
             for batch in batches
         ],
+        plot="batch.png",
     )
 
 
@@ -220,6 +231,28 @@ def _soak(soak: Numbers) -> Grid:
             ("memory slope", f"{_slope(soak['memory_mb_per_hour'])} MB per hour"),
         ],
         "Slopes with their standard errors.",
+        "soak.png",
+    )
+
+
+def loopback_grid(report: Numbers) -> Grid:
+    """What the self-test from outside found: an `app.loopback.LoopbackReport` as a mapping."""
+    delay, offset = report["sound_to_photon_ms"], report["av_offset_ms"]
+    source = "a virtual microphone" if report["microphone"] else "a file at real time, for want of a virtual microphone"
+    return Grid(
+        f"From {source} to what a {report['kind']} shows",
+        ("", ""),
+        [
+            ("sound to photon, ms", ", ".join(f"{name} {milliseconds(delay[name])}" for name in ("p50", "p95", "p99"))),
+            ("sound later than picture, ms", f"p50 {offset['p50']:+.1f}, p95 of its size {offset['p95']:.1f}"),
+            (
+                "drift",
+                f"{report['drift_ms_per_hour']:+.1f} +- {report['drift_error_ms_per_hour']:.1f} ms per hour (95 %)",
+            ),
+            ("pictures", f"{report['frames']} seen, {report['missed']} missed"),
+            ("clicks", str(report["clicks"])),
+        ],
+        f"A picture may have been there {milliseconds(report['glance_ms'])} ms earlier than it was seen (p95).",
     )
 
 
@@ -243,6 +276,12 @@ def _comparable(numbers: Numbers) -> Numbers:
 def usable(numbers: Numbers) -> dict[str, Numbers]:
     """The back ends that ran, by name."""
     return {name: found for name, found in numbers["backends"].items() if found["available"]}
+
+
+def highest_rate(numbers: Numbers) -> list[float]:
+    """The pictures per second of the CPU's back end in use, at its best batch; empty if it did not run."""
+    found = usable(numbers).get(f"openvino {numbers['precision']}")
+    return [] if found is None else [max(one["fps"] for one in found["batches"].values())]
 
 
 def milliseconds(value: float | None) -> str:

@@ -1,6 +1,8 @@
 """The command that measures the latency of the program on this machine. It knows what to measure with, not how."""
 
 import json
+import sys
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -10,9 +12,11 @@ from rich.console import Console
 
 from app import bench_report
 from app.bench import FULL, QUICK, measure
-from app.bench_tables import show
+from app.bench_tables import grids, loopback_grid, show
+from engine.errors import ConfigurationError
 
 _WIDTH = 130  # characters, where the output is no terminal
+_LOOPBACK = 20.0  # s
 
 
 def bench(
@@ -22,21 +26,36 @@ def bench(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="A folder for bench.json, report.html and plots.")] = None,
     compare: Annotated[Path | None, typer.Option(help="An older bench.json: shows new / old of every number.")] = None,
+    loopback: Annotated[
+        str | None, typer.Option(help="Only this: window, file or webrtc, measured from outside, sound to photon.")
+    ] = None,
 ) -> None:
     """Measure how fast everything is on this machine."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDTH
+    if loopback is not None:
+        if quick or out is not None or compare is not None:
+            raise ConfigurationError("--loopback measures by itself: give it --seconds only.")
+        _look_from_outside(loopback, seconds or _LOOPBACK, console)
+        return
     old = None if compare is None else bench_report.read(compare)
     if out is not None:
         bench_report.require_writable(out)
         if find_spec("matplotlib") is None:
             raise ModuleNotFoundError("No module named 'matplotlib'", name="matplotlib")
-    progress = Console(stderr=True)
-    with progress.status("measuring") as status:
-        numbers = measure(QUICK if quick else FULL, seconds, lambda step: status.update(f"measuring: {step}"))
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _WIDTH
-    show(console, numbers, old)
+    # Plain lines: a moving display would be work of our own between the measurements.
+    numbers = measure(QUICK if quick else FULL, seconds, lambda step: print(f"{step} ...", file=sys.stderr, flush=True))
+    show(console, grids(numbers, old))
     if out is not None:
         for path in bench_report.write(out, numbers, old):
             console.print(str(path), soft_wrap=True)
     print(json.dumps(numbers), flush=True)
+
+
+def _look_from_outside(kind: str, seconds: float, console: Console) -> None:
+    from app.loopback import run_loopback
+
+    report = asdict(run_loopback(kind, seconds))
+    show(console, [loopback_grid(report)])
+    print(json.dumps(report), flush=True)

@@ -10,9 +10,13 @@ import numpy as np
 import pytest
 
 import app.bench
+import app.bench_report
 import app.commands.bench
+import app.loopback
 from app.bench import FULL, QUALITY, QUICK, STAGES, SUMS, Plan, back_end, candidates, floor, overhead, stages
 from app.cli import main
+from app.loopback import LoopbackReport, Offset
+from app.stats import Percentiles
 from engine.errors import BackendError
 from engine.media import HOP
 from engine.renderer import Painter
@@ -154,6 +158,31 @@ def test_nothing_is_measured_if_the_results_could_not_be_used(
         assert complaint in error
         assert error.count("\n") == 1
     assert measured == []
+
+
+def test_the_loopback_is_shown_and_ends_in_json(
+    measured: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run_loopback(kind: str, seconds: float) -> LoopbackReport:
+        assert (kind, seconds) == ("file", 9.0)
+        return LoopbackReport("file", False, Percentiles(150, 165, 170), Offset(-1.0, 4.0), 2.0, 3.0, 200, 1, 9, 0.0)
+
+    monkeypatch.setattr(app.loopback, "run_loopback", run_loopback)
+    assert not called(monkeypatch, "--loopback", "file", "--seconds", 9)
+    output = capsys.readouterr().out
+    assert "p50 150.0, p95 165.0" in output
+    assert "200 seen, 1 missed" in output
+    assert json.loads(output.splitlines()[-1])["av_offset_ms"] == {"p50": -1.0, "p95": 4.0}
+    assert measured == []
+
+
+def test_the_loopback_takes_no_other_options(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert called(monkeypatch, "--loopback", "file", "--quick") == 2
+    assert "give it --seconds only" in capsys.readouterr().err
+    assert called(monkeypatch, "--loopback", "radio") == 2
+    assert "choose window or file" in capsys.readouterr().err
 
 
 def test_control_c_leaves_no_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

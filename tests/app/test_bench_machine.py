@@ -7,6 +7,7 @@ import pytest
 
 from app import bench_machine
 from app.bench_machine import OtherWork, describe, in_a_fresh_process, memory_mb, peak_memory_mb
+from engine.errors import BackendError
 
 
 def test_the_machine_and_the_program_are_described() -> None:
@@ -33,6 +34,11 @@ def test_a_fresh_process_has_the_threads_and_the_cores_it_was_given() -> None:
     program = "import os; print(os.environ['OMP_NUM_THREADS'], len(os.sched_getaffinity(0)))"
     assert in_a_fresh_process(program, threads=3) == f"3 {len(os.sched_getaffinity(0))}"
     assert in_a_fresh_process(program, threads=1, is_confined=True) == "1 1"
+
+
+def test_a_process_that_fails_is_an_error_in_a_sentence() -> None:
+    with pytest.raises(BackendError, match=r"failed \(ValueError: no\): run it again"):
+        in_a_fresh_process("raise ValueError('no')", threads=1)
 
 
 def test_work_of_others_is_what_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,14 +11,14 @@ from rich.console import Console
 
 import app.bench_report
 from app.bench_report import read, require_writable, write
-from app.bench_tables import show
+from app.bench_tables import grids, show
 from engine.errors import ConfigurationError, OutputError
 from tests.app.bench_fakes import numbers, soak
 
 
 def shown(new: dict[str, object], old: dict[str, object] | None = None) -> str:
     text = StringIO()
-    show(Console(file=text, width=200), new, old)
+    show(Console(file=text, width=200), grids(new, old))
     return text.getvalue()
 
 
