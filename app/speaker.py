@@ -76,7 +76,7 @@ class Speaker:
             self._stream.close()
             self._stream = None
 
-    def _play(self, out: NDArray[np.float32], count: int, times: Any, _status: object) -> None:
+    def _play(self, out: NDArray[np.float32], count: int, _time: object, _status: object) -> None:
         pcm = self._queue.get(timeout=0)
         self._received += len(pcm)
         self._rest = np.concatenate([self._rest, pcm])[-_LONGEST:]
@@ -85,6 +85,6 @@ class Speaker:
         ready = self._rest[: count if self._is_playing else 0]
         out[: len(ready), 0], out[len(ready) :] = ready, 0
         if len(ready):
-            until_heard = times.outputBufferDacTime - times.currentTime
-            self._heard = self._received - len(self._rest), self._clock.now() + until_heard
+            # Not the time that PortAudio tells for each block: PulseAudio's wanders by 50 ms within seconds.
+            self._heard = self._received - len(self._rest), self._clock.now() + float(self._stream.latency)
         self._rest = self._rest[len(ready) :]

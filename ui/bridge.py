@@ -37,7 +37,8 @@ class FrameBridge(QObject):
         now = time.monotonic()
         due = now + self.hold()
         with self._lock:
-            is_announced = bool(self._waiting) and self._waiting[0][0] <= now
+            # One that is due now comes together with an earlier one that has not been taken.
+            is_announced = bool(self._waiting) and max(self._waiting[0][0], due) <= now
             self._waiting.append((due, frame))
         if not is_announced:
             self._sent.emit(due)

@@ -18,6 +18,8 @@ BLOCK = 320
 
 
 class FakeStream:
+    latency = 0.03
+
     def __init__(self, **settings: Any) -> None:
         self.settings = settings
         self.is_closed = False
@@ -30,7 +32,7 @@ class FakeStream:
 
     def played(self) -> np.ndarray:
         out = np.full((BLOCK, 1), 9, np.float32)
-        self.settings["callback"](out, BLOCK, SimpleNamespace(currentTime=7.0, outputBufferDacTime=7.03), None)
+        self.settings["callback"](out, BLOCK, None, None)
         return out[:, 0]
 
 

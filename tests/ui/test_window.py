@@ -103,6 +103,19 @@ def test_a_frame_that_is_held_back_arrives_when_it_is_due(qtbot: QtBot) -> None:
     assert bridge.take() is None
 
 
+def test_a_frame_that_is_held_back_arrives_though_the_one_before_was_not_taken(qtbot: QtBot) -> None:
+    bridge = FrameBridge()
+    holds = iter([0.0, 0.02])
+    bridge.hold = lambda: next(holds)
+    bridge.send(a_frame(1))
+    bridge.send(a_frame(2))
+    with qtbot.waitSignal(bridge.arrived, timeout=1000):
+        pass
+    taken = bridge.take()
+    assert taken is not None
+    assert taken.index == 2
+
+
 def test_of_many_frames_only_the_latest_waits(qtbot: QtBot) -> None:
     bridge = FrameBridge()
     arrivals: list[None] = []
