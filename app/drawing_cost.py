@@ -17,11 +17,6 @@ class DrawingCost:
         self.pixel = pixel
         self._correction = 1.0
 
-    @property
-    def correction(self) -> float:
-        """How many times longer than first measured a call takes of late."""
-        return self._correction
-
     def predict(self, pixels: Sequence[int], calls: int = 1) -> float:
         """Seconds that pictures of so many pixels take in so many calls."""
         return self._correction * self._measured(pixels, calls)
@@ -29,10 +24,6 @@ class DrawingCost:
     def observe(self, pixels: Sequence[int], seconds: float) -> None:
         """Learn from one call."""
         self._correction += _WEIGHT * (seconds / self._measured(pixels, 1) - self._correction)
-
-    def forget(self) -> None:
-        """Go back to what was measured first."""
-        self._correction = 1.0
 
     def _measured(self, pixels: Sequence[int], calls: int) -> float:
         return calls * self.call + len(pixels) * self.picture + sum(pixels) * self.pixel

@@ -8,6 +8,7 @@
     ├── BackendError       an inference library that is absent or refuses
     ├── DeviceError        a microphone, speaker, camera or window that is absent or lost
     ├── OutputError        a result that cannot be written
+    ├── CapacityError      more sessions than the machine holds
     └── ConfigurationError a setting or command that makes no sense
 
 A message gives what was found, what was expected and the remedy, in one sentence or two.
@@ -44,6 +45,10 @@ class DeviceError(LivefaceError):
 
 class OutputError(LivefaceError):
     """A result that cannot be written."""
+
+
+class CapacityError(LivefaceError):
+    """One more session than the machine can hold in time."""
 
 
 class ConfigurationError(LivefaceError):

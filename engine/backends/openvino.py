@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from copy import copy
 from functools import cache, partial
 from itertools import cycle
 from pathlib import Path
@@ -76,6 +77,12 @@ class StepNetwork:
             raise CheckpointError(f"{path} is not a motion network: restore it from the distribution.")
         self._shapes = [tuple(port.shape) for port in compiled.inputs[1:]]
         self._request = compiled.create_infer_request()
+
+    def another(self) -> "StepNetwork":
+        """The same network for another stream, in another thread: made at once, and the weights are shared."""
+        another = copy(self)
+        another._request = self._request.get_compiled_model().create_infer_request()
+        return another
 
     def initial_state(self) -> tuple[Array, ...]:
         """The state before any sound."""

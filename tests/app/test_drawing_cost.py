@@ -17,8 +17,6 @@ def test_what_calls_really_take_corrects_the_prediction() -> None:
     for _ in range(500):
         cost.observe([100, 100], 3 * 0.021)
     assert cost.predict([100]) == pytest.approx(3 * 0.011, rel=0.01)
-    cost.forget()
-    assert cost.predict([100]) == pytest.approx(0.011)
 
 
 def test_one_slow_call_hardly_changes_it() -> None:

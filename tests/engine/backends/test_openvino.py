@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,17 @@ def test_it_serves_a_streamer(counting: Path) -> None:
     pieces += other.flush()
     assert len(whole) == 10
     np.testing.assert_array_equal([motion.code for motion in whole], [motion.code for motion in pieces])
+
+
+def test_another_network_of_the_same_file_hears_another_stream_at_the_same_time(counting: Path) -> None:
+    sounds = [noise("pink", -20, 4.0, seed) for seed in range(2)]
+    first = StepNetwork(counting)
+    alone = [[motion.code for motion in Streamer(first).feed(sound)] for sound in sounds]
+    streamers = [Streamer(network) for network in (first, first.another())]
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(Streamer.feed, streamers, sounds))
+    for motions, expected in zip(together, alone, strict=True):
+        np.testing.assert_array_equal([motion.code for motion in motions], expected)
 
 
 def test_a_missing_file_is_named() -> None:

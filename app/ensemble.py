@@ -1,0 +1,66 @@
+"""Several faces that speak at once on one machine: they share what draws, and each hears for itself."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from app.admission import Admission, measure_drawing, measure_hearing
+from app.clock import Clock
+from app.performer import CORES, DEFAULT_AVATAR, MODELS
+from app.scheduler import Scheduler
+from app.session import Session, Sink
+from app.sources import Source
+from app.stats import Stats
+from engine.avatar import Avatar
+from engine.backends.openvino import StepNetwork
+from engine.renderer import load_renderer
+from engine.streamer import DEFAULT_LOOKAHEAD, Streamer
+
+
+class Ensemble:
+    """Makes sessions with one scheduler, as many as `admission` allows; from any thread."""
+
+    def __init__(self, network: StepNetwork, scheduler: Scheduler, admission: Admission, clock: Clock) -> None:
+        self.scheduler = scheduler
+        self.admission = admission
+        self._network = network
+        self._clock = clock
+
+    @contextmanager
+    def performing(
+        self,
+        source: Source,
+        avatar: Avatar,
+        sinks: Sequence[Sink],
+        stats: Stats,
+        lookahead: int = DEFAULT_LOOKAHEAD,
+        encoding: float = 0.0,
+    ) -> Iterator[Session]:
+        """A session that has been started, and is stopped in the end, which raises what failed.
+
+        `avatar` is framed to the size of the output. `encoding`: seconds of one core that the sinks take for a picture.
+        Raises `CapacityError` if the machine cannot hold it, and what `Session.start` raises.
+        """
+        height, width = avatar.photo.shape[:2]
+        with self.admission.admit(width, height, stats, encoding):
+            streamer = Streamer(self._network.another(), lookahead)
+            session = Session(source, streamer, self.scheduler, avatar, sinks, self._clock, stats)
+            session.start()
+            try:
+                yield session
+            finally:
+                session.stop()
+
+
+@contextmanager
+def open_ensemble(clock: Clock, seed: int = 0) -> Iterator[Ensemble]:
+    """Load the default model, measure for about a second what this machine holds, and draw until the end.
+
+    `seed`: of blinks and head motion. Raises `CheckpointError` or `BackendError`.
+    """
+    network = StepNetwork(MODELS / "motion.onnx")
+    renderer = load_renderer(MODELS, seed, CORES)
+    cost = measure_drawing(renderer, Avatar.load(DEFAULT_AVATAR), clock)
+    admission = Admission(cost, measure_hearing(Streamer(network.another()), clock), os.cpu_count() or CORES)
+    with Scheduler(renderer, clock, cost) as scheduler:
+        yield Ensemble(network, scheduler, admission, clock)
