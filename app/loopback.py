@@ -26,6 +26,7 @@ from app.performer import ASSETS
 from app.stats import Percentiles, percentiles
 from app.virtual_screen import VirtualScreen
 from app.virtual_sound_card import VirtualSoundCard
+from engine.bench import trend
 from engine.errors import ConfigurationError, DeviceError
 from engine.media import FPS, HOP, SAMPLE_RATE, Samples
 
@@ -34,7 +35,7 @@ _PREPARATION = 30.0  # s of sound beyond the time measured, in which the program
 _GLANCE = 0.002  # s between two looks at the screen
 _SEARCH = 0.2  # s between two searches for the window, which take long
 _SETTLING = FPS  # frames at the beginning that are not measured
-_FEWEST = 3  # clicks from which anything can be said
+_FEWEST = 4  # clicks from which anything can be said
 _HOUR = 3600.0
 _CERTAINTY = 1.96  # standard errors, 95 of 100
 
@@ -254,7 +255,8 @@ def judged(kind: Kind, microphone: bool, silent: Observation, audible: Observati
     """
     numbers, delays = _delays(silent)
     moments, offsets = _offsets(audible or silent)
-    drift, error = slope(moments, offsets)
+    drift = trend(moments, offsets)
+    assert drift is not None, "too few points were let through"
     return LoopbackReport(
         kind=kind,
         microphone=microphone,
@@ -262,8 +264,8 @@ def judged(kind: Kind, microphone: bool, silent: Observation, audible: Observati
         av_offset_ms=Offset(
             round(float(np.median(offsets)) * 1000, 2), round(float(np.percentile(np.abs(offsets), 95)) * 1000, 2)
         ),
-        drift_ms_per_hour=round(drift * _HOUR * 1000, 1),
-        drift_error_ms_per_hour=round(_CERTAINTY * error * _HOUR * 1000, 1),
+        drift_ms_per_hour=round(drift.slope * _HOUR * 1000, 1),
+        drift_error_ms_per_hour=round(_CERTAINTY * drift.standard_error * _HOUR * 1000, 1),
         frames=len(numbers),
         missed=int(numbers[-1] - numbers[0] + 1 - len(numbers)),
         clicks=len(offsets),
@@ -300,12 +302,3 @@ def _require(count: int, what: str) -> None:
             f"{count} {what} came out where at least {_FEWEST} were expected: measure for longer, or on a machine with "
             "less to do."
         )
-
-
-def slope(x: Array, y: Array) -> tuple[float, float]:
-    """Slope of the straight line nearest to at least three points, and its standard error."""
-    centred = x - x.mean()
-    spread = float(centred @ centred)
-    steepness = float(centred @ y) / spread
-    rest = y - y.mean() - steepness * centred
-    return steepness, float(np.sqrt(rest @ rest / (len(x) - 2) / spread))
