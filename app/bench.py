@@ -31,6 +31,7 @@ from engine.avatar import Avatar
 from engine.backends.openvino import PaintNetworks, StepNetwork
 from engine.backends.precision import REFERENCE, probe
 from engine.bench import WARM, Stopwatch, TimedNetwork, TimedPainter, distribution, operations, phases, repeat
+from engine.checkpoint import Checkpoint
 from engine.errors import BackendError, LivefaceError
 from engine.features import FeatureExtractor
 from engine.media import FPS, HOP, SAMPLE_RATE, Frame, Motion, Samples
@@ -257,6 +258,7 @@ def candidates(with_torch_on_cpu: bool) -> Mapping[str, Callable[[], Painter]]:
         **{f"openvino {name}": partial(_in_precision, name) for name in (REFERENCE, *_ABSENT)},
         "torch f16 (CUDA)": partial(_torch, "cuda"),
         "torch f16 compiled (CUDA)": partial(_torch, "cuda", is_compiled=True),
+        "tensorrt (CUDA)": _tensorrt,
         **on_cpu,
     }
 
@@ -400,12 +402,23 @@ def _torch(device: str, is_compiled: bool = False) -> Painter:
     try:
         from engine.backends.torch_cuda import TorchPainter
     except ImportError as error:
-        raise BackendError("the package torch is not installed: install liveface[train]") from error
-    model = checkpoint.load(MODELS / "default.safetensors")
-    painter = TorchPainter(model, device, kernels="compiled" if is_compiled else "plain")
+        raise BackendError(f"the package {error.name} is not installed: install liveface[train]") from error
+    painter = TorchPainter(_weights(), device, kernels="compiled" if is_compiled else "plain")
     if is_compiled and painter.kernels == "plain":
-        raise BackendError("torch.compile cannot make kernels here: see the line it printed")
+        raise BackendError("torch.compile cannot make kernels here: see the line that it printed")
     return painter
+
+
+def _tensorrt() -> Painter:
+    try:
+        from engine.backends.tensorrt import TensorRTPainter
+    except ImportError as error:
+        raise BackendError(f"the package {error.name} is not installed: install liveface[tensorrt]") from error
+    return TensorRTPainter(_weights())
+
+
+def _weights() -> Checkpoint:
+    return checkpoint.load(MODELS / "default.safetensors")
 
 
 def _summed(seconds: list[float]) -> Numbers:

@@ -53,7 +53,7 @@ def commit() -> str | None:
 
 def memory_mb() -> float:
     """What this process holds of main memory."""
-    return round(resident_memory() / _MEGABYTE, 1)
+    return round(resident_memory() / _MEGABYTE, 3)
 
 
 def peak_memory_mb() -> float:
