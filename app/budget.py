@@ -15,6 +15,7 @@ from engine.streamer import LOOKAHEADS
 FRAME_MS = 1000 // FPS
 _UNMEASURED = 5  # pictures at the beginning, while caches are filled
 _SHARE = 0.9  # of a frame's time that hearing and drawing may take: the rest is for sound, window and system
+_MOST_SKIPPED = 0.1  # share of pictures that may be late beyond use where a delay is promised
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +23,14 @@ class Pace:
     """What a live picture takes here, in milliseconds.
 
     `hear` and `draw` are medians. `ready` is the 95th percentile, from the moment when the last sound is there to the
-    finished picture, which includes that the system may wake late.
+    finished picture, which includes that the system may wake late. `skipped`: share of pictures, 0 to 1, that were not
+    even begun within a frame's time, because of those before.
     """
 
     hear: float
     draw: float
     ready: float
+    skipped: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +62,9 @@ class Plan:
 def measure_pace(performer: Performer, speech: Samples, clock: Clock) -> Pace:
     """Hear float32 (n,) at 16 kHz frame by frame, each when it would have been spoken, and draw every picture.
 
-    The streamer is as new afterwards.
+    The streamer is as new afterwards. Raises `ConfigurationError` where no picture is drawn in time.
     """
-    hear, draw, ready = [], [], []
+    hear, draw, ready, skipped = [], [], [], 0
     started = clock.now()
     for index, start in enumerate(range(0, len(speech) - HOP, HOP)):
         spoken = started + (index + 1) / FPS
@@ -69,14 +72,27 @@ def measure_pace(performer: Performer, speech: Samples, clock: Clock) -> Pace:
         awake = clock.now()
         motions = performer.streamer.feed(speech[start : start + HOP])
         heard = clock.now()
+        is_measured = bool(motions) and index >= _UNMEASURED
+        if heard - spoken > 1 / FPS:
+            skipped += is_measured
+            continue
         performer.renderer.draw(motions, [performer.avatar] * len(motions))
-        if motions and index >= _UNMEASURED:
+        if is_measured:
             drawn = clock.now()
             hear.append(heard - awake)
             draw.append(drawn - heard)
             ready.append(drawn - spoken)
     performer.streamer.reset()
-    return Pace(float(np.median(hear)) * 1000, float(np.median(draw)) * 1000, float(np.percentile(ready, 95)) * 1000)
+    if not ready:
+        raise ConfigurationError(
+            f"No delay can be promised here: none of {skipped} pictures was drawn in its time; choose a smaller --size."
+        )
+    return Pace(
+        hear=float(np.median(hear)) * 1000,
+        draw=float(np.median(draw)) * 1000,
+        ready=float(np.percentile(ready, 95)) * 1000,
+        skipped=skipped / (skipped + len(ready)),
+    )
 
 
 def make_plan(budget_ms: float, pace: Pace, capture_ms: dict[int, float]) -> Plan:
@@ -89,6 +105,11 @@ def make_plan(budget_ms: float, pace: Pace, capture_ms: dict[int, float]) -> Pla
         raise ConfigurationError(
             f"No delay can be promised here: hearing takes {pace.hear:.0f} ms and drawing {pace.draw:.0f} ms of the "
             f"{FRAME_MS} ms that a picture has; choose a smaller --size, or close other programs."
+        )
+    if pace.skipped > _MOST_SKIPPED:
+        raise ConfigurationError(
+            f"No delay can be promised here: {pace.skipped:.0%} of the pictures were late beyond use, because other "
+            "programs interrupt; close them, or choose a smaller --size."
         )
     waits = {block: _wait(pace, capture) for block, capture in capture_ms.items()}
     smallest = FRAME_MS + min(waits.values())

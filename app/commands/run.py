@@ -120,7 +120,7 @@ def _kept(plan: Plan, numbers: dict[str, Any]) -> dict[str, Any]:
         "lookahead": plan.lookahead,
         "block_ms": plan.block_ms,
         "expected_ms": round(plan.expected_ms, 1),
-        "pace_ms": {stage: round(value, 1) for stage, value in asdict(plan.pace).items()},
+        "pace": {stage: round(value, 2) for stage, value in asdict(plan.pace).items()},
     }
 
 

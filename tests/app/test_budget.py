@@ -13,7 +13,7 @@ from engine.errors import ConfigurationError
 from engine.media import HOP
 from tests.app.fakes import FakeRenderer, FakeStreamer, VirtualClock, an_avatar
 
-FAST = Pace(hear=2, draw=10, ready=14)
+FAST = Pace(hear=2, draw=10, ready=14, skipped=0)
 
 
 @pytest.mark.parametrize(
@@ -44,12 +44,34 @@ def test_a_budget_that_is_too_small_is_refused_with_the_smallest_that_is_not() -
 
 def test_a_machine_that_cannot_keep_up_is_told_why() -> None:
     with pytest.raises(ConfigurationError, match="drawing 38 ms of the 40 ms"):
-        make_plan(300, Pace(3, 38, 45), {20: 0.0})
+        make_plan(300, Pace(3, 38, 45, 0), {20: 0.0})
+
+
+def test_a_machine_that_is_interrupted_too_often_is_told_why() -> None:
+    assert make_plan(150, replace(FAST, skipped=0.08), {20: 0.0}).lookahead == 2
+    with pytest.raises(ConfigurationError, match="20% of the pictures were late"):
+        make_plan(300, replace(FAST, skipped=0.2), {20: 0.0})
+
+
+def test_one_long_interruption_is_not_charged_to_the_pictures_after_it() -> None:
+    clock = VirtualClock(1)
+    renderer = FakeRenderer(clock, lambda index: 0.2 if index == 20 else 0.012)
+    performer = Performer(FakeStreamer(0), renderer, an_avatar())  # type: ignore[arg-type]
+    pace = measure_pace(performer, np.ones(46 * HOP, np.float32), clock)
+    assert 0 < pace.skipped == pytest.approx((45 - len(renderer.drawn)) / 40)
+    assert pace.ready < 60
+
+
+def test_a_machine_that_draws_nothing_in_time_is_told_so() -> None:
+    clock = VirtualClock(1)
+    performer = Performer(FakeStreamer(0), FakeRenderer(clock, lambda index: 5), an_avatar())  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="none of 40 pictures"):
+        measure_pace(performer, np.ones(46 * HOP, np.float32), clock)
 
 
 @given(budget=st.floats(1, 1000), ready=st.floats(0, 40), capture=st.floats(0, 100))
 def test_a_plan_never_expects_more_than_its_budget(budget: float, ready: float, capture: float) -> None:
-    pace = Pace(1, 2, ready)
+    pace = Pace(1, 2, ready, 0)
     try:
         plan = make_plan(budget, pace, {20: capture})
     except ConfigurationError as error:
