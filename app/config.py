@@ -1,8 +1,8 @@
 """What a run can be set to, and the delays that are promised. Knows nothing of how they are reached."""
 
 from dataclasses import dataclass
-from typing import Literal
 
+from engine.backends.choice import Backend as Backend
 from engine.errors import ConfigurationError
 
 CAPTURE_MS = 20  # of sound in one block of a live source
@@ -11,7 +11,6 @@ HOLD_MS = 25  # a finished live picture waits at most this long for its moment, 
 SHORTEST_HOLD_MS = 5  # likewise, where the device's own delay has used up the time to spare
 BOUND_MS = 170  # published: 95 of 100 live pictures at the default lookahead are younger
 DEFAULT_LOOKAHEAD = 2  # frames
-Backend = Literal["openvino", "torch"]
 
 _SMALLEST_SIDE, _LARGEST_SIDE = 128, 1920  # pixels
 
@@ -19,7 +18,7 @@ _SMALLEST_SIDE, _LARGEST_SIDE = 128, 1920  # pixels
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The choices of one run: `width` and `height` in pixels, `lookahead` in frames, `seed` of the idle motion,
-    `backend` that draws: on the CPU, or with torch on an NVIDIA GPU.
+    `backend` that draws: on the CPU, or with torch or TensorRT on an NVIDIA GPU.
 
     Raises `ConfigurationError` for a size that cannot be drawn or encoded.
     """

@@ -5,15 +5,15 @@ It keeps what it has prepared for an avatar as long as the avatar lives, and not
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import checkpoint, compositor, face_space, mouth
+from engine import compositor, face_space, mouth
 from engine.avatar import Avatar
-from engine.errors import BackendError
+from engine.backends.choice import Backend, load_painter
 from engine.idle import REST, Idle, IdleMotion
 from engine.media import Frame, Motion
 
@@ -127,22 +127,11 @@ class MouthRenderer:
 
 
 def load_renderer(
-    models: Path, seed: int | None = None, threads: int = 2, backend: Literal["openvino", "torch"] = "openvino"
+    models: Path, seed: int | None = None, threads: int = 2, backend: Backend = "openvino"
 ) -> MouthRenderer:
-    """The renderer with the networks in the folder `models`: on the CPU, or with torch on an NVIDIA GPU.
+    """The renderer with the networks in the folder `models` on a back end, see `engine.backends.choice.load_painter`.
 
     `seed`: of blinks and head motion, None for a head at rest; `threads`: of the CPU.
     Raises `CheckpointError` or `BackendError`.
     """
-    painter: Painter
-    if backend == "torch":
-        try:
-            from engine.backends.torch_cuda import TorchPainter
-        except ImportError as error:
-            raise BackendError("The torch back end needs the package torch: install `liveface[train]`.") from error
-        painter = TorchPainter(checkpoint.load(models / "default.safetensors"))
-    else:
-        from engine.backends.openvino import PaintNetworks
-
-        painter = PaintNetworks(models / "identity.onnx", models / "generator.onnx", threads)
-    return MouthRenderer(painter, seed)
+    return MouthRenderer(load_painter(models, threads, backend), seed)

@@ -30,11 +30,8 @@ class Stream(Protocol):
     def record(self, function: Function, inputs: Sequence[Tensor]) -> Callable[[], tuple[Tensor, ...]]:
         """Prepare to call the function often with these tensors, whose values change; outputs may be overwritten."""
 
-    def launch(self, work: Callable[[], None]) -> None:
-        """Begin to do the work after all that was launched before."""
-
-    def wait(self) -> None:
-        """Return when everything that was launched is done."""
+    def launch(self, work: Callable[[], None]) -> Callable[[], None]:
+        """Begin to do the work, after all that was launched before; the returned function waits for its end."""
 
 
 class HostStream:
@@ -48,22 +45,19 @@ class HostStream:
         """The function itself."""
         return lambda: function(*inputs)
 
-    def launch(self, work: Callable[[], None]) -> None:
+    def launch(self, work: Callable[[], None]) -> Callable[[], None]:
         """See `Stream.launch`."""
         with torch.inference_mode():
             work()
-
-    def wait(self) -> None:
-        """See `Stream.wait`."""
+        return _is_done
 
 
 class CudaStream:
-    """A stream of an NVIDIA GPU, with pinned memory, CUDA graphs, and an event to wait for without spinning."""
+    """A stream of an NVIDIA GPU, with pinned memory, CUDA graphs, and events to wait for without spinning."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        self._done = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
         # The networks' weights arrive on the stream that is current now.
         self._stream.wait_stream(torch.cuda.current_stream(device))
 
@@ -93,55 +87,60 @@ class CudaStream:
 
         return play
 
-    def launch(self, work: Callable[[], None]) -> None:
-        """See `Stream.launch`."""
+    def launch(self, work: Callable[[], None]) -> Callable[[], None]:
+        """See `Stream.launch`; a thread that waits sleeps."""
+        done = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
         with torch.cuda.device(self._device), torch.cuda.stream(self._stream), torch.inference_mode():
             work()
-            self._done.record(self._stream)
-
-    def wait(self) -> None:
-        """See `Stream.wait`; the thread sleeps meanwhile."""
-        self._done.synchronize()
+            done.record(self._stream)
+        return done.synchronize
 
 
-def stream(device: torch.device) -> Stream:
+def _is_done() -> None:
+    pass
+
+
+def new_stream(device: torch.device) -> Stream:
     """A new stream of a device."""
     return CudaStream(device) if device.type == "cuda" else HostStream()
 
 
 class Lane:
-    """Room for one batch of up to `size` on a stream of its own."""
+    """Room for one batch of up to `size` on a stream."""
 
-    def __init__(self, function: Function, shapes: Sequence[Shape], size: int, own: Stream, is_recorded: bool) -> None:
+    def __init__(
+        self, function: Function, shapes: Sequence[Shape], size: int, stream: Stream, is_recorded: bool
+    ) -> None:
         """`shapes` of one item of each input. A recording always computes `size` items, whatever the batch.
 
         The function runs here for the first time: its errors are raised.
         """
-        self._stream = own
-        self._given = [own.memory((size, *shape), is_shared=True) for shape in shapes]
-        self._inputs = [own.memory((size, *shape), is_shared=False) for shape in shapes]
+        self._stream = stream
+        self._given = [stream.memory((size, *shape), is_shared=True) for shape in shapes]
+        self._inputs = [stream.memory((size, *shape), is_shared=False) for shape in shapes]
         self._function = function
-        self._play = own.record(function, self._inputs) if is_recorded else None
+        self._play = stream.record(function, self._inputs) if is_recorded else None
         self._size = size
         self._results: list[Tensor] = []
         self._turn = 0
-        self.begin([given.numpy() for given in self._given])()
+        self._wait: Callable[[], None] = _is_done
+        self.begin([given.numpy()[:1] for given in self._given])()
 
     def begin(self, arrays: Sequence[Array]) -> Callable[[], tuple[Array, ...]]:
         """Begin a batch of 1 to `size`; the returned function waits for the end, and must be called before the next
         batch of this lane is begun. It returns copies.
         """
         count = len(arrays[0])
-        self._stream.wait()  # a batch that was given up may still be under way
+        self._wait()  # a batch that was given up may still be under way
         self._turn += 1
         turn = self._turn
         for given, array in zip(self._given, arrays, strict=True):
             given.numpy()[:count] = array
-        self._stream.launch(lambda: self._work(count))
+        self._wait = self._stream.launch(lambda: self._work(count))
 
         def finish() -> tuple[Array, ...]:
             assert turn == self._turn, "a batch was fetched after the lane's next one was begun"
-            self._stream.wait()
+            self._wait()
             return tuple(result.numpy()[:count].copy() for result in self._results)
 
         return finish
@@ -169,7 +168,7 @@ class Lanes:
         sizes: Sequence[int],
         device: torch.device,
         is_recorded: bool = True,
-        make_stream: Callable[[torch.device], Stream] = stream,
+        make_stream: Callable[[torch.device], Stream] = new_stream,
     ) -> None:
         """`shapes` of one item of each input; unless `is_recorded`, the function gets batches as they come."""
         self._function = function

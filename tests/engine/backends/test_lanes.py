@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the train extra is not installed")
 
-from engine.backends.lanes import HostStream, Lanes, Stream, stream  # noqa: E402
+from engine.backends.lanes import HostStream, Lanes, Stream, new_stream  # noqa: E402
 
 CPU = torch.device("cpu")
 Array = np.ndarray[Any, np.dtype[np.float32]]
@@ -22,15 +22,15 @@ class LateStream(HostStream):
         self.log = log
         self.waiting: list[Callable[[], None]] = []
 
-    def launch(self, work: Callable[[], None]) -> None:
+    def launch(self, work: Callable[[], None]) -> Callable[[], None]:
         self.waiting.append(work)
         self.log.append("launched")
+        return partial(self.wait, work)
 
-    def wait(self) -> None:
-        for work in self.waiting:
-            super().launch(work)
+    def wait(self, work: Callable[[], None]) -> None:
+        while work in self.waiting:
+            super().launch(self.waiting.pop(0))
             self.log.append("done")
-        self.waiting.clear()
 
 
 class RecordingStream(HostStream):
@@ -60,7 +60,7 @@ def batch(count: int, start: float = 0.0) -> tuple[Array, Array]:
     return values, np.full((count, 1), 0.5, np.float32)
 
 
-def lanes(make: Callable[..., Stream] = stream, sizes: Sequence[int] = (1, 2, 4), **options: Any) -> Lanes:
+def lanes(make: Callable[..., Stream] = new_stream, sizes: Sequence[int] = (1, 2, 4), **options: Any) -> Lanes:
     return Lanes(double, [(3,), (1,)], sizes, CPU, make_stream=make, **options)
 
 
@@ -98,6 +98,18 @@ def test_two_batches_are_under_way_at_a_time() -> None:
     assert log == ["launched", "launched", "done"]
     assert_doubled(second(), batch(2, 100.0))
     assert_doubled(one, batch(2))
+
+
+def test_waiting_for_a_batch_does_not_wait_for_the_next_on_the_same_stream() -> None:
+    log: list[str] = []
+    shared = LateStream(log)
+    under_test = lanes(lambda device: shared, sizes=(2,))
+    under_test.prepare(2)
+    log.clear()
+    first, second = under_test.begin(batch(2)), under_test.begin(batch(2, 100.0))
+    assert_doubled(first(), batch(2))
+    assert log == ["launched", "launched", "done"]
+    assert_doubled(second(), batch(2, 100.0))
 
 
 def test_the_arrays_may_change_as_soon_as_their_batch_is_begun() -> None:
