@@ -48,7 +48,7 @@ def test_a_scaled_picture_is_read(size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("side", [256, 512])
 def test_the_numbers_survive_a_poor_video(codec: str, rate: int, side: int) -> None:
     photo = np.asarray(cv2.resize(PHOTO, (side, side)), np.uint8)
-    numbers = list(range(250, 280))
+    numbers = list(range(250, 262))
     assert [read(picture) for picture in transcoded([marked(photo, n) for n in numbers], codec, rate)] == numbers
 
 
@@ -68,12 +68,12 @@ def transcoded(pictures: list[Picture], codec: str, rate: int) -> list[Picture]:
 
 def test_a_picture_painted_half_is_not_taken_for_another() -> None:
     misread = 0
-    for number in range(1000):
+    for number in range(300):
         before, after = marked(PHOTO, number), marked(PHOTO, number + 1)
         for row in range(0, 64, 8):
             torn = np.concatenate([after[:row], before[row:]])
             misread += read(torn) not in (None, number, number + 1)
-    assert misread <= 8
+    assert misread <= 3
 
 
 def test_a_corner_can_be_read_by_itself() -> None:

@@ -21,7 +21,7 @@ from engine.media import FPS, HOP, SAMPLE_RATE, Frame
 
 CLICKS = range(60)
 FRAMES = range(1000)
-_BUSY = 2.5  # programs that want each core
+_BUSY = 3  # programs that want each core
 
 
 def an_observation(delay: float = 0.145, sound_late: float = 0.0, drift: float = 0.0) -> Observation:
@@ -113,8 +113,6 @@ def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def performed(kind: str, seconds: float) -> tuple[LoopbackReport, LoopbackReport]:
     """A true performance, and at the same time one whose sound is held back by 80 ms."""
-    if os.getloadavg()[0] > _BUSY * (os.cpu_count() or 1):
-        pytest.skip("other programs keep this machine too busy to judge moments")
     with ThreadPoolExecutor() as pool:
         true, wrong = pool.map(lambda injected_ms: run_loopback(kind, seconds, injected_ms), (0.0, 80.0))
     for report in (true, wrong):
@@ -126,7 +124,10 @@ def performed(kind: str, seconds: float) -> tuple[LoopbackReport, LoopbackReport
 
 def test_80_ms_between_the_sound_and_the_pictures_of_a_file_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(virtual_sound_card, "is_available", lambda: False)
-    true, wrong = performed("file", 3)
+    try:
+        true, wrong = performed("file", 3)
+    except DeviceError:  # a very busy machine shows too few pictures in time
+        true, wrong = performed("file", 12)
     assert not true.microphone
     assert true.av_offset_ms.p50 == pytest.approx(0, abs=2)
     assert wrong.av_offset_ms.p50 == pytest.approx(80, abs=2)
@@ -135,6 +136,8 @@ def test_80_ms_between_the_sound_and_the_pictures_of_a_file_are_found(monkeypatc
 def test_80_ms_between_the_sound_and_the_pictures_of_a_window_are_found() -> None:
     if shutil.which("Xvfb") is None:
         pytest.skip("Xvfb is not installed: apt-get install xvfb")
+    if os.getloadavg()[0] > _BUSY * (os.cpu_count() or 1):
+        pytest.skip("other programs keep this machine too busy to judge what a screen shows when")
     true, wrong = performed("window", 3.5)
     assert true.microphone == virtual_sound_card.is_available()
     # A busy machine paints late, but not by half of the error that is to be found.
