@@ -18,6 +18,7 @@ SUMMARIES = {
     "prepare": "Find the face in a photo and save it as an avatar.",
     "devices": "List the microphones and speakers.",
     "demo": "Show a shipped portrait speaking a shipped sentence, and measure it.",
+    "compile": "Prepare the networks for this machine, so that later starts are fast.",
     "bench": "Measure how fast everything is on this machine.",
     "evaluate": "Measure the model on a corpus and write tables and pictures.",
     "train": "Prepare a corpus and train the networks.",
@@ -90,6 +91,10 @@ def _load(name: str) -> Callable[..., Any] | typer.Typer:
             from app.commands.demo import demo
 
             return demo
+        case "compile":
+            from app.commands.compile import compile_networks
+
+            return compile_networks
         case "bench":
             from app.commands.bench import bench
 

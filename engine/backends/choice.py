@@ -40,7 +40,7 @@ def _torch(models: Path, is_compiled: bool) -> "Painter":
         raise BackendError("The torch back end needs the package torch: install `liveface[train]`.") from error
     model = checkpoint.load(models / "default.safetensors")
     usable_device("cuda")
-    return TorchPainter(model, kernels="compiled" if is_compiled else chosen_kernels(model))
+    return TorchPainter(model, kernels="compiled" if is_compiled else chosen_kernels(model) or "plain")
 
 
 def _tensorrt_or_next(models: Path, threads: int) -> "Painter":

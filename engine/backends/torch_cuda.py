@@ -234,10 +234,10 @@ def fingerprint(model: Checkpoint) -> str:
     return digest.hexdigest()[:32]
 
 
-def chosen_kernels(model: Checkpoint, device: str = "cuda", memory: Path | None = None) -> Kernels:
-    """The kernels that `choose_kernels` found best here; plain if it was never asked. `memory`: where that is kept."""
-    key = _memory_key(model, torch.device(device))
-    return "compiled" if precision.recall(memory or precision.memory_file(), key, ["compiled"]) else "plain"
+def chosen_kernels(model: Checkpoint, device: str = "cuda", memory: Path | None = None) -> Kernels | None:
+    """The kernels that `choose_kernels` found best here; None if it was never asked. `memory`: where that is kept."""
+    found = precision.recall(memory or precision.memory_file(), _memory_key(model, torch.device(device)), KERNELS)
+    return next((kernels for kernels in KERNELS if kernels == found), None)
 
 
 def choose_kernels(model: Checkpoint, device: str = "cuda", memory: Path | None = None) -> dict[Kernels, float]:

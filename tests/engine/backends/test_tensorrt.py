@@ -27,6 +27,7 @@ from engine.backends.tensorrt import (  # noqa: E402
     USUAL,
     TensorRTPainter,
     build,
+    choose,
     engine_key,
     load_library,
     recall,
@@ -351,7 +352,8 @@ def test_integers_are_not_built_while_somebody_waits_to_draw(weights: checkpoint
 def test_built_integers_are_used_when_they_were_measured_to_be_best(
     weights: checkpoint.Checkpoint, usual_memory: Path
 ) -> None:
-    assert recall(weights, "cpu") == "fp16"
+    assert recall(weights, "cpu") is None
+    assert TensorRTPainter(weights, device="cpu").precision == "fp16"
     key = engine_key(weights, "int8", CPU)
     tensorrt.engine_cache.write(
         engine_file(tensorrt.engine_folder(), "int8", key), key, build(weights, "int8", CPU, crops(2))
@@ -359,6 +361,40 @@ def test_built_integers_are_used_when_they_were_measured_to_be_best(
     remember(weights, "int8", "cpu")
     assert TensorRTPainter(weights, device="cpu").precision == "int8"
     assert (usual_memory / "tensorrt" / "int8-cpu.engine").is_file()
+
+
+@pytest.mark.usefixtures("library")
+@pytest.mark.parametrize(
+    ("milliseconds", "error", "best"), [(2.0, 0.0, "int8"), (3.9, 0.0, "fp16"), (1.0, 2 * MEAN_LIMIT, "fp16")]
+)
+def test_integers_are_chosen_if_they_are_exact_and_faster(
+    weights: checkpoint.Checkpoint,
+    usual_memory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    milliseconds: float,
+    error: float,
+    best: str,
+) -> None:
+    class Painting:
+        def __init__(self, model: Any, kind: str, device: str) -> None:
+            self.kind = kind
+
+        def identify(self, photo: Any) -> tuple[Any, ...]:
+            return ()
+
+        def begin(self, inputs: Any, code: Any, identity: Any) -> Callable[[], tuple[Any, Any]]:
+            picture = inputs[:, :3] + np.float32(error if self.kind == "int8" else 0.0)
+            return lambda: (picture, picture)
+
+    seconds = {"fp16": 0.004, "int8": milliseconds / 1000}
+    monkeypatch.setattr(tensorrt, "TensorRTPainter", Painting)
+    monkeypatch.setattr(tensorrt, "TorchPainter", lambda model, device: Painting(model, "exact", device))
+    monkeypatch.setattr(tensorrt, "measure", lambda painter, count: seconds[painter.kind] * count)
+    trials = choose(weights, crops(3), "cpu")
+    assert next(iter(trials)) == best
+    assert trials["int8"].seconds == pytest.approx(milliseconds / 1000)
+    assert trials["int8"].mean == pytest.approx(error, abs=1e-6)
+    assert recall(weights, "cpu") == best
 
 
 @pytest.mark.usefixtures("library")
