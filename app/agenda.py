@@ -3,12 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from app.config import HOLD_MS
 from engine.avatar import Avatar
-from engine.media import Motion
+from engine.media import FPS, Motion
 
-# A picture that comes while a call is under way has that much time to spare.
-_LONGEST_CALL = HOLD_MS / 1000  # s, as predicted; one picture may take longer
+# No session has a second picture to wait for meanwhile.
+_LONGEST_CALL = 1 / FPS  # s, as predicted; one picture may take longer
 
 
 @dataclass(slots=True, eq=False)

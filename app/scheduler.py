@@ -114,11 +114,18 @@ class Scheduler:
 
     def _guarded(self) -> None:
         try:
-            while call := self._next_call():
-                self._draw(call)
+            while self._draw_next():
+                pass
         except BaseException as error:
             self._failure = error
             self._shut(error)
+
+    def _draw_next(self) -> bool:
+        """Whether there was a call. Returning forgets it: nothing of a session that has ended is kept."""
+        call = self._next_call()
+        if call:
+            self._draw(call)
+        return bool(call)
 
     def _next_call(self) -> Call:
         """Wait for something to draw; empty when the scheduler is closed."""

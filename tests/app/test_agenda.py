@@ -65,10 +65,10 @@ def test_a_picture_that_takes_longer_than_allowed_is_drawn_alone() -> None:
 def test_a_call_without_hurry_leaves_room_for_what_comes_meanwhile() -> None:
     film = an_order(due=1, count=100)
     agenda = an_agenda(film)
-    assert len(agenda.take(now=0)) == 5
-    live = an_order(due=0.04, deadline=0.08)
+    assert len(agenda.take(now=0)) == 8
+    live = an_order(due=0.06, deadline=0.1)
     agenda.add(live)
-    assert agenda.take(now=0.025)[0][0] is live
+    assert agenda.take(now=0.04)[0][0] is live
 
 
 def test_what_is_too_late_is_dropped_and_what_is_just_in_time_is_not() -> None:
@@ -81,7 +81,7 @@ def test_what_is_too_late_is_dropped_and_what_is_just_in_time_is_not() -> None:
 def test_the_rest_of_an_order_that_is_removed_is_not_drawn() -> None:
     order = an_order(due=1, count=10)
     agenda = an_agenda(order)
-    assert len(agenda.take(now=0)) == 5
+    assert len(agenda.take(now=0)) == 8
     agenda.remove(order)
     assert agenda.take(now=0) == []
 

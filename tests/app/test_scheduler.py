@@ -1,10 +1,13 @@
 """Tests of drawing for several sessions at once, in virtual time; one draws with the shipped model."""
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from math import inf
 
 import numpy as np
@@ -33,6 +36,7 @@ class SharedFakeRenderer(FakeRenderer):
     def __init__(self, clock: VirtualClock, seconds: float = 0.0) -> None:
         super().__init__(clock)
         self.calls: list[Drawn] = []
+        self.failed = 0
         self.prepared: list[tuple[str, str]] = []
         self._virtual = clock
         self._per_call = seconds
@@ -42,6 +46,7 @@ class SharedFakeRenderer(FakeRenderer):
 
     def draw(self, motions: list[Motion], avatars: list[Avatar]) -> list[Frame]:
         if "cursed" in [avatar.name for avatar in avatars]:
+            self.failed += 1
             raise BackendError("cursed")
         self.calls.append([(avatar.name, motion.index) for motion, avatar in zip(motions, avatars, strict=True)])
         frames = super().draw(motions, avatars)
@@ -59,11 +64,13 @@ def motions(*indices: int) -> list[Motion]:
 
 
 @contextmanager
-def a_scheduler(threads: int, seconds: float = 0.0) -> Iterator[tuple[Scheduler, SharedFakeRenderer, VirtualClock]]:
-    """For so many threads that call it; `seconds` of each call, whatever is in it."""
+def a_scheduler(
+    threads: int, seconds: float = 0.0, predicted: float = 0.0
+) -> Iterator[tuple[Scheduler, SharedFakeRenderer, VirtualClock]]:
+    """For so many threads that call it; `seconds` of each call, whatever is in it; `predicted` more of each picture."""
     clock = VirtualClock(threads + 1)
     renderer = SharedFakeRenderer(clock, seconds)
-    with Scheduler(renderer, clock, DrawingCost(max(seconds, 1e-9), 0.0, 0.0)) as scheduler:
+    with Scheduler(renderer, clock, DrawingCost(max(seconds, 1e-9), predicted, 0.0)) as scheduler:
         yield scheduler, renderer, clock
 
 
@@ -130,14 +137,13 @@ def test_a_picture_whose_deadline_passes_before_it_is_begun_is_not_drawn() -> No
 
 def test_what_has_no_deadline_is_drawn_in_the_end_though_others_are_always_in_a_hurry() -> None:
     finished: list[float] = []
-    with a_scheduler(threads=2, seconds=0.03) as (scheduler, _, clock):
+    with a_scheduler(threads=3, seconds=0.03, predicted=0.02) as (scheduler, _, clock):
         began = clock.now()
 
         def hurries() -> list[Frame]:
             while not finished and clock.now() < began + 10:
-                # Each wants the machine for itself: nothing else fits into its call.
-                now = clock.now()
-                scheduler.draw(motions(0), named("live"), now + 0.03, inf)
+                # Nothing else fits into its call, and the other one waits meanwhile.
+                scheduler.draw(motions(0), named("live"), clock.now() + 0.035, inf)
             return []
 
         def waits() -> list[Frame]:
@@ -145,26 +151,27 @@ def test_what_has_no_deadline_is_drawn_in_the_end_though_others_are_always_in_a_
             finished.append(clock.now())
             return frames
 
-        _, film = together(hurries, after(clock, 0.01, waits))
+        _, _, film = together(hurries, hurries, after(clock, 0.01, waits))
     assert len(film) == 8
     assert finished[0] - began < 2
 
 
 def test_a_failing_picture_fails_its_own_session_only() -> None:
-    with a_scheduler(threads=3, seconds=0.02) as (scheduler, renderer, clock):
+    with a_scheduler(threads=3, seconds=0.02, predicted=0.004) as (scheduler, renderer, clock):
 
         def fails() -> list[Frame]:
             with pytest.raises(BackendError, match="cursed"):
-                scheduler.draw(motions(0, 1), named("cursed"), inf, inf)
+                scheduler.draw(motions(*range(20)), named("cursed"), inf, inf)
             return []
 
         first, _, second = together(
             lambda: scheduler.draw(motions(0), named("ada"), inf, inf),
-            after(clock, 0.001, fails),
-            after(clock, 0.002, lambda: scheduler.draw(motions(0), named("bob"), inf, inf)),
+            after(clock, 0.002, fails),
+            after(clock, 0.001, lambda: scheduler.draw(motions(0), named("bob"), inf, inf)),
         )
     assert len(first) == len(second) == 1
-    assert [call for call in renderer.calls if ("bob", 0) in call] == [[("bob", 0)]]
+    assert renderer.calls == [[("ada", 0)], [("bob", 0)]]
+    assert renderer.failed == 2  # together with the other, and alone; the rest of its pictures is not tried
 
 
 def test_an_avatar_is_prepared_once_and_by_the_thread_that_brings_it() -> None:
@@ -175,6 +182,18 @@ def test_an_avatar_is_prepared_once_and_by_the_thread_that_brings_it() -> None:
         )
     assert [name for name, _ in renderer.prepared] == ["ada"]
     assert renderer.prepared[0][1] != "liveface draw"
+
+
+def test_nothing_of_a_session_that_has_ended_is_kept() -> None:
+    with a_scheduler(threads=1) as (scheduler, _, clock):
+        avatar = named("ada")
+        gone = weakref.ref(avatar)
+        wanted = partial(scheduler.draw, motions(0), avatar, inf, inf)
+        assert len(together(wanted)[0]) == 1
+        del avatar, wanted
+        together(after(clock, 1, list))  # time goes on when the scheduler waits
+        gc.collect()
+        assert gone() is None
 
 
 def test_a_closed_scheduler_fails_those_that_wait_and_those_that_come_later() -> None:
@@ -227,6 +246,23 @@ def speech(seconds: float, seed: int = 0) -> Samples:
     return np.random.default_rng(seed).uniform(-1, 1, round(seconds * SAMPLE_RATE)).astype(np.float32)
 
 
+class FakePreparing(FakeRenderer):
+    def prepare(self, avatar: Avatar) -> None:
+        pass
+
+
+class NotingScheduler(Scheduler):
+    """Remembers when pictures were wanted, and until when."""
+
+    def __init__(self, renderer: FakePreparing, clock: VirtualClock, cost: DrawingCost) -> None:
+        super().__init__(renderer, clock, cost)
+        self.wanted: list[tuple[float, float]] = []
+
+    def draw(self, motions: list[Motion], avatar: Avatar, due: float, deadline: float) -> list[Frame]:
+        self.wanted.append((due, deadline))
+        return super().draw(motions, avatar, due, deadline)
+
+
 class Ensemble:
     """Live sessions with one scheduler, in virtual time. `seconds` of each picture but the first, of each session."""
 
@@ -234,7 +270,7 @@ class Ensemble:
         """`then` is done by the first session's sink."""
         self.clock = VirtualClock(2 * len(pcms) + 1)
         self.renderer = FakePreparing(self.clock, lambda index: seconds if index else 0.0)
-        self.scheduler = Scheduler(self.renderer, self.clock, DrawingCost(0.0, max(seconds, 1e-9), 0.0))
+        self.scheduler = NotingScheduler(self.renderer, self.clock, DrawingCost(0.0, max(seconds, 1e-9), 0.0))
         self.sinks = [FakeSink(self.clock, then if place == 0 else lambda frame: None) for place in range(len(pcms))]
         self.sessions = [
             Session(
@@ -259,11 +295,6 @@ class Ensemble:
                 assert session.wait(60)
 
 
-class FakePreparing(FakeRenderer):
-    def prepare(self, avatar: Avatar) -> None:
-        pass
-
-
 def joined(sink: FakeSink) -> Samples:
     return np.concatenate([frame.pcm for frame in sink.frames])
 
@@ -279,6 +310,25 @@ def test_two_live_sessions_share_a_machine_within_the_published_bound() -> None:
         assert report.mic_to_picture_ms is not None
         assert report.mic_to_picture_ms.p99 <= BOUND_MS
         np.testing.assert_array_equal(joined(sink), pcm)
+
+
+def test_a_session_wants_each_picture_at_the_moment_it_is_shown_and_not_after_the_next_one_is_due() -> None:
+    ensemble = Ensemble([speech(1)], seconds=0.01)
+    ensemble.perform()
+    ensemble.sessions[0].stop()
+    wanted = np.array(ensemble.scheduler.wanted[1:])  # the first one is shown until there is another
+    np.testing.assert_allclose(wanted[:, 0], ensemble.sinks[0].moments, atol=1e-9)
+    np.testing.assert_allclose(wanted[:, 1], wanted[:, 0] + 0.04, atol=1e-9)
+
+
+def test_a_session_that_always_comes_too_late_gets_a_picture_now_and_then() -> None:
+    ensemble = Ensemble([speech(6), speech(6)], seconds=0.15)
+    ensemble.perform()
+    for session, sink in zip(ensemble.sessions, ensemble.sinks, strict=True):
+        session.stop()
+        last_moments = [deadline for _, deadline in ensemble.scheduler.wanted]
+        assert last_moments.count(inf) > 10
+        assert len({int(frame.image[0, 0, 0]) for frame in sink.frames}) >= 10
 
 
 def test_too_many_sessions_lose_pictures_in_equal_parts_and_no_sound() -> None:
