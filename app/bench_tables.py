@@ -22,7 +22,7 @@ FRAME_MS = 1000 / FPS
 _NOTABLE = 0.05  # a ratio further from 1 than this is marked
 _MORE_IS_BETTER = ("fps", "real_time_factor", "generator_fps")
 _NOT_COMPARED = ("liveface_bench", "machine", "quality", "overhead", "other_programs_percent", "seconds")
-_NO_MEASUREMENT = ("count", "frames", "operations", "threads", "promised_ms", "slope", "standard_error")
+_NO_MEASUREMENT = ("count", "seconds", "frames", "operations", "threads", "promised_ms", "slope", "standard_error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +230,7 @@ def _soak(soak: Numbers) -> Grid:
             ("memory", f"{memory['first']:.1f} MB at the start, {memory['last']:.1f} at the end"),
             ("memory slope", f"{_slope(soak['memory_mb_per_hour'])} MB per hour"),
         ],
-        "Slopes with their standard errors.",
+        "Slopes with their standard errors. The session's own bounded buffers fill up in its first two minutes.",
         "soak.png",
     )
 
