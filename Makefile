@@ -48,6 +48,7 @@ clean:
 	@echo 'Setting up: once, about a minute.'
 	@scripts/install_system_packages.sh $(RUN_LIBRARIES)
 	@$(PIP) install --editable .
+	@$(BIN)/liveface compile --backend openvino
 	@touch $@
 
 .venv/.stamp-test: .venv/.stamp-run scripts/install_torch.py
