@@ -84,8 +84,10 @@ def perform(task: Task) -> None:
         stats = Stats()
         session = performer.session(make_source(stats), [], clock, stats)
         session.start()
-        session.wait(task.seconds)
-        session.stop()
+        try:
+            session.wait(task.seconds)
+        finally:
+            session.stop()
 
 
 @dataclass(frozen=True, slots=True)
