@@ -168,7 +168,8 @@ class TeethLayer(nn.Module):
 
     def _covered(self, row: Tensor) -> Tensor:
         """Where a row of teeth is, without the gaps between them, 0 to 1 with soft edges."""
-        return ((self.smoothing((1.6 * row).clamp(max=1.0)) - 0.25) / 0.5).clamp(0.0, 1.0)
+        covered: Tensor = ((self.smoothing((1.6 * row).clamp(max=1.0)) - 0.25) / 0.5).clamp(0.0, 1.0)
+        return covered
 
 
 def _luminance(picture: Tensor) -> Tensor:
