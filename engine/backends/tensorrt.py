@@ -1,13 +1,14 @@
 """TensorRT on an NVIDIA GPU through torch-tensorrt: engines for any batch up to 64, built once and kept.
 
-It has not run on hardware yet. What the library is given was run on a CPU (the export for any batch, and the 8-bit
-integers with their calibration); the few calls of the library itself follow its documentation and are tested with a
-stand-in, as is everything around them.
+It has not run on hardware yet. What could run on a CPU has: the export for any batch, the calibration of 8-bit integers
+by modelopt, and the library's own plan without a build ("dry run"), which is one engine for the whole network. Tests
+use a stand-in for the few calls of the library, and the real thing for everything around them.
 """
 
 import io
 import logging
 import tempfile
+import warnings
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -124,11 +125,14 @@ def load_library() -> ModuleType:
 
 
 def require_gpu(name: str) -> torch.device:
-    """The device of that name; raises `BackendError` if it is a GPU that cannot be used."""
+    """The device of that name, with its number; raises `BackendError` if it is a GPU that cannot be used."""
     device = torch.device(name)
-    if device.type == "cuda" and not torch.cuda.is_available():
+    if device.type != "cuda":
+        return device
+    if not torch.cuda.is_available():
         raise BackendError("TensorRT needs an NVIDIA GPU, and none is usable here: install an NVIDIA driver.")
-    return device
+    # The library takes the number for granted.
+    return torch.device("cuda", torch.cuda.current_device() if device.index is None else device.index)
 
 
 def kept(
@@ -241,8 +245,10 @@ def _batch(encoder: nn.Module, crops: "Crops", start: int, device: torch.device)
 def _quantise(network: nn.Module, batches: list[tuple[Tensor, ...]]) -> None:
     """Give every convolution its 8-bit integers: weights by channel, values by the largest that the batches have."""
     try:
-        import modelopt.torch.quantization as quantization
-        from modelopt.torch.quantization.nn import TensorQuantizer
+        with warnings.catch_warnings():  # that it has nothing to do for libraries that are not there
+            warnings.simplefilter("ignore")
+            import modelopt.torch.quantization as quantization
+            from modelopt.torch.quantization.nn import TensorQuantizer
     except ImportError as error:
         raise BackendError(
             f"8-bit integers in TensorRT need the package {error.name}: install `liveface[tensorrt]`."

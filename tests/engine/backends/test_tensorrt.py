@@ -32,6 +32,7 @@ from engine.backends.tensorrt import (  # noqa: E402
     load_library,
     recall,
     remember,
+    require_gpu,
 )
 from engine.backends.torch_cuda import SHAPES, TorchPainter  # noqa: E402
 from engine.errors import BackendError  # noqa: E402
@@ -447,6 +448,13 @@ def test_a_library_that_cannot_be_imported_is_told_in_one_line(
 def test_a_machine_without_a_gpu_is_told(weights: checkpoint.Checkpoint) -> None:
     with pytest.raises(BackendError, match="needs an NVIDIA GPU"):
         TensorRTPainter(weights)
+
+
+def test_a_gpu_is_told_to_the_library_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
+    assert require_gpu("cuda") == torch.device("cuda", 1)
+    assert require_gpu("cuda:0") == torch.device("cuda", 0)
 
 
 def test_the_module_is_imported_without_the_library() -> None:
