@@ -117,7 +117,7 @@ def perform(
         "mic_to_picture_ms": _summed(stopwatch, _DELAY),
         "stages_ms": {stage: summed for stage in STAGES if (summed := _summed(stopwatch, stage)) is not None},
         "drift_ms_per_hour": _scaled(trend(moments, delays), 1000 * _HOUR),
-        "memory_mb": {"first": memory[0, 1], "last": memory[-1, 1], "most": float(memory[:, 1].max())},
+        "memory_mb": {"first": float(memory[0, 1]), "last": float(memory[-1, 1]), "most": float(memory[:, 1].max())},
         "memory_mb_per_hour": _scaled(trend(*settled.T), _HOUR),
         "curves": _curves(memory, stopwatch.durations(_DRAWN), stopwatch.durations(_DELAY)),
     }
