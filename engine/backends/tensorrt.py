@@ -248,11 +248,19 @@ def _quantise(network: nn.Module, batches: list[tuple[Tensor, ...]]) -> None:
         with warnings.catch_warnings():  # that it has nothing to do for libraries that are not there
             warnings.simplefilter("ignore")
             import modelopt.torch.quantization as quantization
+            from modelopt.torch.quantization.extensions import get_cuda_ext
             from modelopt.torch.quantization.nn import TensorQuantizer
     except ImportError as error:
         raise BackendError(
             f"8-bit integers in TensorRT need the package {error.name}: install `liveface[tensorrt]`."
         ) from error
+
+    # The library folds weights with it, and without it fails in words that help nobody.
+    if batches[0][0].is_cuda and get_cuda_ext() is None:
+        raise BackendError(
+            "8-bit integers in TensorRT need a CUDA extension that modelopt compiles: install the CUDA toolkit (nvcc) "
+            "and a C++ compiler."
+        )
 
     def run(observed: nn.Module) -> None:
         for batch in batches:

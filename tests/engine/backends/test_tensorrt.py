@@ -128,10 +128,13 @@ def modelopt(monkeypatch: pytest.MonkeyPatch) -> Any:
         return network
 
     names = ("modelopt", "modelopt.torch", "modelopt.torch.quantization")
-    parts = {name: ModuleType(name) for name in (*names, f"{names[2]}.nn", f"{names[2]}.utils")}
+    parts = {
+        name: ModuleType(name) for name in (*names, *(f"{names[2]}.{part}" for part in ("nn", "utils", "extensions")))
+    }
     main = parts[names[2]]
     main.quantize, main.INT8_DEFAULT_CFG = quantize, "8 bits"  # type: ignore[attr-defined]
     parts[f"{names[2]}.nn"].TensorQuantizer = TensorQuantizer  # type: ignore[attr-defined]
+    parts[f"{names[2]}.extensions"].get_cuda_ext = lambda: None  # type: ignore[attr-defined]
     parts[f"{names[2]}.utils"].export_torch_mode = contextlib.nullcontext  # type: ignore[attr-defined]
     parts["modelopt"].torch, parts["modelopt.torch"].quantization = parts["modelopt.torch"], main  # type: ignore[attr-defined]
     for name, part in parts.items():
@@ -341,6 +344,13 @@ def test_integers_are_calibrated_on_all_crops_and_no_scale_is_zero(
     assert scales[0] > 0.0
     assert scales[1] == 2.0
     assert network.quantisers[1].amax is None
+
+
+@pytest.mark.usefixtures("modelopt")
+def test_integers_on_a_gpu_without_modelopts_extension_are_told_what_to_install() -> None:
+    on_gpu: Any = SimpleNamespace(is_cuda=True)
+    with pytest.raises(BackendError, match="nvcc"):
+        tensorrt._quantise(torch.nn.Identity(), [(on_gpu,)])
 
 
 @pytest.mark.usefixtures("library")
