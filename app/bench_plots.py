@@ -184,10 +184,12 @@ def _plot_soak(soak: Numbers) -> bytes:
     for index, label, colour in ((1, "p50", _BLUE), (2, "p95", _ORANGE)):
         curve = soak["curves"]["mic_to_picture_ms"]
         delays.plot([one[0] for one in curve], [one[index] for one in curve], color=colour, label=label)
-    delays.set(ylabel="microphone to picture, ms", title="A live session over its time", ylim=(0, None))
+    delays.set(ylabel="microphone to picture, ms", title="A live session over its time")
     delays.legend(loc="lower right", ncols=2)
     memory.plot(*zip(*soak["curves"]["memory_mb"], strict=True), color=_GREEN)
-    memory.set(ylabel="memory, MB", xlabel="s", ylim=(0, None))
+    memory.set(ylabel="memory, MB", xlabel="s")
+    for place in (delays, memory):
+        place.set_ylim(0.0, 1.1 * place.get_ylim()[1])
     return _png(figure)
 
 
