@@ -123,7 +123,6 @@ class Lane:
         self._size = size
         self._results: list[Tensor] = []
         self._turn = 0
-        self._wait: Callable[[], None] = _is_done
         self.begin([given.numpy()[:1] for given in self._given])()
 
     def begin(self, arrays: Sequence[Array]) -> Callable[[], tuple[Array, ...]]:
@@ -131,16 +130,15 @@ class Lane:
         batch of this lane is begun. It returns copies.
         """
         count = len(arrays[0])
-        self._wait()  # a batch that was given up may still be under way
         self._turn += 1
         turn = self._turn
         for given, array in zip(self._given, arrays, strict=True):
             given.numpy()[:count] = array
-        self._wait = self._stream.launch(lambda: self._work(count))
+        wait = self._stream.launch(lambda: self._work(count))
 
         def finish() -> tuple[Array, ...]:
             assert turn == self._turn, "a batch was fetched after the lane's next one was begun"
-            self._wait()
+            wait()
             return tuple(result.numpy()[:count].copy() for result in self._results)
 
         return finish
