@@ -140,9 +140,9 @@ def measure(plan: Plan, soak: float | None, say: Callable[[str], None]) -> Numbe
     return numbers
 
 
-def load_painter(threads: int = CORES, memory: Path | None = None) -> PaintNetworks:
-    """The shipped drawing networks as a live run loads them."""
-    return PaintNetworks(MODELS / "identity.onnx", MODELS / "generator.onnx", threads, memory)
+def load_painter(threads: int = CORES, arithmetic: str | None = None) -> PaintNetworks:
+    """The shipped drawing networks as a live run loads them, or in an `arithmetic` of our choice."""
+    return PaintNetworks(MODELS / "identity.onnx", MODELS / "generator.onnx", threads, arithmetic=arithmetic)
 
 
 def stages(
@@ -387,17 +387,11 @@ def _encode(stopwatch: Stopwatch, frames: list[Frame], seconds: float) -> None:
 
 
 def _in_precision(name: str) -> Painter:
-    """The shipped networks in an arithmetic of our choice, told as a choice that was measured and remembered."""
-    with tempfile.TemporaryDirectory() as folder:
-        memory = Path(folder) / "precision.json"
-        painter = load_painter(memory=memory)
-        if painter.precision != name and memory.is_file():
-            remembered = json.loads(memory.read_text(encoding="utf-8"))
-            memory.write_text(json.dumps(dict.fromkeys(remembered, name)), encoding="utf-8")
-            painter = load_painter(memory=memory)
-    if painter.precision != name:
-        raise BackendError(_ABSENT[name])
-    return painter
+    """The shipped networks in an arithmetic of our choice."""
+    try:
+        return load_painter(arithmetic=name)
+    except BackendError as error:
+        raise BackendError(_ABSENT.get(name, str(error))) from error
 
 
 def _torch(device: str, is_compiled: bool = False) -> Painter:

@@ -99,19 +99,29 @@ class PaintNetworks:
 
     The generator runs in the fastest arithmetic that this CPU has and that is exact enough: as trained, in bfloat16,
     or in 8-bit integers where `generator.int8.onnx` lies beside its file (see `engine.backends.precision`). The choice
-    is measured once; `memory` is where it is kept, by default in the user's cache folder.
-    Raises `CheckpointError` if a file is missing or not such a network, or if the two do not belong together.
+    is measured once; `memory` is where it is kept, by default in the user's cache folder. `arithmetic` is used instead
+    of a choice. Raises `CheckpointError` if a file is missing or not such a network, or if the two do not belong
+    together, and `BackendError` for an arithmetic that is not to be had.
     """
 
     batch = 1  # a CPU gains little from more, and the next picture is begun while this one is painted
 
-    def __init__(self, identity: Path, generator: Path, threads: int = 1, memory: Path | None = None) -> None:
+    def __init__(
+        self,
+        identity: Path,
+        generator: Path,
+        threads: int = 1,
+        memory: Path | None = None,
+        arithmetic: str | None = None,
+    ) -> None:
         identity_network = _compile(identity, threads, batch=1)
         _require_inputs(identity_network, identity, ["photo"], "an identity encoder")
         self._identify = identity_network.create_infer_request()
         self._candidates = _candidates(generator)
         self._threads = threads
-        self.precision = self._choose(identity, memory or precision.memory_file())
+        if arithmetic is not None and arithmetic not in self._candidates:
+            raise BackendError(f"{arithmetic} cannot be used here: choose {' or '.join(self._candidates)}.")
+        self.precision = arithmetic or self._choose(identity, memory or precision.memory_file())
         chosen = self._compile_as(self.precision, batch=1)
         if [port.shape for port in identity_network.outputs] != [port.shape for port in chosen.inputs[2:]]:
             raise CheckpointError(f"{identity} and {generator} are of different models: restore both from one.")

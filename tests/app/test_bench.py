@@ -17,6 +17,7 @@ from app.bench import FULL, QUALITY, QUICK, STAGES, SUMS, Plan, back_end, candid
 from app.cli import main
 from app.loopback import LoopbackReport, Offset
 from app.stats import Percentiles
+from engine.backends.openvino import PaintNetworks
 from engine.errors import BackendError
 from engine.media import HOP
 from engine.renderer import Painter
@@ -76,29 +77,18 @@ def test_every_arithmetic_of_the_cpu_and_the_gpu_are_candidates() -> None:
     assert "torch f32 (CPU)" not in candidates(with_torch_on_cpu=False)
 
 
-class ChoosingPainter(FakePainter):
-    """Chooses an arithmetic as `engine.backends.openvino.PaintNetworks` does: remembered, or by measuring."""
-
-    def __init__(self, memory: Path, choices: tuple[str, ...]) -> None:
-        super().__init__()
-        self.precision = "f32"
-        if len(choices) > 1:
-            found = json.loads(memory.read_text()) if memory.is_file() else {}
-            self.precision = found.get("this machine", "f32")
-            memory.write_text(json.dumps({"this machine": self.precision}))
-
-
-def test_every_arithmetic_is_measured_whichever_would_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app.bench, "load_painter", lambda memory: ChoosingPainter(memory, ("f32", "int8")))
-    loaders = candidates(with_torch_on_cpu=False)
-    for name in ("f32", "int8"):
-        painter = loaders[f"openvino {name}"]()
-        assert isinstance(painter, ChoosingPainter)
-        assert painter.precision == name
+@pytest.mark.parametrize("name", ["f32", "int8"])
+def test_every_arithmetic_is_measured_whichever_would_be_chosen(name: str) -> None:
+    painter = candidates(with_torch_on_cpu=False)[f"openvino {name}"]()
+    assert isinstance(painter, PaintNetworks)
+    assert painter.precision == name
 
 
 def test_an_arithmetic_that_is_not_there_is_told_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app.bench, "load_painter", lambda memory: ChoosingPainter(memory, ("f32",)))
+    def refuse(arithmetic: str) -> Painter:
+        raise BackendError(f"{arithmetic} cannot be used here: choose f32.")
+
+    monkeypatch.setattr(app.bench, "load_painter", refuse)
     with pytest.raises(BackendError, match="no bfloat16 instructions"):
         candidates(with_torch_on_cpu=False)["openvino bf16"]()
 

@@ -12,7 +12,7 @@ import assets
 from engine.backends import openvino, precision
 from engine.backends.openvino import PaintNetworks
 from engine.backends.precision import Trial
-from engine.errors import CheckpointError
+from engine.errors import BackendError, CheckpointError
 
 Array = precision.Array
 
@@ -100,6 +100,14 @@ def test_a_choice_is_measured_once_and_then_remembered(
     # The same network twice: as exact, and about as fast.
     assert trials["int8"].worst <= 1e-5
     assert trials["f32"].seconds > 0.0
+
+
+def test_an_arithmetic_of_ones_own_is_used_without_measuring(with_integers: Path, memory: Path) -> None:
+    files = with_integers / "identity.onnx", with_integers / "generator.onnx"
+    assert PaintNetworks(*files, memory=memory, arithmetic="int8").precision == "int8"
+    assert not memory.exists()
+    with pytest.raises(BackendError, match="bf8 cannot be used here: choose f32"):
+        PaintNetworks(*files, memory=memory, arithmetic="bf8")
 
 
 def test_another_network_or_number_of_threads_is_measured_anew(
