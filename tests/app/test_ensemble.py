@@ -1,6 +1,7 @@
 """Tests of several sessions that share a machine, with stand-ins for networks and devices."""
 
 import threading
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from app.admission import Admission
 from app.clock import MonotonicClock
 from app.drawing_cost import DrawingCost
-from app.ensemble import Ensemble
+from app.ensemble import Ensemble, open_ensemble
+from app.performer import ASSETS
 from app.scheduler import Scheduler
 from app.stats import Stats
 from engine.avatar import Avatar
@@ -97,3 +99,20 @@ def test_a_session_that_is_refused_opens_nothing() -> None:
     assert not source.is_open
     assert sink.size is None
     assert len(places) == 2
+
+
+def test_the_shipped_model_lets_two_portraits_say_the_same_each_with_a_face_of_its_own() -> None:
+    clock = MonotonicClock()
+    sinks = [FakeSink(clock) for _ in range(2)]
+    avatars = [Avatar.load(ASSETS / "avatars" / name).framed(128, 128) for name in ("clara", "jonas")]
+    with open_ensemble(clock) as ensemble, ExitStack() as performing:
+        ensemble.admission = Admission(DrawingCost(1e-9, 0.0, 0.0), 0.0, cores=2)  # however busy this machine is
+        for avatar, sink in zip(avatars, sinks, strict=True):
+            source = FakeSource(SPEECH, clock, live=False)
+            assert performing.enter_context(ensemble.performing(source, avatar, [sink], Stats())).wait(60)
+        assert ensemble.scheduler.drawn.pictures == 2 * (1 + 25)
+    for avatar, sink in zip(avatars, sinks, strict=True):
+        assert all(frame.drawn for frame in sink.frames)
+        assert len(sink.frames) == 25
+        assert np.abs(sink.frames[12].image.astype(int) - avatar.photo).mean() < 20
+    assert np.abs(sinks[0].frames[12].image.astype(int) - sinks[1].frames[12].image).mean() > 20
