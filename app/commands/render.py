@@ -33,7 +33,7 @@ def render(
     mouth_amount: Annotated[float, typer.Option(help="How far the mouth moves, 1 as learned.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Of blinks and head motion.")] = 0,
     backend: Annotated[
-        Backend, typer.Option(help="What draws: openvino on the CPU, torch on an NVIDIA GPU.")
+        Backend, typer.Option(help="openvino on the CPU; torch, torch-compile or tensorrt on an NVIDIA GPU.")
     ] = "openvino",
 ) -> None:
     """Turn a photo and a sound file into a video file."""
