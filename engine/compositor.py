@@ -255,11 +255,14 @@ def lay_in(scene: Scene, bent: Bent, maps: mouth.CropMaps, picture: Array, chang
     share = maps.inner[..., None]
     added = np.dstack([(255.0 * (1.0 - share) * maps.reach[..., None]) * change, share])
     laid = mesh_warp.sample(added, where)
-    painted = mesh_warp.sample(np.asarray(picture * 255.0 + 0.5, np.uint8), where, cv2.INTER_CUBIC)
-    mixed = np.subtract(painted, window, dtype=np.float32)
-    mixed *= laid[..., 3:]
-    mixed += laid[..., :3]
-    mixed += window
+    mixed = np.add(laid[..., :3], window)
+    left, top, across, down = cv2.boundingRect((laid[..., 3] > 0.0).astype(np.uint8))
+    if across and down:
+        # The sharp and dear way of sampling only where the picture shows.
+        inside = np.s_[top : top + down, left : left + across]
+        places = np.ascontiguousarray(where[inside])
+        painted = mesh_warp.sample(np.asarray(picture * 255.0 + 0.5, np.uint8), places, cv2.INTER_CUBIC)
+        mixed[inside] += laid[inside][..., 3:] * np.subtract(painted, window[inside], dtype=np.float32)
     window[:] = cv2.convertScaleAbs(np.maximum(mixed, 0.0, out=mixed))
 
 

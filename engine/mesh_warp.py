@@ -74,7 +74,7 @@ def offsets(
     maps = _affine_offsets(corners, source[faces])
     columns, rows = grid(width, height)[box][..., 0], grid(width, height)[box][..., 1]
     for axis in (0, 1):
-        by_x, by_y, constant = (np.take(maps[:, axis, part], owner) for part in range(3))
+        by_x, by_y, constant = (np.take(part, owner) for part in maps[axis])
         by_x *= columns
         by_y *= rows
         by_x += by_y
@@ -92,7 +92,7 @@ def grid(width: int, height: int) -> Array:
 
 
 def _affine_offsets(target: NDArray[np.floating], source: NDArray[np.floating]) -> Array:
-    """Per triangle the affine map from pixel to offset, float32 (n + 1, 2, 3); the first is zero, for no triangle."""
+    """Per triangle the affine map from pixel to offset, float32 (2, 3, n + 1); the first is zero, for no triangle."""
     moved = source - target
     edges, changes = target[:, 1:] - target[:, :1], moved[:, 1:] - moved[:, :1]
     doubled_area = edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]
@@ -101,8 +101,10 @@ def _affine_offsets(target: NDArray[np.floating], source: NDArray[np.floating]) 
     by_x = (changes[:, 0] * edges[:, 1, 1:] - changes[:, 1] * edges[:, 0, 1:]) * scale
     by_y = (changes[:, 1] * edges[:, 0, :1] - changes[:, 0] * edges[:, 1, :1]) * scale
     constant = moved[:, 2] - by_x * target[:, 2, :1] - by_y * target[:, 2, 1:]
-    maps = np.stack([by_x, by_y, constant], axis=-1)
-    return np.concatenate([np.zeros((1, 2, 3)), maps]).astype(np.float32)
+    maps = np.zeros((2, 3, len(target) + 1), np.float32)
+    for part, values in enumerate((by_x, by_y, constant)):
+        maps[:, part, 1:] = values.T
+    return maps
 
 
 def sample(image: NDArray[Any], places: NDArray[Any], interpolation: int = cv2.INTER_LINEAR) -> NDArray[Any]:

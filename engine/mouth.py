@@ -295,7 +295,7 @@ def crop_maps(reference: NDArray[np.uint8], mouth: Mouth, landmarks: Array, offs
     inputs[..., :3] = mesh_warp.bend(reference, offsets, MARGIN[:2])
     inputs[..., 3] = inner
     inputs[..., 4] = lips
-    inputs[..., 5] = mesh_warp.bend(mouth.inner, offsets)
+    inputs[..., 5] = mesh_warp.bend(mouth.inner, offsets) if mouth.inner.any() else 0.0
     inputs[..., [0, 1, 2, 5]] /= 255.0
     drop = moved[face_space.CHIN] - rest[face_space.CHIN]
     inputs[..., 6], inputs[..., 7] = teeth_maps(rest, drop, mouth.iod)
