@@ -23,6 +23,7 @@ _FADE = 1.1  # IOD outside the face over which head motion fades out
 _NECK_FADE = 0.7  # IOD below the chin, likewise: the shoulders stay
 _BREATH = 0.010  # IOD, how far the head rises with a breath
 _OPEN = 0.05  # IOD of gap from which a photo's mouth counts as open
+_CLOSING_SCALE = 2  # an open mouth is closed at so many times the picture's resolution
 _SEAM_SHADOW = 0.45  # how much darker than the lips the seam between them is
 _BLINK_STEPS = 8
 _LARGEST_BLINK = 0.85  # of a shut eye; beyond, the white of the eye shows in the seam between the lids
@@ -49,12 +50,14 @@ _EYES = (
 class Scene:
     """One framed avatar, prepared for drawing: all that does not change from picture to picture.
 
-    `photo`: what is bent, uint8; `reference`: the mouth's crop with margins, uint8; `step`: (2,) picture pixels per
-    cell of the map's grid, across and down; `head`: float32 (grid height, grid width, 4), the offsets in cells that one
-    radian of turn, one radian of lean across and down, and one cell of lift give to each place of the grid.
+    `photo`: what is bent, uint8, an open mouth closed; `mesh`: float32 (468, 2), the mesh of that in its pixels;
+    `reference`: the mouth's crop with margins, uint8, as the avatar has it; `step`: (2,) picture pixels per cell of the
+    map's grid, across and down; `head`: float32 (grid height, grid width, 4), the offsets in cells that one radian of
+    turn, one radian of lean across and down, and one cell of lift give to each place of the grid.
     """
 
     photo: Picture
+    mesh: Array
     mouth: mouth.Mouth
     reference: Picture
     step: Array
@@ -75,8 +78,10 @@ class Scene:
         depth, hold = _head(in_cells, iod / coarse, columns, rows)
         pivot = in_cells[face_space.CHIN, :2] + np.array([0.0, 0.6 * iod / coarse], np.float32)
         lean = (mesh_warp.grid(columns, rows) - pivot) * hold[..., None]
+        is_open = float(face_space.mouth_gap(shape.points)) >= _OPEN * shape.photo_iod
         return cls(
-            _without_teeth(avatar.photo, shape),
+            _closed(_without_teeth(avatar.photo, shape), shape) if is_open else avatar.photo,
+            shape.closed if is_open else shape.source,
             shape,
             mouth.reference_crop(avatar.photo, shape),
             step,
@@ -88,12 +93,17 @@ class Scene:
         """The offsets (see `mesh_warp.offsets`) that take the photo's mesh to `landmarks` (468, 2) in its pixels,
         float32 (grid height, grid width, 2), in cells."""
         rows, columns = self.head.shape[:2]
-        source = _to_cells(np.concatenate([self.mouth.source, self._ring]), self.step)
+        source = _to_cells(np.concatenate([self.mesh, self._ring]), self.step)
         target = _to_cells(np.concatenate([landmarks, self._ring]), self.step)
         return mesh_warp.offsets(target, source, mesh_warp.speech_triangles(), columns, rows)
 
-    def in_crop(self, speech: Array) -> Array:
-        """The offsets `speech` as the mouth's crop has them, float32 (crop height, crop width, 2), in its pixels."""
+    def in_crop(self, speech: Array) -> Array | None:
+        """The offsets `speech` as the mouth's crop has them, float32 (crop height, crop width, 2), in its pixels.
+
+        None where the photo's mouth was open: the crop still is.
+        """
+        if self.mesh is not self.mouth.source:
+            return None
         to_photo = np.linalg.inv(self.mouth.crop[:, :2])
         start = (0.5 - to_photo @ self.mouth.crop[:, 2]) / self.step - 0.5
         to_cells = np.column_stack([to_photo / self.step[:, None], start])
@@ -132,12 +142,10 @@ class Scene:
 
 
 def _without_teeth(photo: Picture, shape: mouth.Mouth) -> Picture:
-    """The photo with the inside of an open mouth filled from the lips, in shadow.
+    """The photo with the inside of its open mouth filled from the lips, in shadow.
 
     What a mouth shows is painted, never bent; of this only the seam between closed lips is seen.
     """
-    if float(face_space.mouth_gap(shape.points)) < _OPEN * shape.photo_iod:
-        return photo
     inside = np.zeros(photo.shape[:2], np.uint8)
     cv2.fillPoly(inside, [np.rint(shape.points[face_space.INNER_LIPS]).astype(np.int32)], 255)
     size = 2 * round(0.01 * shape.photo_iod) + 1
@@ -145,6 +153,20 @@ def _without_teeth(photo: Picture, shape: mouth.Mouth) -> Picture:
     filled = cv2.inpaint(photo, inside, 3.0, cv2.INPAINT_TELEA)
     shadow = 1.0 - _SEAM_SHADOW * cv2.GaussianBlur(inside, (0, 0), 0.01 * shape.photo_iod)[..., None] / 255.0
     return np.asarray(filled * shadow, np.uint8)
+
+
+def _closed(photo: Picture, shape: mouth.Mouth) -> Picture:
+    """The photo with its open mouth closed, once and finely: on the live map's coarse grid the seam would be a
+    staircase."""
+    height, width = photo.shape[:2]
+    fine = np.full(2, 1.0 / _CLOSING_SCALE, np.float32)
+    source, target = (_to_cells(mesh_warp.with_ring(mesh), fine) for mesh in (shape.source, shape.closed))
+    target[len(shape.points) :] = source[len(shape.points) :]
+    size = width * _CLOSING_SCALE, height * _CLOSING_SCALE
+    moved = mesh_warp.offsets(target, source, mesh_warp.speech_triangles(), *size)
+    places = (mesh_warp.grid(*size) + moved + 0.5) * fine - 0.5
+    bent = mesh_warp.sample(photo, np.asarray(places, np.float32), cv2.INTER_CUBIC)
+    return np.asarray(cv2.resize(bent, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _to_cells(points: Array, step: Array) -> Array:

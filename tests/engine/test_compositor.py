@@ -239,6 +239,7 @@ def test_the_crop_is_bent_as_the_photo_is() -> None:
     scene = Scene.of(faces.avatar(600, 600, 150.0, (300, 240)))
     landmarks = faces.mesh(150.0, (300, 240), 0.3)[:, :2]
     shared = scene.in_crop(scene.speech(landmarks))
+    assert shared is not None
     moved = mesh_warp.with_ring(scene.mouth.to_crop(scene.mouth.source))
     target = np.concatenate([scene.mouth.to_crop(landmarks), moved[len(landmarks) :]])
     own = mesh_warp.offsets(target, moved, mesh_warp.speech_triangles(), WIDTH, HEIGHT)
@@ -265,3 +266,31 @@ def test_everything_that_the_generator_touches_is_laid_in(middle: tuple[float, f
         )
         pictures.append(bent.image)
     np.testing.assert_array_equal(*pictures)
+
+
+def test_an_open_photo_s_closed_seam_is_a_line_and_no_staircase() -> None:
+    size, iod, middle = 640, 160.0, (320.0, 240.0)
+    points = faces.mesh(iod, middle, 0.25)
+    lean = np.radians(12)  # so that the seam crosses the grid's rows
+    turn = np.array([[np.cos(lean), np.sin(lean)], [-np.sin(lean), np.cos(lean)]], np.float32)
+    points[:, :2] = (points[:, :2] - middle) @ turn + middle
+    photo = np.full((size, size, 3), 150, np.uint8)
+    cv2.fillPoly(photo, [np.rint(points[face_space.INNER_LIPS, :2]).astype(np.int32)], (20, 10, 10))
+    scene = Scene.of(Avatar("open", photo, points))
+    image = compositor.bend(scene, scene.speech(scene.mouth.closed), REST).image
+    depth = 150.0 - image[..., 1]
+    assert depth.max() > 30, "there is a seam"
+    left, right = np.rint(points[[78, 308], 0]).astype(int)
+    seam = depth[:, left + 20 : right - 20]
+    rows = (seam * np.arange(size)[:, None]).sum(axis=0) / seam.sum(axis=0)
+    assert np.abs(np.diff(rows) - np.tan(lean)).max() < 1.0, (
+        "pixels from column to column, where the live map's cells are 3.2"
+    )
+
+
+def test_the_crop_of_an_open_photo_is_bent_by_itself() -> None:
+    points = faces.mesh(gap=0.25)
+    scene = Scene.of(Avatar("open", faces.wall(320, 300), points))
+    assert scene.in_crop(scene.speech(scene.mouth.closed)) is None
+    closed = Scene.of(faces.avatar())
+    assert closed.in_crop(closed.speech(closed.mouth.closed)) is not None
