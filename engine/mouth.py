@@ -34,6 +34,7 @@ _UPPER_FOLLOWS, _LOWER_FOLLOWS, _CHIN_FOLLOWS = 0.8, 0.9, 0.75
 _DEAD_ZONE = (0.02, 0.05)
 # The mesh puts the edge of an open mouth's lips a little inside the opening: share of the gap, and at most so much IOD.
 _LIP_EDGE_SHARE, _LIP_EDGE_LIMIT = 0.3, 0.018
+_SMILE_SHARE = 0.7  # of the curve of the closed lips that rows of teeth follow
 _REACH = 0.15  # IOD around the lips where the generator may change colours
 
 
@@ -227,17 +228,26 @@ def teeth_maps(rest: Array, chin_drop: Array, iod: float) -> tuple[Array, Array]
     `rest`: crop landmarks (468, 2) with the mouth closed; the upper row hangs from the skull just below the line
     where the lips meet. `chin_drop`: (2,) crop pixels that the chin has moved from rest; the lower row follows it.
     """
-    centre = (rest[_CORNERS].mean(axis=0) + rest[13]) / 2
-    width = float(np.hypot(*(rest[_CORNERS[1]] - rest[_CORNERS[0]])))
+    corners = rest[_CORNERS]
+    centre = (corners.mean(axis=0) + rest[13]) / 2
+    across = corners[1] - corners[0]
+    width = float(np.hypot(*across))
     scale = min(iod / 200.0, 1.15 * width / 240.0 * 1.25)
+    columns, rows = mesh_warp.grid(*CROP_SIZE)[..., 0], mesh_warp.grid(*CROP_SIZE)[..., 1]
+    # The rows follow a smile: they rise towards the corners by a share of what the lips do, and lean with them.
+    along = (columns - centre[0]) / (width / 2)
+    rise = _SMILE_SHARE * float(corners[:, 1].mean() - rest[13, 1])
+    curve = rise * np.minimum(along * along, 1.0) + float(across[1] / across[0]) * (columns - centre[0])
     upper, lower = _teeth_rows()
     maps = []
     for row, anchor in (
         (upper, centre + np.array([0.0, 0.048 * iod - 60 * scale])),
         (lower, centre + chin_drop + np.array([0.0, 0.01 * iod])),
     ):
-        matrix = np.array([[scale, 0.0, anchor[0] - 120 * scale], [0.0, scale, anchor[1]]])
-        maps.append(np.asarray(cv2.warpAffine(row, matrix, CROP_SIZE, flags=cv2.INTER_AREA), np.float32))
+        x, y = (columns - anchor[0]) / scale + 120.0, (rows - anchor[1] - curve) / scale
+        maps.append(
+            np.asarray(cv2.remap(row, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR), np.float32)
+        )
     return maps[0], maps[1]
 
 

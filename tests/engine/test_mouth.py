@@ -187,6 +187,20 @@ def test_the_upper_teeth_stay_with_the_skull_and_the_lower_follow_the_chin() -> 
     np.testing.assert_allclose(dropped_lower[20:], lower[8:-12], atol=0.02)
 
 
+def test_teeth_follow_the_curve_of_a_smile() -> None:
+    shape = mouth.measure(faces.mesh())
+    edges = []
+    for lift in (0.0, 8.0):
+        rest = shape.to_crop(shape.closed)
+        rest[[78, 308], 1] -= lift
+        upper, _ = mouth.teeth_maps(rest, np.zeros(2), shape.iod)
+        middle, side = round(float(rest[13, 0])), round(float(0.5 * rest[13, 0] + 0.5 * rest[308, 0]))
+        edges.append([np.flatnonzero(upper[:, column] > 0.3).max() for column in (middle + 4, side + 4)])
+    (straight_middle, straight_side), (middle, side) = edges
+    assert abs(straight_middle - straight_side) <= 2
+    assert middle - side >= 1 + straight_middle - straight_side, "the side's teeth stand higher"
+
+
 def test_a_large_photo_is_shrunk_without_aliasing() -> None:
     points = faces.mesh(iod=600.0, middle=(900, 700))
     stripes = np.zeros((1800, 1800, 3), np.uint8)
