@@ -22,7 +22,8 @@ _HEAD_AXIS = 0.9  # IOD, how far behind the eyes the axis of the head lies
 _FADE = 1.1  # IOD outside the face over which head motion fades out
 _NECK_FADE = 0.7  # IOD below the chin, likewise: the shoulders stay
 _BREATH = 0.010  # IOD, how far the head rises with a breath
-_OPEN = 0.05  # IOD of gap from which a photo's mouth counts as open
+_PARTED = 0.03  # IOD of gap from which a photo's lips are brought together before anything moves
+_OPEN = 0.05  # IOD of gap from which what the mouth shows is filled from the lips
 _CLOSING_SCALE = 2  # an open mouth is closed at so many times the picture's resolution
 _SEAM_SHADOW = 0.45  # how much darker than the lips the seam between them is
 _BLINK_STEPS = 8
@@ -78,10 +79,11 @@ class Scene:
         depth, hold = _head(in_cells, iod / coarse, columns, rows)
         pivot = in_cells[face_space.CHIN, :2] + np.array([0.0, 0.6 * iod / coarse], np.float32)
         lean = (mesh_warp.grid(columns, rows) - pivot) * hold[..., None]
-        is_open = float(face_space.mouth_gap(shape.points)) >= _OPEN * shape.photo_iod
+        gap = float(face_space.mouth_gap(shape.points)) / shape.photo_iod
+        shown = _without_teeth(avatar.photo, shape) if gap >= _OPEN else avatar.photo
         return cls(
-            _closed(_without_teeth(avatar.photo, shape), shape) if is_open else avatar.photo,
-            shape.closed if is_open else shape.source,
+            _closed(shown, shape) if gap >= _PARTED else shown,
+            shape.closed if gap >= _PARTED else shape.source,
             shape,
             mouth.reference_crop(avatar.photo, shape),
             step,
@@ -100,7 +102,7 @@ class Scene:
     def in_crop(self, speech: Array) -> Array | None:
         """The offsets `speech` as the mouth's crop has them, float32 (crop height, crop width, 2), in its pixels.
 
-        None where the photo's mouth was open: the crop still is.
+        None where the photo's lips were parted: in the crop they still are.
         """
         if self.mesh is not self.mouth.source:
             return None
