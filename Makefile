@@ -55,5 +55,5 @@ clean:
 	@echo 'Setting up the tests: once, some minutes.'
 	@scripts/install_system_packages.sh $(TEST_PROGRAMS)
 	@$(BIN)/python scripts/install_torch.py
-	@$(PIP) install --editable '.[train,test]'
+	@$(PIP) install --editable '.[livekit,pipecat,train,test]'
 	@touch $@
