@@ -9,6 +9,7 @@
     ├── DeviceError        a microphone, speaker, camera or window that is absent or lost
     ├── OutputError        a result that cannot be written
     ├── CapacityError      more sessions than the machine holds
+    ├── NotFoundError      a name or number that nothing has (any more)
     └── ConfigurationError a setting or command that makes no sense
 
 A message gives what was found, what was expected and the remedy, in one sentence or two.
@@ -49,6 +50,10 @@ class OutputError(LivefaceError):
 
 class CapacityError(LivefaceError):
     """One more session than the machine can hold in time."""
+
+
+class NotFoundError(LivefaceError):
+    """A name or number that nothing has, or has any more."""
 
 
 class ConfigurationError(LivefaceError):
