@@ -22,6 +22,7 @@ _LIVE_BLOCK = SAMPLE_RATE * CAPTURE_MS // 1000
 _FILE_BLOCK = 24 * HOP  # as fast as possible: about a second, in whole batches of pictures
 _SILENT_DEVICE = 2.0  # s without a block, after which a microphone counts as lost
 _ANTI_ALIAS_TAPS = 63  # delays by 0.65 ms at 48 kHz
+_FINER = (1, 2, 4)  # times the rate: 24 kHz becomes 48 kHz, of which every third sample is one of 16 kHz
 
 
 class Source(Protocol):
@@ -183,7 +184,8 @@ class Microphone:
 class PromptResampler:
     """Live sound of any rate to 16 kHz, held back by less than a millisecond.
 
-    A usual resampler holds back 40 ms. This one filters with a short causal filter, then interpolates.
+    A usual resampler holds back 40 ms. This one filters with a short causal filter, then interpolates: between samples,
+    unless the rate or a small multiple of it, at which it then filters, can be divided by 16 kHz.
     """
 
     def __init__(self, rate: int) -> None:
@@ -191,14 +193,18 @@ class PromptResampler:
         from scipy.signal import firwin, lfilter
 
         self._lfilter = lfilter
-        self._taps = firwin(_ANTI_ALIAS_TAPS, min(0.45 * SAMPLE_RATE, 0.45 * rate), fs=rate)
+        self._finer = next((times for times in _FINER if rate * times % SAMPLE_RATE == 0), 1)
+        fine = rate * self._finer
+        self._taps = firwin(_ANTI_ALIAS_TAPS, min(0.45 * SAMPLE_RATE, 0.45 * rate), fs=fine) * self._finer
         self._state = np.zeros(_ANTI_ALIAS_TAPS - 1)
-        self._interpolator = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="QQ")
+        self._interpolator = soxr.ResampleStream(fine, SAMPLE_RATE, 1, dtype="float32", quality="QQ")
 
     def feed(self, pcm: Samples) -> Samples:
         """Convert float32 (n,); returns all that the input determines."""
         if not len(pcm):
             return pcm
-        filtered, self._state = self._lfilter(self._taps, 1.0, pcm, zi=self._state)
+        finer = np.zeros((len(pcm), self._finer))
+        finer[:, 0] = pcm
+        filtered, self._state = self._lfilter(self._taps, 1.0, finer.reshape(-1), zi=self._state)
         converted: Samples = self._interpolator.resample_chunk(filtered.astype(np.float32))
         return converted

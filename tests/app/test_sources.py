@@ -218,7 +218,7 @@ def test_a_microphone_that_falls_silent_for_two_seconds_is_lost(install: Install
         microphone.read(0.05)
 
 
-@pytest.mark.parametrize("rate", [44_100, 48_000, 96_000])
+@pytest.mark.parametrize("rate", [24_000, 44_100, 48_000, 96_000])
 def test_the_prompt_resampler_keeps_speech_removes_aliases_and_holds_back_less_than_a_millisecond(rate: int) -> None:
     def converted(frequency: float) -> np.ndarray:
         wave = np.sin(2 * np.pi * frequency * np.arange(rate) / rate).astype(np.float32)
@@ -233,3 +233,18 @@ def test_the_prompt_resampler_keeps_speech_removes_aliases_and_holds_back_less_t
     likeness = [speech[time] @ np.sin(2 * np.pi * 1000 * (time - lag) / 16_000) for lag in lags]
     assert lags[int(np.argmax(likeness))] <= 12
     assert np.abs(converted(10_500)[1000:]).max() < 0.1
+
+
+@pytest.mark.parametrize("rate", [8_000, 12_000, 24_000, 32_000, 48_000])
+def test_the_prompt_resampler_adds_no_noise_and_no_drift_where_the_rates_divide(rate: int) -> None:
+    frequency = 3000
+    wave = np.sin(2 * np.pi * frequency * np.arange(10 * rate) / rate).astype(np.float32)
+    resampler = PromptResampler(rate)
+    speech = np.concatenate([resampler.feed(block) for block in np.array_split(wave, 777)])
+    assert abs(len(speech) - 160_000) <= 1
+    phase = 2 * np.pi * frequency * np.arange(1000, 159_000) / 16_000
+    parts = np.stack([np.sin(phase), np.cos(phase)], axis=1)
+    heard = speech[1000:159_000]
+    rest = heard - parts @ np.linalg.lstsq(parts, heard)[0]
+    assert np.hypot(*np.linalg.lstsq(parts, heard)[0]) == pytest.approx(1, abs=0.03)
+    assert rest.std() < 0.002
