@@ -9,6 +9,7 @@
     ├── DeviceError        a microphone, speaker, camera or window that is absent or lost
     ├── OutputError        a result that cannot be written
     ├── CapacityError      more sessions than the machine holds
+    ├── PeerError          a WebRTC peer whose offer or connection cannot be used
     ├── NotFoundError      a name or number that nothing has (any more)
     └── ConfigurationError a setting or command that makes no sense
 
@@ -54,6 +55,10 @@ class CapacityError(LivefaceError):
 
 class NotFoundError(LivefaceError):
     """A name or number that nothing has, or has any more."""
+
+
+class PeerError(LivefaceError):
+    """A WebRTC peer whose offer or connection cannot be used."""
 
 
 class ConfigurationError(LivefaceError):
