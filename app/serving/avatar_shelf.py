@@ -1,0 +1,138 @@
+"""The faces that can be chosen: the shipped portraits and those that clients have uploaded.
+
+A name from a client is only ever looked up here; no path is made of it.
+"""
+
+import asyncio
+import re
+import secrets
+import shutil
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+
+from app.clock import Clock
+from app.performer import ASSETS
+from app.serving.photo_worker import PhotoWorker
+from app.serving.security import is_same_secret
+from engine.avatar import Avatar
+from engine.errors import CapacityError, NotFoundError
+
+_UPLOADS = 32  # at once, each a folder of at most 10 MB
+_LIFE = 3600.0  # s without being used, after which an upload is forgotten
+_PIXELS = 8_000_000  # of framed avatars that are kept ready: 30 of 512x512
+_PREVIEW = 256  # pixels, of a portrait's picture in a list
+_LONGEST_NAME = 24  # letters of the name that a client wishes
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A name under which an uploaded face can be chosen, and the secret with which it can be deleted."""
+
+    name: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """`secret`: None for a shipped portrait, which stays. `used`: when it was chosen last, in seconds."""
+
+    folder: Path
+    secret: str | None = None
+    used: float = 0.0
+
+
+class AvatarShelf:
+    """Belongs to one event loop; what takes time is done in other threads, one after the other."""
+
+    def __init__(self, clock: Clock, folder: Path, worker: PhotoWorker, shipped: Path = ASSETS / "avatars") -> None:
+        """`folder`: private and empty, for uploads. `shipped`: the folder of prepared avatars that are always there."""
+        self._clock = clock
+        self._folder = folder
+        self._worker = worker
+        folders = sorted(about.parent for about in shipped.glob("*/avatar.json"))
+        self._entries = {folder.name: _Entry(folder) for folder in folders}
+        self._framed: OrderedDict[tuple[str, int, int], Avatar] = OrderedDict()
+        self._framing = asyncio.Lock()
+
+    def names(self) -> list[str]:
+        """All there are, the shipped ones first."""
+        self._forget_old()
+        return list(self._entries)
+
+    def is_uploaded(self, name: str) -> bool:
+        """Whether a client has brought it."""
+        return self._entry(name).secret is not None
+
+    async def framed(self, name: str, width: int, height: int) -> Avatar:
+        """The avatar at the size of the output, the same object each time; raises `NotFoundError`."""
+        self._touch(name)
+        key = (name, width, height)
+        async with self._framing:
+            if key not in self._framed:
+                folder = self._entry(name).folder
+                avatar = await asyncio.to_thread(lambda: Avatar.load(folder).framed(width, height))
+                if name not in self._entries:
+                    raise _unknown(name)  # deleted meanwhile
+                self._framed[key] = avatar
+            self._framed.move_to_end(key)
+            while len(self._framed) > 1 and sum(wide * high for _, wide, high in self._framed) > _PIXELS:
+                self._framed.popitem(last=False)
+            return self._framed[key]
+
+    async def preview(self, name: str) -> bytes:
+        """A small JPEG picture; raises `NotFoundError`."""
+        avatar = await self.framed(name, _PREVIEW, _PREVIEW)
+        _, data = await asyncio.to_thread(cv2.imencode, ".jpg", cv2.cvtColor(avatar.photo, cv2.COLOR_RGB2BGR))
+        return data.tobytes()
+
+    async def add(self, photo: bytes, name: str, face: int | None = None) -> Upload:
+        """Prepare an uploaded photo; its name begins with the letters and digits of the wished one.
+
+        Raises `PhotoError` with what is wrong with it, `CapacityError` if there are too many.
+        """
+        self._forget_old()
+        held = sum(entry.secret is not None for entry in self._entries.values())
+        if held >= _UPLOADS:
+            raise CapacityError(f"Found {held} uploaded avatars, which is the most: delete one, or try again later.")
+        wished = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:_LONGEST_NAME].strip("-") or "face"
+        upload = Upload(f"{wished}-{secrets.token_hex(4)}", secrets.token_urlsafe(24))
+        folder = self._folder / upload.name
+        await self._worker.prepare(photo, folder, upload.name, face)
+        self._entries[upload.name] = _Entry(folder, upload.secret, self._clock.now())
+        return upload
+
+    def remove(self, name: str, secret: str) -> None:
+        """Forget an upload; raises `NotFoundError` if there is none of that name and secret."""
+        entry = self._entries.get(name)
+        if entry is None or entry.secret is None or not is_same_secret(secret, entry.secret):
+            raise NotFoundError(f"No avatar of yours is named “{name[:64]}”: only who uploaded one can delete it.")
+        self._forget(name)
+
+    def _touch(self, name: str) -> None:
+        self._forget_old()
+        self._entries[name] = replace(self._entry(name), used=self._clock.now())
+
+    def _entry(self, name: str) -> _Entry:
+        if name not in self._entries:
+            raise _unknown(name)
+        return self._entries[name]
+
+    def _forget_old(self) -> None:
+        oldest = self._clock.now() - _LIFE
+        for name, entry in list(self._entries.items()):
+            if entry.secret is not None and entry.used < oldest:
+                self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        """Sessions that show it go on with what they have."""
+        folder = self._entries.pop(name).folder
+        for key in [key for key in self._framed if key[0] == name]:
+            del self._framed[key]
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unknown(name: str) -> NotFoundError:
+    return NotFoundError(f"No avatar is named “{name[:64]}”: ask for /avatars to see which there are.")

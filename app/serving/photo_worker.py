@@ -1,0 +1,90 @@
+"""Makes an avatar of a stranger's photo in a process of its own: whatever the file does, nothing here waits for it.
+
+Knows nothing of who may upload, or of what becomes of the avatar.
+"""
+
+import asyncio
+import os
+import resource
+import sys
+import tempfile
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from contextlib import suppress
+from pathlib import Path
+
+from app.performer import ASSETS
+from engine.errors import CapacityError, PhotoError
+
+MAXIMUM_BYTES = 10_000_000  # of a photo's file
+
+_MEMORY = 1_500_000_000  # bytes: the largest photo that is accepted, 50 megapixels with transparency, needs 0.9 GB
+_SECONDS = 30.0  # the largest photo needs 6, on a busy machine several times as much
+_WAITING = 4  # photos, one of which is worked on
+_NICENESS = 10  # the faces that speak come first
+_BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF")
+
+
+class PhotoWorker:
+    """Prepares photos one after the other with `liveface prepare`, and refuses when too many wait."""
+
+    def __init__(self, seconds: float = _SECONDS) -> None:
+        """`seconds`: after which a photo is given up."""
+        self._seconds = seconds
+        self._waiting = 0
+        self._turn = asyncio.Lock()
+
+    async def prepare(self, photo: bytes, folder: Path, name: str, face: int | None = None) -> None:
+        """Save the avatar of a photo's file as `folder`; `face` chooses among several, from the left, from 1.
+
+        Raises `PhotoError` with the reason if none can be made, `CapacityError` if too many photos wait.
+        """
+        if not photo.startswith(_BEGINNINGS):
+            raise PhotoError("The file is not a JPEG, PNG or WebP picture: choose another one, or convert it.")
+        if self._waiting >= _WAITING:
+            raise CapacityError(f"Found {self._waiting} photos that wait to be prepared: upload yours again later.")
+        self._waiting += 1
+        try:
+            async with self._turn:
+                with tempfile.TemporaryDirectory(prefix="upload.", dir=folder.parent) as private:
+                    path = Path(private) / "photo"
+                    await asyncio.to_thread(path.write_bytes, photo)
+                    status, complaint = await self._run(path, folder, name, face)
+        finally:
+            self._waiting -= 1
+        if status == 2 and complaint.startswith("liveface: "):
+            raise PhotoError(complaint.removeprefix("liveface: ").replace(str(path), "The photo").replace("--", ""))
+        if status:
+            raise PhotoError("The photo cannot be decoded with the memory that one may use: scale it down first.")
+
+    async def _run(self, photo: Path, folder: Path, name: str, face: int | None) -> tuple[int, str]:
+        """The exit status of the process and the last line it wrote."""
+        choice = [] if face is None else [f"--face={face}"]
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "app.cli", "prepare", str(photo), f"--out={folder}", f"--name={name}", *choice),
+            cwd=ASSETS.parent,
+            env={key: value for key, value in os.environ.items() if key != "LIVEFACE_DEBUG"},
+            stdin=DEVNULL,
+            stdout=DEVNULL,
+            stderr=PIPE,
+        )
+        try:
+            _restrict(process)
+            async with asyncio.timeout(self._seconds):
+                _, written = await process.communicate()
+        except TimeoutError as error:
+            raise PhotoError(
+                f"The photo was not decoded within {self._seconds:.0f} s: scale it down, or try again later."
+            ) from error
+        finally:
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+        assert process.returncode is not None
+        return process.returncode, (written.decode(errors="replace").splitlines() or [""])[-1]
+
+
+def _restrict(process: Process) -> None:
+    with suppress(ProcessLookupError):  # it may have ended already
+        resource.prlimit(process.pid, resource.RLIMIT_DATA, (_MEMORY, _MEMORY))
+        os.setpriority(os.PRIO_PROCESS, process.pid, _NICENESS)

@@ -1,0 +1,225 @@
+"""Who may ask: token, origin, host name and rate; knows nothing of what is served."""
+
+import hmac
+import re
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from ipaddress import IPv6Address, ip_address
+from urllib.parse import urlsplit
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler, Middleware
+
+from app.clock import Clock
+from engine.errors import ConfigurationError
+
+COOKIE = "liveface"
+LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+_REQUESTS_PER_SECOND = 20.0  # of one address, in the long run
+_BURST = 400.0  # requests of one address at once
+_UPLOAD_COST = 20.0  # requests, that a photo counts for
+_WRONG_TOKEN_COST = 10.0
+_ADDRESSES = 4096  # remembered; the one that asked least recently is forgotten
+_METHODS = "GET, POST, PATCH, DELETE, OPTIONS"
+_ALLOWED_HEADERS = "Authorization, Content-Type, If-Match, Liveface-Owner"
+_EXPOSED_HEADERS = "Location, Link, ETag, Accept-Patch, Accept-Post, Retry-After"
+_POLICY = "; ".join(
+    (
+        *("default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'"),
+        *("img-src 'self' blob: data:", "media-src 'self' blob:", "manifest-src 'self'"),
+        *("base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"),
+    )
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Server": "liveface",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """`token`: None where none is needed. `origins`: of other sites that may ask, such as https://example.org.
+
+    `is_local`: bound to a loopback address, so that the host's name in a request must be a local one or that of an
+    allowed origin: another site's name that points here (DNS rebinding) is refused.
+    """
+
+    token: str | None = None
+    origins: frozenset[str] = frozenset()
+    is_local: bool = True
+
+    def knows_host(self, host: str) -> bool:
+        """Whether a request for `host`, as its header has it, is meant for this server."""
+        if not self.is_local:
+            return True
+        name = urlsplit(f"//{host}").hostname
+        return name in LOCAL_NAMES or name in {urlsplit(origin).hostname for origin in self.origins}
+
+    def knows_origin(self, origin: str, host: str) -> bool:
+        """Whether a page of `origin` may ask: our own page at `host`, or that of an allowed site."""
+        parts = urlsplit(origin)
+        is_own = parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
+        return is_own or self.allows(origin)
+
+    def allows(self, origin: str) -> bool:
+        """Whether another site may read our answers."""
+        return origin in self.origins
+
+    def accepts(self, token: str) -> bool:
+        """Whether a client that shows this token may ask; takes as long for any wrong one."""
+        return self.token is not None and is_same_secret(token, self.token)
+
+    def accepts_cookie(self, value: str) -> bool:
+        """Likewise for what a browser keeps after it has shown the token once."""
+        return self.token is not None and is_same_secret(value, self.cookie())
+
+    def cookie(self) -> str:
+        """What a browser may keep: it opens this server as long as the token does, but does not tell it."""
+        assert self.token is not None
+        return hmac.new(self.token.encode(), b"liveface page", sha256).hexdigest()
+
+
+def parse_origin(text: str) -> str:
+    """An origin such as https://example.org, as browsers write it; raises `ConfigurationError`."""
+    parts = urlsplit(text.strip().rstrip("/").lower())
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query or parts.username:
+        raise ConfigurationError(f"The origin is “{text}”: write scheme and host, such as https://example.org.")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+class Rates:
+    """How often each address may ask: a bucket of `_BURST` requests that refills steadily. Used in one thread."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # what is left, and when it was
+
+    def take(self, address: str, cost: float = 1.0) -> float:
+        """Count a request; returns 0 if it is allowed, or after how many seconds the next one will be."""
+        key = _network(address)
+        now = self._clock.now()
+        left, moment = self._buckets.pop(key, (_BURST, now))
+        left = min(_BURST, left + (now - moment) * _REQUESTS_PER_SECOND)
+        is_allowed = left >= cost
+        self._buckets[key] = (left - cost if is_allowed else left, now)
+        if len(self._buckets) > _ADDRESSES:
+            self._buckets.popitem(last=False)
+        return 0.0 if is_allowed else (cost - left) / _REQUESTS_PER_SECOND
+
+
+def guard(access: Access, rates: Rates) -> Middleware:
+    """Let through only who may ask. Refuses with a `web.HTTPException`."""
+
+    @web.middleware
+    async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+        _check_rate(request, rates, _UPLOAD_COST if _is_upload(request) else 1.0)
+        if not access.knows_host(request.host):
+            raise web.HTTPMisdirectedRequest(
+                text=f"This server does not serve “{request.host[:100]}”: open it as localhost, or allow the name "
+                "with --allow-origin."
+            )
+        origin = request.headers.get(hdrs.ORIGIN)
+        if origin is not None and not access.knows_origin(origin, request.host):
+            raise web.HTTPForbidden(
+                text=f"Pages of “{origin[:100]}” may not use this server: start it with --allow-origin {origin[:100]}."
+            )
+        if request.method == hdrs.METH_OPTIONS and hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers:
+            return web.Response(status=204)
+        if access.token is not None:
+            shown = request.query.get("token") if request.path == "/" else None
+            if shown is not None and access.accepts(shown):
+                return _remembering(request, access)
+            if not _is_known(request, access):
+                _check_rate(request, rates, _WRONG_TOKEN_COST)
+                raise web.HTTPUnauthorized(
+                    text="This server needs its token: open the address that it printed when it started, or send the "
+                    "header “Authorization: Bearer TOKEN”.",
+                    headers={hdrs.WWW_AUTHENTICATE: "Bearer"},
+                )
+        return await handler(request)
+
+    return guarded
+
+
+def header_writer(access: Access) -> Callable[[web.Request, web.StreamResponse], object]:
+    """Adds to every answer what keeps a browser from harm, and tells an allowed site that it may read it."""
+
+    async def add(request: web.Request, response: web.StreamResponse) -> None:
+        response.headers.update(_HEADERS)
+        response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
+        response.headers.add(hdrs.VARY, "Origin")
+        origin = request.headers.get(hdrs.ORIGIN)
+        if origin is None or not access.allows(origin):
+            response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+            return
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
+        response.headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = _EXPOSED_HEADERS
+        if hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers:
+            response.headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = _METHODS
+            response.headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = _ALLOWED_HEADERS
+            response.headers[hdrs.ACCESS_CONTROL_MAX_AGE] = "600"
+
+    return add
+
+
+def bearer(request: web.Request) -> str | None:
+    """The token in a request's header, if it has one."""
+    found = re.fullmatch(r"bearer +(\S+)", request.headers.get(hdrs.AUTHORIZATION, ""), re.IGNORECASE)
+    return found and found[1]
+
+
+def is_same_secret(shown: str, secret: str) -> bool:
+    """Compare in a time that tells nothing of the secret."""
+    return hmac.compare_digest(shown.encode(errors="surrogateescape"), secret.encode())
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen at can be reached from this machine only."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _check_rate(request: web.Request, rates: Rates, cost: float) -> None:
+    if wait := rates.take(request.remote or "", cost):
+        raise web.HTTPTooManyRequests(
+            text=f"Found too many requests from your address: ask again in {wait:.0f} s.",
+            headers={hdrs.RETRY_AFTER: str(max(1, round(wait)))},
+        )
+
+
+def _is_upload(request: web.Request) -> bool:
+    return request.method == hdrs.METH_POST and request.path == "/avatars"
+
+
+def _is_known(request: web.Request, access: Access) -> bool:
+    shown, cookie = bearer(request), request.cookies.get(COOKIE)
+    return (shown is not None and access.accepts(shown)) or (cookie is not None and access.accepts_cookie(cookie))
+
+
+def _remembering(request: web.Request, access: Access) -> web.Response:
+    """Sends the browser to the page without the token in its address, where no history or log can keep it."""
+    response = web.Response(status=303, headers={hdrs.LOCATION: "/"})
+    response.set_cookie(COOKIE, access.cookie(), httponly=True, samesite="Lax", secure=request.secure, path="/")
+    return response
+
+
+def _network(address: str) -> str:
+    """What one client can choose freely counts as one address: of IPv6 the last 64 bits."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address):
+        return str(parsed.ipv4_mapped) if parsed.ipv4_mapped else parsed.exploded[:19]
+    return address

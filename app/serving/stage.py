@@ -1,0 +1,48 @@
+"""What the handlers of requests need: conversations, avatars, and what a client may leave open."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.clock import Clock
+from app.config import DEFAULT_LOOKAHEAD, Settings, parse_size
+from app.performer import DEFAULT_AVATAR
+from app.serving.avatar_shelf import AvatarShelf
+from app.serving.conversation import Conversations, Wish
+from app.serving.encoding_cost import EncodingCost
+from app.serving.peer import PeerSettings
+from engine.errors import ConfigurationError
+
+_LOOKAHEADS = [str(frames) for frames in range(7)]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """`encoding`: of `settings.codec`. `size`, such as 512x512, and `lookahead` are for clients that name none."""
+
+    conversations: Conversations
+    avatars: AvatarShelf
+    settings: PeerSettings
+    clock: Clock
+    encoding: EncodingCost
+    size: str = "512x512"
+    lookahead: int = DEFAULT_LOOKAHEAD
+
+    async def wish(self, named: Mapping[str, object]) -> Wish:
+        """What a client asks for: `avatar`, `size`, `lookahead` of a query or of JSON, each of which may be absent.
+
+        Raises `NotFoundError` for an avatar that is not there, `ConfigurationError` for what cannot be.
+        """
+        name = str(named.get("avatar") or DEFAULT_AVATAR.name)
+        lookahead = str(named.get("lookahead", self.lookahead))
+        if lookahead not in _LOOKAHEADS:
+            raise ConfigurationError(
+                f"The lookahead is “{lookahead[:20]}”: it must be a number from 0 to 6, in frames."
+            )
+        size = Settings(*parse_size(str(named.get("size") or self.size)[:20]))
+        avatar = await self.avatars.framed(name, size.width, size.height)
+        return Wish(avatar, name, int(lookahead))
+
+    def encoding_cost(self, wish: Wish) -> float:
+        """Seconds of one core that one viewer's encoder takes for a picture."""
+        height, width = wish.avatar.photo.shape[:2]
+        return self.encoding.predict(width * height)
