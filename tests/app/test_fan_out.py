@@ -198,4 +198,3 @@ def test_a_sink_that_comes_when_all_is_over_is_closed_again() -> None:
     fan.add("late", late)
     assert late.completed is False
     assert not fan.deliveries()
-
