@@ -87,6 +87,7 @@ class Session:
         self._failure: BaseException | None = None
         self._ended = False
         self._heard = 0  # samples read
+        self._stale = 0  # samples at the beginning that are not to be heard, unless they have been already
         self._latest_drawn = 0  # number of the frame
         self._first_frame = 0  # number of the frame that the streamer calls 0
 
@@ -135,7 +136,11 @@ class Session:
             raise failure
 
     def interrupt(self) -> None:
-        """Forget all sound that has not been shown; within 100 ms the mouth is closed, until new sound opens it."""
+        """Forget all sound that has not been shown; within 100 ms the mouth is closed, until new sound opens it.
+
+        Nothing that has been read by now is heard any more, though its pictures may be seen until the mouth is closed.
+        """
+        self._stale = self._heard
         self._interrupted.set()
 
     def mute(self, is_muted: bool) -> None:
@@ -245,7 +250,8 @@ class Session:
         self._perform(self._hear(np.zeros(begun, np.float32)), queue)
 
     def _hand_over(self, queue: FrameQueue) -> None:
-        while (frame := queue.take()) is not None:
+        while (taken := queue.take()) is not None:
+            frame = self._without_stale_sound(taken)
             started = self._clock.now()
             delay = None
             if self._playout is not None and frame.drawn:
@@ -255,6 +261,14 @@ class Session:
                 sink.send(frame)
             self._stats.note_stage("send", self._clock.now() - started)
         self._ended = not self._stopping.is_set()
+
+    def _without_stale_sound(self, frame: Frame) -> Frame:
+        stale = self._stale - frame.index * HOP
+        if stale <= 0:
+            return frame
+        pcm = frame.pcm.copy()
+        pcm[:stale] = 0
+        return replace(frame, pcm=pcm)
 
     def _close(self, completed: bool) -> None:
         self._source.close()

@@ -145,6 +145,24 @@ def test_an_interrupt_closes_the_mouth_within_100_ms_and_new_sound_opens_it_agai
     np.testing.assert_allclose(np.diff(sink.moments), 0.04, atol=0.01)
 
 
+@pytest.mark.parametrize("lookahead", [0, 2, 6])
+def test_no_sound_that_was_read_before_an_interrupt_is_heard_after_it(lookahead: int) -> None:
+    heard: list[int] = []
+
+    def interrupt_while_drawing(index: int) -> float:
+        if len(sink.frames) < 30 or heard:
+            return 0.015
+        session.interrupt()
+        heard.append(session._heard)
+        return 0.1  # so that this frame is handed over before the engine sees the interrupt
+
+    session, sink, _ = a_session(noise(3), live=True, seconds=interrupt_while_drawing, lookahead=lookahead)
+    performed(session)
+    assert joined(sink)[: 30 * HOP].all()
+    assert not joined(sink)[30 * HOP : heard[0]].any()
+    assert joined(sink)[-HOP * 25 :].all()
+
+
 @settings(max_examples=8)
 @given(
     interrupts=st.sets(st.integers(0, 49), max_size=5),
