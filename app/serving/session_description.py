@@ -1,0 +1,86 @@
+"""The sections of a WebRTC session description (SDP, RFC 8866), as text. Knows nothing of codecs or networks."""
+
+from dataclasses import dataclass, replace
+
+from engine.errors import PeerError
+
+_DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One medium: its m= line and all that belongs to it, without line ends."""
+
+    lines: tuple[str, ...]
+
+    @property
+    def kind(self) -> str:
+        """`audio`, `video` or `application`."""
+        return self.lines[0][2:].partition(" ")[0]
+
+    @property
+    def direction(self) -> str:
+        """Which way the sender of the description wants its medium to go."""
+        return next((line[2:] for line in self.lines if line[2:] in _DIRECTIONS), "sendrecv")
+
+    def refused(self) -> "Section":
+        """The answer that refuses this medium: port 0, as RFC 3264 has it."""
+        kind, _, rest = self.lines[0].partition(" ")
+        _, _, formats = rest.partition(" ")
+        names = tuple(line for line in self.lines if line.startswith("a=mid:"))
+        return Section((f"{kind} 0 {formats}", "c=IN IP4 0.0.0.0", *names, "a=inactive"))
+
+
+@dataclass(frozen=True, slots=True)
+class SessionDescription:
+    """An offer, an answer or the fragment of one (RFC 8840): what holds for all media, then a section for each."""
+
+    head: tuple[str, ...]
+    sections: tuple[Section, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> "SessionDescription":
+        """Cut into sections; raises `PeerError` where a line is not of the form `letter=value`."""
+        parts: list[list[str]] = [[]]
+        for line in filter(None, (line.strip() for line in text.splitlines())):
+            if line[1:2] != "=":
+                raise PeerError(
+                    f"Found the line “{line[:40]}” in a session description: send SDP as RFC 8866 describes it, "
+                    "whose lines look like a=value."
+                )
+            if line.startswith("m="):
+                parts.append([])
+            parts[-1].append(line)
+        return cls(tuple(parts[0]), tuple(Section(tuple(lines)) for lines in parts[1:]))
+
+    def __str__(self) -> str:
+        lines = (*self.head, *(line for section in self.sections for line in section.lines))
+        return "".join(f"{line}\r\n" for line in lines)
+
+    def ice_names(self) -> frozenset[str]:
+        """The username fragments of ICE that it mentions: new ones mean that ICE starts again."""
+        lines = (*self.head, *(line for section in self.sections for line in section.lines))
+        return frozenset(line.partition(":")[2] for line in lines if line.startswith("a=ice-ufrag:"))
+
+    def only(self, kept: list[bool]) -> "SessionDescription":
+        """Without the sections that are not `kept`, of which there is one mark for each."""
+        sections = tuple(section for section, is_kept in zip(self.sections, kept, strict=True) if is_kept)
+        names = {line.partition(":")[2] for section in sections for line in section.lines if line.startswith("a=mid:")}
+        return replace(self, head=tuple(_grouped(line, names) for line in self.head), sections=sections)
+
+    def refusing(self, offer: "SessionDescription", kept: list[bool]) -> "SessionDescription":
+        """The answer to a whole offer, where this one answers `offer.only(kept)`."""
+        answers = iter(self.sections)
+        sections = (
+            next(answers) if is_kept else section.refused()
+            for section, is_kept in zip(offer.sections, kept, strict=True)
+        )
+        return replace(self, sections=tuple(sections))
+
+
+def _grouped(line: str, names: set[str]) -> str:
+    """A line that may say which media share a connection, with only the named ones left."""
+    if not line.startswith("a=group:BUNDLE"):
+        return line
+    group, *members = line.split()
+    return " ".join([group, *(member for member in members if member in names)])

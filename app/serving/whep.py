@@ -1,0 +1,61 @@
+"""WHEP (draft-ietf-wish-whep): players watch the face of a conversation. Knows nothing of whose sound it speaks."""
+
+from aiohttp import hdrs, web
+
+from app.serving.peer_sessions import PeerSessions, nothing, read_offer
+from app.serving.publications import Publications, check_name
+from app.serving.session_description import SessionDescription
+from app.serving.stage import Stage
+
+PATH = "/whep"
+
+_RETRY_SECONDS = 2
+
+
+def routes(stage: Stage, publications: Publications) -> list[web.RouteDef]:
+    """Where conversations are watched."""
+    return _Playback(stage, publications).routes()
+
+
+class _Playback:
+    def __init__(self, stage: Stage, publications: Publications) -> None:
+        self._stage = stage
+        self._publications = publications
+        self._sessions = PeerSessions(f"{PATH}/session", stage.settings.ice_servers)
+
+    def routes(self) -> list[web.RouteDef]:
+        named = f"{PATH}/{{conversation}}"
+        return [
+            *(web.post(path, self._play) for path in (PATH, named)),
+            *(web.get(path, nothing) for path in (PATH, named)),
+            *(web.options(path, self._sessions.describe) for path in (PATH, named)),
+            *self._sessions.routes(),
+        ]
+
+    async def _play(self, request: web.Request) -> web.Response:
+        offer = await read_offer(request)
+        kept = _wanted(offer)
+        name = check_name(request.match_info.get("conversation") or request.query.get("conversation", ""))
+        conversation = self._publications.find(name)
+        if conversation is None:
+            # The draft's answer to a player that comes before its publisher.
+            raise web.HTTPConflict(
+                text=f"Nobody publishes “{name}” now: ask again in {_RETRY_SECONDS} s, or start a publisher.",
+                headers={hdrs.RETRY_AFTER: str(_RETRY_SECONDS)},
+            )
+        peer = conversation.join(self._stage.settings, speaks=False)
+        return await self._sessions.open(peer, offer, kept, peer.close)
+
+
+def _wanted(offer: SessionDescription) -> list[bool]:
+    """Which sections are answered: those in which the player receives, one of each kind, and data."""
+    kept: list[bool] = []
+    seen: set[str] = set()
+    for section in offer.sections:
+        is_received = section.kind in ("audio", "video") and section.direction in ("recvonly", "sendrecv")
+        kept.append(section.kind not in seen and (is_received or section.kind == "application"))
+        if kept[-1]:
+            seen.add(section.kind)
+    if not seen & {"audio", "video"}:
+        raise web.HTTPNotAcceptable(text="Found nothing to be received in the offer: ask for audio or video.")
+    return kept
