@@ -1,0 +1,268 @@
+/** @file The page: carries what one does into the conversation, and what comes of it onto the screen. */
+
+import { Conversation } from "./conversation.js";
+import { Delay } from "./delay.js";
+import { Failure } from "./failure.js";
+import { Gallery } from "./gallery.js";
+import { Gauges } from "./gauges.js";
+import { Meter } from "./meter.js";
+import { Plot } from "./plot.js";
+import { Server } from "./server.js";
+import { Stage } from "./stage.js";
+import { VoiceChoice } from "./voice_choice.js";
+
+const LISTEN_MS = 100; // between looks at the loudness
+const READ_MS = 1000; // between readings of the meter
+const PICTURE_MS = 40; // of sound, one step of lookahead
+const QUIETEST_DB = -60; // an empty bar
+
+/** @param {string} id */
+const find = (id) => {
+  const element = document.getElementById(id);
+  if (!element) throw new Error(`the page has no #${id}`);
+  return element;
+};
+
+const context = new AudioContext({ latencyHint: "interactive" });
+const server = new Server();
+const conversation = new Conversation(server);
+const stage = new Stage(find);
+const gallery = new Gallery(server, find("gallery"));
+const choice = new VoiceChoice(context, find);
+const delay = new Delay(context);
+const meter = new Meter(stage.video, delay);
+const gauges = new Gauges(find);
+const plot = new Plot(/** @type {HTMLCanvasElement} */ (find("plot")));
+const lookahead = /** @type {HTMLInputElement} */ (find("lookahead"));
+const start = find("start");
+const mute = find("mute");
+const silence = find("silence");
+
+/** What is being sent. @type {import("./microphone.js").Voice | null} */
+let voice = null;
+let isOpening = false;
+
+// Start and stop
+
+async function toggle() {
+  if (isOpening || conversation.state !== "idle") return conversation.stop();
+  if (!choice.isReady) return choice.browse();
+  isOpening = true;
+  stage.clear();
+  stage.showState("connecting");
+  try {
+    await context.resume();
+    await speak();
+  } catch (error) {
+    isOpening = false;
+    fail(error);
+    return;
+  }
+  isOpening = false;
+  if (voice) await conversation.start(voice.track, { avatar: gallery.chosen, lookahead: Number(lookahead.value) });
+}
+
+/** Open what has been chosen, in place of what was sent before. */
+async function speak() {
+  const opened = await choice.open();
+  hush();
+  voice = opened;
+  voice.track.enabled = !isPressed(mute);
+  delay.hearSent(voice.node);
+  voice.track.addEventListener("ended", () => fail(new Failure("microphone-lost")));
+  await conversation.hear(voice.track);
+}
+
+/** Send nothing any more. */
+function hush() {
+  delay.hearSent(null);
+  voice?.close();
+  voice = null;
+}
+
+/** @param {unknown} error */
+function fail(error) {
+  const failure = error instanceof Failure ? error : new Failure("refused", String(error));
+  conversation.stop();
+  stage.showState("failed");
+  stage.tell(failure, true);
+}
+
+// What the conversation tells
+
+conversation.addEventListener("state", () => {
+  const { state } = conversation;
+  const isRunning = state !== "idle";
+  stage.showState(state);
+  start.toggleAttribute("data-running", isRunning);
+  find("start-text").textContent = isRunning ? "Stop" : "Start";
+  start.querySelector("use")?.setAttribute("href", isRunning ? "#icon-stop" : "#icon-start");
+  find("interrupt").toggleAttribute("disabled", state !== "live");
+  if (state === "live") {
+    stage.clear();
+    choice.play();
+  }
+  if (state === "idle") {
+    hush();
+    delay.hearReceived(null);
+    gauges.show(null);
+  }
+});
+conversation.addEventListener("stream", (event) => {
+  const stream = /** @type {CustomEvent<MediaStream>} */ (event).detail;
+  stage.showStream(stream);
+  delay.hearReceived(stream);
+  meter.reset();
+});
+conversation.addEventListener("stats", (event) => {
+  meter.skipped = /** @type {CustomEvent} */ (event).detail.skipped;
+});
+conversation.addEventListener("trouble", (event) => stage.tell(/** @type {CustomEvent} */ (event).detail, false));
+conversation.addEventListener("failure", (event) => fail(/** @type {CustomEvent} */ (event).detail));
+stage.addEventListener("retry", () => (gallery.chosen ? toggle() : prepare()));
+
+// Choices
+
+gallery.addEventListener("choice", () => {
+  stage.showPhoto(gallery.photo);
+  if (conversation.state !== "idle") restart();
+});
+gallery.addEventListener("failure", (event) => refuse(/** @type {CustomEvent} */ (event).detail));
+choice.addEventListener("failure", (event) => stage.tell(/** @type {CustomEvent} */ (event).detail, false));
+choice.addEventListener("change", async () => {
+  if (conversation.state === "idle") return;
+  if (!choice.isReady) return;
+  try {
+    await speak();
+    choice.play();
+  } catch (error) {
+    fail(error);
+  }
+});
+lookahead.addEventListener("input", () => {
+  find("lookahead-effect").textContent = `+${Number(lookahead.value) * PICTURE_MS} ms`;
+});
+lookahead.addEventListener("change", () => conversation.look(Number(lookahead.value)));
+
+/** Another face needs another session. */
+async function restart() {
+  conversation.stop();
+  await toggle();
+}
+
+// Photos and files from outside
+
+const photo = /** @type {HTMLInputElement} */ (find("photo"));
+const progress = /** @type {HTMLProgressElement} */ (find("photo-progress"));
+find("add-photo").addEventListener("click", () => photo.click());
+photo.addEventListener("change", () => photo.files?.[0] && take(photo.files[0]));
+document.addEventListener("paste", (event) => event.clipboardData?.files[0] && take(event.clipboardData.files[0]));
+document.addEventListener("dragover", (event) => {
+  event.preventDefault();
+  find("drop").hidden = false;
+});
+document.addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) find("drop").hidden = true;
+});
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  find("drop").hidden = true;
+  if (event.dataTransfer?.files[0]) take(event.dataTransfer.files[0]);
+});
+
+/** @param {File} file a sound to let the face speak, or else a photo of a face */
+async function take(file) {
+  if (/^(audio|video)\//.test(file.type)) return choice.take(file);
+  find("photo-refusal").hidden = true;
+  progress.hidden = false;
+  progress.removeAttribute("value");
+  try {
+    await gallery.make(file, (share) => (share < 1 ? (progress.value = share) : progress.removeAttribute("value")));
+  } catch (error) {
+    refuse(error);
+  }
+  progress.hidden = true;
+  photo.value = "";
+}
+
+/** @param {unknown} error */
+function refuse(error) {
+  const text = error instanceof Failure && error.kind === "refused" ? error.remedy : String(error);
+  find("photo-refusal").textContent = text;
+  find("photo-refusal").hidden = false;
+}
+
+// Buttons and keys
+
+/** @param {HTMLElement} button */
+const isPressed = (button) => button.getAttribute("aria-pressed") === "true";
+/** @param {HTMLElement} button */
+const press = (button) => button.setAttribute("aria-pressed", String(!isPressed(button)));
+
+mute.addEventListener("click", () => {
+  press(mute);
+  // Silence is sent from here: what is muted never leaves this machine.
+  if (voice) voice.track.enabled = !isPressed(mute);
+});
+silence.addEventListener("click", () => {
+  press(silence);
+  stage.video.muted = isPressed(silence);
+});
+start.addEventListener("click", toggle);
+find("interrupt").addEventListener("click", () => conversation.interrupt());
+find("full-screen").addEventListener("click", () => stage.toggleFullScreen());
+
+/** @type {Record<string, HTMLElement>} */
+const KEYS = {
+  " ": start,
+  m: mute,
+  i: find("interrupt"),
+  Escape: find("interrupt"),
+  s: silence,
+  f: find("full-screen"),
+};
+document.addEventListener("keydown", (event) => {
+  if (event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
+  const isInControl = event.target instanceof Element && event.target.closest("button, input, select") !== null;
+  // The space bar presses the control that has the focus; in a list, letters choose an entry.
+  if (isInControl && (event.key === " " || (event.target instanceof HTMLSelectElement && event.key !== "Escape"))) return;
+  const button = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  if (!button) return;
+  event.preventDefault();
+  button.click();
+});
+
+// The meter
+
+setInterval(() => {
+  if (voice === null) return;
+  delay.listen();
+  const share = Math.min(1, Math.max(0, 1 - (20 * Math.log10(delay.level || 1e-9)) / QUIETEST_DB));
+  find("level").setAttribute("aria-valuenow", String(Math.round(100 * share)));
+  /** @type {HTMLElement} */ (find("level").firstElementChild).style.setProperty("--share", String(share));
+}, LISTEN_MS);
+
+setInterval(async () => {
+  if (conversation.state !== "live" || !conversation.peer) return;
+  const reading = await meter.read(conversation.peer);
+  gauges.show(reading);
+  plot.add(reading);
+  document.dispatchEvent(new CustomEvent("reading", { detail: reading })); // for those who measure the page
+}, READ_MS);
+
+window.addEventListener("pagehide", () => conversation.stop());
+choice.list();
+prepare();
+
+/** Show what the server has. */
+async function prepare() {
+  try {
+    const settings = await server.settings();
+    conversation.iceServers = settings.ice_servers;
+    lookahead.value = String(settings.lookahead);
+    lookahead.dispatchEvent(new Event("input"));
+    await gallery.load();
+  } catch (error) {
+    fail(error);
+  }
+}
