@@ -14,6 +14,7 @@ from engine.errors import LivefaceError
 
 SUMMARIES = {
     "run": "Make a face speak live, from the microphone or a file at real time.",
+    "serve": "Serve faces to browsers, calls and agents, over WebRTC.",
     "render": "Turn a photo and a sound file into a video file.",
     "prepare": "Find the face in a photo and save it as an avatar.",
     "devices": "List the microphones and speakers.",
@@ -75,6 +76,10 @@ def _load(name: str) -> Callable[..., Any] | typer.Typer:
             from app.commands.run import run
 
             return run
+        case "serve":
+            from app.commands.serve import serve
+
+            return serve
         case "render":
             from app.commands.render import render
 

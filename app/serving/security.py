@@ -3,7 +3,7 @@
 import hmac
 import re
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from ipaddress import IPv6Address, ip_address
@@ -25,7 +25,7 @@ _WRONG_TOKEN_COST = 10.0
 _ADDRESSES = 4096  # remembered; the one that asked least recently is forgotten
 _METHODS = "GET, POST, PATCH, DELETE, OPTIONS"
 _ALLOWED_HEADERS = "Authorization, Content-Type, If-Match, Liveface-Owner"
-_EXPOSED_HEADERS = "Location, Link, ETag, Accept-Patch, Accept-Post, Retry-After"
+_EXPOSED_HEADERS = "Location, Link, ETag, Accept-Patch, Accept-Post, Retry-After, Liveface-Conversation, Liveface-Owner"
 _POLICY = "; ".join(
     (
         *("default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'"),
@@ -149,7 +149,7 @@ def guard(access: Access, rates: Rates) -> Middleware:
     return guarded
 
 
-def header_writer(access: Access) -> Callable[[web.Request, web.StreamResponse], object]:
+def header_writer(access: Access) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
     """Adds to every answer what keeps a browser from harm, and tells an allowed site that it may read it."""
 
     async def add(request: web.Request, response: web.StreamResponse) -> None:

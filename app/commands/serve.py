@@ -1,0 +1,159 @@
+"""The command that serves faces over the network. Knows nothing of requests."""
+
+import asyncio
+import secrets
+import signal
+import socket
+import ssl
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from aiohttp import web
+
+from app.clock import Clock, MonotonicClock
+from app.ensemble import Ensemble, open_ensemble
+from app.performer import DEFAULT_AVATAR
+from app.serving.avatar_shelf import AvatarShelf
+from app.serving.conversation import Conversations, Limits
+from app.serving.encoding_cost import EncodingCost, measure_encoding
+from app.serving.listener import address_of, listening
+from app.serving.photo_worker import PhotoWorker
+from app.serving.security import is_loopback
+from app.serving.serve_settings import TOKEN_VARIABLE, ServeSettings, combined
+from app.serving.server import make_application
+from app.serving.stage import Stage
+from engine.avatar import Avatar
+
+_WORKERS = 4  # threads for what would hold up the event loop
+_GRACE = 0.3  # s that requests get to finish when the server ends
+_KEEP_ALIVE = 30.0  # s that a connection may be idle
+_DEFAULTS = ServeSettings()
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen at.", show_default=_DEFAULTS.host)] = None,
+    port: Annotated[int | None, typer.Option(show_default=str(_DEFAULTS.port))] = None,
+    cert: Annotated[str | None, typer.Option(help="A certificate for https, as PEM.")] = None,
+    key: Annotated[str | None, typer.Option(help="Its key, as PEM.")] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(help=f"What clients must show; better in the environment variable {TOKEN_VARIABLE}."),
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None, typer.Option(help="A site whose pages may use this server: https://example.org. Repeatable.")
+    ] = None,
+    max_sessions: Annotated[
+        int | None, typer.Option(help="Faces at once, at most.", show_default=str(_DEFAULTS.max_sessions))
+    ] = None,
+    stun: Annotated[list[str] | None, typer.Option(help="stun:HOST:PORT. Repeatable.")] = None,
+    turn: Annotated[list[str] | None, typer.Option(help="turn:USER:SECRET@HOST:PORT. Repeatable.")] = None,
+    bitrate: Annotated[
+        int | None,
+        typer.Option(help="Bits per second at which 512x512 starts.", show_default=str(_DEFAULTS.bitrate)),
+    ] = None,
+    codec: Annotated[str | None, typer.Option(help="vp8 or h264.", show_default=_DEFAULTS.codec)] = None,
+    size: Annotated[
+        str | None, typer.Option(help="Of pictures where a client names none.", show_default=_DEFAULTS.size)
+    ] = None,
+    lookahead: Annotated[
+        int | None, typer.Option(help="In frames, where a client names none.", show_default=str(_DEFAULTS.lookahead))
+    ] = None,
+    idle_seconds: Annotated[
+        float | None, typer.Option(help="Of silence, then a face ends.", show_default=str(_DEFAULTS.idle_seconds))
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="A TOML file with any of these; the command line wins.")] = None,
+) -> None:
+    """Serve faces to browsers, calls and agents, over WebRTC."""
+    given: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "cert": cert,
+        "key": key,
+        "token": token,
+        "allow_origin": allow_origin and tuple(allow_origin),
+        "max_sessions": max_sessions,
+        "stun": stun and tuple(stun),
+        "turn": turn and tuple(turn),
+        "bitrate": bitrate,
+        "codec": codec,
+        "size": size,
+        "lookahead": lookahead,
+        "idle_seconds": idle_seconds,
+    }
+    settings = combined(config, {name: value for name, value in given.items() if value is not None})
+    is_made = settings.token is None and not is_loopback(settings.host)
+    if is_made:
+        settings = replace(settings, token=secrets.token_urlsafe(24))
+    tls = settings.tls()
+    clock = MonotonicClock()
+    with (
+        closing(listening(settings.host, settings.port)) as listener,
+        tempfile.TemporaryDirectory(prefix="liveface.") as uploads,
+        open_ensemble(clock) as ensemble,
+    ):
+        encoding = measure_encoding(Avatar.load(DEFAULT_AVATAR), settings.codec)
+        greeting = _greeting(settings, address_of(listener, settings.host, is_secure=tls is not None), is_made)
+        asyncio.run(_serve(settings, ensemble, encoding, clock, Path(uploads), listener, tls, greeting))
+
+
+async def _serve(
+    settings: ServeSettings,
+    ensemble: Ensemble,
+    encoding: EncodingCost,
+    clock: Clock,
+    uploads: Path,
+    listener: socket.socket,
+    tls: ssl.SSLContext | None,
+    greeting: str,
+) -> None:
+    """Until SIGTERM or Ctrl-C."""
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(_WORKERS, thread_name_prefix="liveface serve"))
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    limits = Limits(conversations=settings.max_sessions, idle_seconds=settings.idle_seconds)
+    stage = Stage(
+        Conversations(ensemble, settings.peers(), clock, limits),
+        AvatarShelf(clock, uploads, PhotoWorker()),
+        settings.peers(),
+        clock,
+        encoding,
+        settings.size,
+        settings.lookahead,
+    )
+    runner = web.AppRunner(
+        make_application(stage, ensemble, settings.access()),
+        access_log=None,
+        keepalive_timeout=_KEEP_ALIVE,
+        shutdown_timeout=_GRACE,
+        auto_decompress=False,  # nobody needs it, and little can become much
+    )
+    await runner.setup()
+    try:
+        await web.SockSite(runner, listener, ssl_context=tls).start()
+        print(greeting, flush=True)
+        await stopping.wait()
+    finally:
+        await runner.cleanup()
+
+
+def _greeting(settings: ServeSettings, address: str, is_made: bool) -> str:
+    """Where to find the server, and what stands in the way of using it."""
+    if is_loopback(settings.host):
+        return f"liveface serves at {address}/  (Ctrl-C ends it)"
+    lines = [f"liveface serves at {address}/{f'?token={settings.token}' if is_made else ''}  (Ctrl-C ends it)"]
+    if is_made:
+        lines.append(f"The token is made anew at each start; {TOKEN_VARIABLE} in the environment sets a lasting one.")
+    if settings.cert is None:
+        lines.append(
+            "Without https browsers give no microphone to a page of another machine, and the token can be read on the\n"
+            "way: give --cert and --key. A certificate for a trial: openssl req -x509 -newkey rsa:2048 -nodes \\\n"
+            "  -keyout key.pem -out cert.pem -days 30 -subj /CN=liveface"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,167 @@
+"""The plain way to a face: one request with a WebRTC offer, one answer; and what an owner may do with a session."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from app.serving.conversation import Conversation
+from app.serving.remote_source import RemoteSource
+from app.serving.security import is_same_secret
+from app.serving.session_description import SessionDescription
+from app.serving.stage import Stage
+from app.stats import Stats
+from engine.errors import CapacityError, PeerError
+
+OWNER = "Liveface-Owner"  # the header with the secret of who opened a conversation or uploaded a photo
+
+_AT_ONCE = 8  # offers that are being answered; what each waits for is the same processor
+_SECONDS = 20.0  # for an answer: a STUN server that does not answer takes 5
+_KEYS = {"sdp", "type", "avatar", "size", "lookahead", "conversation", "owner"}
+
+
+def routes(stage: Stage) -> list[web.RouteDef]:
+    """The requests about conversations."""
+    offers = _Offers(stage)
+    address = "/conversations/{conversation}"
+    return [
+        web.post("/offer", offers.answer),
+        web.get(address, offers.numbers),
+        web.delete(address, offers.end),
+        web.post(f"{address}/interrupt", offers.interrupt),
+        web.post(f"{address}/mute", offers.mute),
+    ]
+
+
+async def read_json(request: web.Request) -> dict[str, object]:
+    """The object that a request's body holds; raises `web.HTTPBadRequest` for anything else."""
+    try:
+        document = json.loads(await request.read())
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise web.HTTPBadRequest(text="The request's body is not an object in JSON: send one, such as {}.")
+    return document
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """What a client has sent. `named`: what it wants of avatar, size and lookahead."""
+
+    sdp: str
+    conversation: str | None
+    owner: str | None
+    named: dict[str, object]
+
+
+class _Offers:
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._under_way = 0
+
+    async def answer(self, request: web.Request) -> web.Response:
+        offer = _parsed(await read_json(request))
+        if self._under_way >= _AT_ONCE:
+            raise CapacityError(f"Found {self._under_way} offers that are being answered: send yours again.")
+        self._under_way += 1
+        try:
+            async with asyncio.timeout(_SECONDS):
+                return web.json_response(
+                    await (self._begin(offer) if offer.conversation is None else self._join(offer))
+                )
+        except TimeoutError as error:
+            raise CapacityError(f"The offer could not be answered within {_SECONDS:.0f} s: send it again.") from error
+        finally:
+            self._under_way -= 1
+
+    async def numbers(self, request: web.Request) -> web.Response:
+        return web.json_response(self._named(request).numbers())
+
+    async def end(self, request: web.Request) -> web.Response:
+        await self._stage.conversations.close(self._owned(request).id)
+        return web.Response(status=204)
+
+    async def interrupt(self, request: web.Request) -> web.Response:
+        await self._owned(request).interrupt()
+        return web.Response(status=204)
+
+    async def mute(self, request: web.Request) -> web.Response:
+        conversation = self._owned(request)
+        is_muted = (await read_json(request)).get("muted")
+        if not isinstance(is_muted, bool):
+            raise web.HTTPBadRequest(text='Whether to mute is not said: send {"muted": true} or {"muted": false}.')
+        conversation.mute(is_muted)
+        return web.Response(status=204)
+
+    async def _begin(self, offer: _Offer) -> dict[str, str]:
+        """A new conversation, which ends at once if its peer cannot be answered."""
+        wish = await self._stage.wish(offer.named)
+        stats = Stats()
+        source = RemoteSource(self._stage.clock, stats)
+        cost = self._stage.encoding_cost(wish)
+        conversation = await self._stage.conversations.open(wish, source, cost, stats)
+        try:
+            return await self._answered(conversation, offer, speaks=True) | {"owner": conversation.owner}
+        except BaseException:
+            await self._stage.conversations.close(conversation.id)
+            raise
+
+    async def _join(self, offer: _Offer) -> dict[str, str]:
+        """A viewer of a conversation, or its owner who comes back."""
+        assert offer.conversation is not None
+        conversation = self._stage.conversations.get(offer.conversation)
+        if offer.owner is None:
+            return await self._answered(conversation, offer, speaks=False)
+        if not is_same_secret(offer.owner, conversation.owner):
+            raise _forbidden()
+        speaks = isinstance(conversation.source, RemoteSource)
+        return await self._answered(conversation, offer, speaks=speaks) | {"owner": conversation.owner}
+
+    async def _answered(self, conversation: Conversation, offer: _Offer, *, speaks: bool) -> dict[str, str]:
+        peer = conversation.join(self._stage.settings, speaks=speaks)
+        try:
+            sdp = await peer.answer(offer.sdp)
+        except BaseException:
+            await peer.close()
+            raise
+        return {"sdp": sdp, "type": "answer", "conversation": conversation.id}
+
+    def _named(self, request: web.Request) -> Conversation:
+        return self._stage.conversations.get(request.match_info["conversation"])
+
+    def _owned(self, request: web.Request) -> Conversation:
+        conversation = self._named(request)
+        if not is_same_secret(request.headers.get(OWNER, ""), conversation.owner):
+            raise _forbidden()
+        return conversation
+
+
+def _parsed(document: dict[str, object]) -> _Offer:
+    """Raises `web.HTTPBadRequest` or `PeerError` for what cannot be an offer, before anything is begun for it."""
+    if unknown := sorted(document.keys() - _KEYS):
+        raise web.HTTPBadRequest(text=f"The offer has an unknown key “{unknown[0][:40]}”: known are {_listed(_KEYS)}.")
+    sdp, kind, conversation, owner = (_text(document, key) for key in ("sdp", "type", "conversation", "owner"))
+    if sdp is None or kind != "offer":
+        raise web.HTTPBadRequest(text='An offer is needed: send {"type": "offer", "sdp": "v=0..."}.')
+    if not SessionDescription.parse(sdp).sections:
+        raise PeerError("The offer's session description names no medium: offer sound, pictures or both.")
+    named = {key: document[key] for key in ("avatar", "size", "lookahead") if document.get(key) is not None}
+    return _Offer(sdp, conversation, owner, named)
+
+
+def _text(document: dict[str, object], key: str) -> str | None:
+    value = document.get(key)
+    if value is not None and not isinstance(value, str):
+        raise web.HTTPBadRequest(text=f"The offer's “{key}” is not a text: send one, or leave it out.")
+    return value
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+def _forbidden() -> web.HTTPForbidden:
+    return web.HTTPForbidden(
+        text=f"Only who opened the conversation may do this: send the “owner” that was answered, in the header {OWNER}."
+    )
