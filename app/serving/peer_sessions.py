@@ -53,7 +53,11 @@ class PeerSessions:
         self, peer: Peer, offer: SessionDescription, kept: list[bool], end: Callable[[], Awaitable[None]]
     ) -> web.Response:
         """Answer the sections of an offer that are `kept`, refuse the others; raises `PeerError`."""
-        answer = SessionDescription.parse(await peer.answer(str(offer.only(kept)))).refusing(offer, kept)
+        try:
+            answer = SessionDescription.parse(await peer.answer(str(offer.only(kept)))).refusing(offer, kept)
+        except BaseException:
+            await peer.close()
+            raise
         self._sessions = {key: one for key, one in self._sessions.items() if one.peer.state not in _ENDED}
         key = secrets.token_urlsafe(16)
         session = self._sessions[key] = PeerSession(peer, f'"{secrets.token_hex(8)}"', offer.ice_names(), end)

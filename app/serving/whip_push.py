@@ -1,0 +1,166 @@
+"""A WHIP client (RFC 9725): sends what a peer sees to another server. Knows no conversation."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+import aiohttp
+from aiohttp import hdrs
+from yarl import URL
+
+from app.serving.peer import Peer
+from app.serving.peer_sessions import OFFER
+from engine.errors import ConfigurationError, OutputError
+
+_SECONDS = 10.0  # for each answer of the other server
+_MOST_REDIRECTIONS = 5
+_LARGEST_ANSWER = 64 * 1024  # bytes
+_QUOTED = 200  # characters of what a server says of its refusal
+_REMEDIES = {
+    400: "choose another codec",
+    401: "check the token",
+    403: "check the token",
+    404: "check the address",
+    405: "check the address",
+    406: "choose another codec",
+    409: "end what it gets already",
+    415: "check the address",
+    422: "choose another codec",
+}
+
+
+class Destinations:
+    """Where may be sent to: what is at or below one of some addresses. Without any, nowhere."""
+
+    def __init__(self, addresses: Sequence[str]) -> None:
+        """Raises `ConfigurationError` for what is no address."""
+        self._addresses = [parse_address(address) for address in addresses]
+
+    def check(self, url: URL) -> None:
+        """Raise `ConfigurationError` if nothing may be sent there."""
+        if not any(_is_within(url, address) for address in self._addresses):
+            raise ConfigurationError(
+                f"Sending to {url.scheme}://{url.authority} is not allowed: the server's --push-to must name it."
+            )
+
+
+class WhipPush:
+    """Sends the viewing of one peer to one address; used once."""
+
+    def __init__(self, peer: Peer, address: str, token: str | None, destinations: Destinations | None) -> None:
+        """`destinations`: where the server may have us redirected; None: anywhere, where the user is who chose.
+
+        Raises `ConfigurationError` for what is no address or not allowed.
+        """
+        self.peer = peer
+        self._destinations = destinations
+        self._address = self._checked(parse_address(address))
+        self._headers = {} if token is None else {hdrs.AUTHORIZATION: f"Bearer {token}"}
+        self._resource: URL | None = None
+
+    async def start(self) -> None:
+        """Connect; raises `OutputError` where the server refuses or does not answer, or `PeerError`."""
+        try:
+            await self.peer.accept(await self._post(await self.peer.offer()))
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """End the connection and tell the server; may be called twice."""
+        resource, self._resource = self._resource, None
+        await self.peer.close()
+        if resource is not None:
+            # A server that cannot be told notices that nothing comes any more.
+            with suppress(aiohttp.ClientError, TimeoutError):
+                async with self._client() as client, client.delete(resource, allow_redirects=False):
+                    pass
+
+    async def _post(self, offer: str) -> str:
+        url = self._address
+        try:
+            async with self._client() as client:
+                for _ in range(_MOST_REDIRECTIONS):
+                    sent = client.post(url, data=offer, headers={hdrs.CONTENT_TYPE: OFFER}, allow_redirects=False)
+                    async with sent as response:
+                        location = response.headers.get(hdrs.LOCATION)
+                        if response.status not in (307, 308) or location is None:
+                            return await self._answer(response, location)
+                        url = self._redirected(url, location)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise OutputError(
+                f"The WHIP server at {url.authority} does not answer ({str(error) or 'time-out'}): check the address "
+                "and the network."
+            ) from error
+        raise OutputError(f"The WHIP server at {self._address.authority} redirects without end: check the address.")
+
+    async def _answer(self, response: aiohttp.ClientResponse, location: str | None) -> str:
+        text = await _read(response)
+        if response.status not in (200, 201):
+            raise OutputError(_refusal(response, text))
+        if location is not None:
+            with suppress(ConfigurationError):  # what may not be asked for is not asked to end
+                self._resource = self._checked(_joined(response.url, location))
+        return text
+
+    def _redirected(self, url: URL, location: str) -> URL:
+        redirected = self._checked(_joined(url, location))
+        if url.scheme == "https" and redirected.scheme == "http":
+            raise OutputError(
+                f"The WHIP server at {url.authority} redirects from https to http, where others could read the token: "
+                "give the address that is meant."
+            )
+        return redirected
+
+    def _checked(self, url: URL) -> URL:
+        if self._destinations is not None:
+            self._destinations.check(url)
+        return url
+
+    def _client(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(headers=self._headers, timeout=aiohttp.ClientTimeout(total=_SECONDS))
+
+
+def parse_address(text: str) -> URL:
+    """An http or https address; raises `ConfigurationError`. It may hold a key, so errors show its beginning only."""
+    try:
+        url = URL(text)
+        is_address = url.scheme in ("http", "https") and url.host is not None and url.user is None
+    except ValueError:
+        is_address = False
+    if not is_address:
+        raise ConfigurationError(
+            f"The address begins with “{text[:20]}”: write that of a WHIP server, such as https://example.org/whip."
+        )
+    return url
+
+
+def _is_within(url: URL, address: URL) -> bool:
+    parts = [part for part in url.path.split("/") if part]
+    wanted = [part for part in address.path.split("/") if part]
+    return url.origin() == address.origin() and parts[: len(wanted)] == wanted and not {".", ".."} & set(parts)
+
+
+def _joined(url: URL, location: str) -> URL:
+    try:
+        return parse_address(str(url.join(URL(location))))
+    except ValueError as error:
+        raise OutputError(
+            f"The WHIP server at {url.authority} names an address that is none: report it there."
+        ) from error
+
+
+async def _read(response: aiohttp.ClientResponse) -> str:
+    body = bytearray()
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > _LARGEST_ANSWER:
+            raise OutputError(f"The WHIP server at {response.url.authority} answers too much: check the address.")
+    return body.decode(errors="replace")
+
+
+def _refusal(response: aiohttp.ClientResponse, text: str) -> str:
+    said = " ".join(text.split())[:_QUOTED]
+    wait = response.headers.get(hdrs.RETRY_AFTER)
+    remedy = _REMEDIES.get(response.status, "try again later" if wait is None else f"try again in {wait[:10]} s")
+    quoted = f" (“{said}”)" if said else ""
+    return f"The WHIP server at {response.url.authority} refuses: {response.status} {response.reason}{quoted}: {remedy}."

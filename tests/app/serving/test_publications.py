@@ -1,0 +1,78 @@
+"""Tests of the names of publications."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from app.serving.publications import Publications, check_name
+from engine.errors import ConfigurationError, NotFoundError
+
+
+class FakeConversations(dict[str, Any]):
+    """Conversations by their id, as `Conversations` has them."""
+
+    def get(self, identifier: str) -> Any:
+        if identifier not in self:
+            raise NotFoundError(identifier)
+        return self[identifier]
+
+    def __iter__(self) -> Any:
+        return iter(list(self.values()))
+
+
+def a_conversation(identifier: str, is_running: bool = True) -> Any:
+    return SimpleNamespace(id=identifier, is_running=is_running)
+
+
+def published(*conversations: Any) -> tuple[Publications, FakeConversations]:
+    running: Any = FakeConversations({one.id: one for one in conversations})
+    return Publications(running), running
+
+
+def test_a_conversation_is_found_by_its_name_and_by_its_id() -> None:
+    one, other = a_conversation("x1"), a_conversation("x2")
+    publications, _ = published(one, other)
+    publications.name("studio", one)
+    assert publications.find("studio") is one
+    assert publications.find("x2") is other
+    assert publications.find("kitchen") is None
+
+
+def test_a_name_belongs_to_who_took_it_last() -> None:
+    one, other = a_conversation("x1"), a_conversation("x2")
+    publications, _ = published(one, other)
+    publications.name("studio", one)
+    publications.name("studio", other)
+    assert publications.find("studio") is other
+
+
+def test_a_conversation_that_has_ended_or_failed_is_not_found() -> None:
+    one, other = a_conversation("x1"), a_conversation("x2", is_running=False)
+    publications, running = published(one, other)
+    publications.name("studio", one)
+    publications.name("kitchen", other)
+    del running["x1"]
+    assert publications.find("studio") is None
+    assert publications.find("kitchen") is None
+
+
+def test_names_of_what_has_ended_are_forgotten() -> None:
+    one, other = a_conversation("x1"), a_conversation("x2")
+    publications, running = published(one, other)
+    publications.name("studio", one)
+    del running["x1"]
+    publications.name("kitchen", other)
+    running["x1"] = one
+    assert publications.find("studio") is None
+
+
+@pytest.mark.parametrize("name", ["", "../etc", "a b", "a/b", "-a", "é", "a" * 65, "a\n"])
+def test_a_name_that_could_mislead_is_refused(name: str) -> None:
+    with pytest.raises(ConfigurationError):
+        check_name(name)
+
+
+@pytest.mark.parametrize("name", ["studio", "Studio_2-b", "4", "a" * 64])
+def test_a_plain_name_is_taken(name: str) -> None:
+    assert check_name(name) == name
