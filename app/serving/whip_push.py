@@ -137,7 +137,8 @@ def parse_address(text: str) -> URL:
 def _is_within(url: URL, address: URL) -> bool:
     parts = [part for part in url.path.split("/") if part]
     wanted = [part for part in address.path.split("/") if part]
-    return url.origin() == address.origin() and parts[: len(wanted)] == wanted and not {".", ".."} & set(parts)
+    is_there = (url.scheme, url.host, url.port) == (address.scheme, address.host, address.port)
+    return is_there and parts[: len(wanted)] == wanted and not {".", ".."} & set(parts)
 
 
 def _joined(url: URL, location: str) -> URL:

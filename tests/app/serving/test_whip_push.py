@@ -1,0 +1,219 @@
+"""Tests of the WHIP client: what it sends, whom it trusts, and what it says when it is refused."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer, unused_port
+
+from app.serving.whip_push import Destinations, WhipPush, parse_address
+from engine.errors import ConfigurationError, OutputError, PeerError
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+ANYWHERE = None
+
+
+class FakePeer:
+    """Offers and accepts plain text."""
+
+    def __init__(self) -> None:
+        self.accepted: str | None = None
+        self.closed = 0
+
+    async def offer(self) -> str:
+        return "v=0 offer"
+
+    async def accept(self, sdp: str) -> None:
+        if sdp != "v=0 answer":
+            raise PeerError("no answer")
+        self.accepted = sdp
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+class FakeServer:
+    """Answers requests with what it is told to, and remembers them."""
+
+    def __init__(self, *answers: web.Response) -> None:
+        self.requests: list[tuple[str, str, str | None, str]] = []
+        self._answers = list(answers)
+
+    async def answer(self, request: web.Request) -> web.Response:
+        text = await request.text()
+        self.requests.append((request.method, request.path_qs, request.headers.get("Authorization"), text))
+        return self._answers.pop(0) if self._answers else web.Response()
+
+
+def created(location: str | None = "/session/1") -> web.Response:
+    headers = {} if location is None else {"Location": location}
+    return web.Response(status=201, text="v=0 answer", content_type="application/sdp", headers=headers)
+
+
+def redirected(location: str) -> web.Response:
+    return web.Response(status=307, headers={"Location": location})
+
+
+async def pushed(
+    server: FakeServer, destinations: Callable[[str], Destinations | None] = lambda base: None
+) -> FakePeer:
+    """Push to /whip?key=1 of a server with a token, then stop twice."""
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", server.answer)
+    peer: Any = FakePeer()
+    async with TestServer(application) as running:
+        base = str(running.make_url("/"))
+        push = WhipPush(peer, f"{base}whip?key=1", "secret", destinations(base))
+        try:
+            await push.start()
+        finally:
+            await push.stop()
+            await push.stop()
+    assert isinstance(peer, FakePeer)
+    return peer
+
+
+def test_the_offer_is_posted_with_the_token_and_deleted_in_the_end() -> None:
+    server = FakeServer(created())
+    peer = asyncio.run(pushed(server))
+    assert server.requests == [
+        ("POST", "/whip?key=1", "Bearer secret", "v=0 offer"),
+        ("DELETE", "/session/1", "Bearer secret", ""),
+    ]
+    assert peer.accepted == "v=0 answer"
+    assert peer.closed
+
+
+def test_a_server_that_names_no_session_is_not_told_of_the_end() -> None:
+    server = FakeServer(created(location=None))
+    asyncio.run(pushed(server))
+    assert [method for method, *_ in server.requests] == ["POST"]
+
+
+def test_a_redirection_is_followed_with_the_same_offer() -> None:
+    server = FakeServer(redirected("/elsewhere"), redirected("again?x=2"), created("1"))
+    asyncio.run(pushed(server))
+    assert [(method, path) for method, path, *_ in server.requests] == [
+        ("POST", "/whip?key=1"),
+        ("POST", "/elsewhere"),
+        ("POST", "/again?x=2"),
+        ("DELETE", "/1"),
+    ]
+    assert server.requests[2][2:] == ("Bearer secret", "v=0 offer")
+
+
+def test_redirections_in_a_circle_end() -> None:
+    server = FakeServer(*(redirected("/whip?key=1") for _ in range(20)))
+    with pytest.raises(OutputError, match="redirects without end"):
+        asyncio.run(pushed(server))
+    assert len(server.requests) < 10
+
+
+def test_a_redirection_to_what_is_not_allowed_is_not_followed() -> None:
+    server = FakeServer(redirected("http://169.254.169.254/latest"))
+    with pytest.raises(ConfigurationError, match=r"169\.254\.169\.254\S* is not allowed"):
+        asyncio.run(pushed(server, lambda base: Destinations([base])))
+    assert len(server.requests) == 1
+
+
+def test_a_session_where_nothing_may_be_sent_is_left_alone() -> None:
+    server = FakeServer(created("http://169.254.169.254/delete-me"))
+    peer = asyncio.run(pushed(server, lambda base: Destinations([base])))
+    assert peer.accepted
+    assert [method for method, *_ in server.requests] == ["POST"]
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "remedy"),
+    [
+        (401, {}, "check the token"),
+        (404, {}, "check the address"),
+        (406, {}, "choose another codec"),
+        (500, {}, "try again later"),
+        (503, {"Retry-After": "7"}, "try again in 7 s"),
+    ],
+)
+def test_a_refusal_is_one_sentence_with_what_the_server_said(status: int, headers: dict[str, str], remedy: str) -> None:
+    server = FakeServer(web.Response(status=status, text="too\n bad", headers=headers))
+    with pytest.raises(OutputError, match=rf"^The WHIP server at \S+ refuses: {status} .* \(“too bad”\): {remedy}\.$"):
+        asyncio.run(pushed(server))
+    assert len(server.requests) == 1  # nothing was begun, so nothing is deleted
+
+
+def test_no_error_tells_the_key_that_an_address_holds() -> None:
+    server = FakeServer(web.Response(status=403))
+    with pytest.raises(OutputError) as caught:
+        asyncio.run(pushed(server))
+    assert "key=1" not in str(caught.value)
+
+
+def test_an_answer_that_the_peer_cannot_use_ends_the_session_there() -> None:
+    server = FakeServer(web.Response(status=201, text="v=0 nonsense", headers={"Location": "/session/1"}))
+    with pytest.raises(PeerError):
+        asyncio.run(pushed(server))
+    assert [method for method, *_ in server.requests] == ["POST", "DELETE"]
+
+
+def test_an_answer_without_end_is_not_read() -> None:
+    server = FakeServer(web.Response(status=201, body=b"x" * 200_000))
+    with pytest.raises(OutputError, match="answers too much"):
+        asyncio.run(pushed(server))
+
+
+def test_a_server_that_is_not_there_is_named() -> None:
+    peer: Any = FakePeer()
+    push = WhipPush(peer, f"http://127.0.0.1:{unused_port()}/whip", None, ANYWHERE)
+    with pytest.raises(OutputError, match=r"127\.0\.0\.1:\d+ does not answer"):
+        asyncio.run(push.start())
+    assert peer.closed
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "whip",
+        "ftp://example.org/",
+        "http://",
+        "file:///etc/passwd",
+        "http://user:secret@example.org/",
+        "http://[::",
+    ],
+)
+def test_what_is_no_address_of_a_server_is_refused(address: str) -> None:
+    with pytest.raises(ConfigurationError):
+        parse_address(address)
+
+
+@pytest.mark.parametrize(
+    ("address", "is_allowed"),
+    [
+        ("https://example.org/live", True),
+        ("https://example.org:443/live/key?x=1", True),
+        ("https://EXAMPLE.org/live/", True),
+        ("http://example.org/live", False),
+        ("https://example.org:8443/live", False),
+        ("https://example.org/lively", False),
+        ("https://example.org/live/../admin", False),
+        ("https://example.org/live/%2e%2e/admin", False),
+        ("https://example.org.evil.org/live", False),
+        ("https://example.org@evil.org/live", False),
+        ("https://sub.example.org/live", False),
+    ],
+)
+def test_only_what_is_at_or_below_a_named_address_is_allowed(address: str, is_allowed: bool) -> None:
+    peer: Any = FakePeer()
+    try:
+        WhipPush(peer, address, None, Destinations(["https://example.org/live"]))
+    except ConfigurationError:
+        assert not is_allowed
+    else:
+        assert is_allowed
+
+
+def test_without_named_addresses_nothing_is_allowed() -> None:
+    peer: Any = FakePeer()
+    with pytest.raises(ConfigurationError, match="--push-to"):
+        WhipPush(peer, "https://example.org/live", None, Destinations([]))
