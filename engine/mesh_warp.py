@@ -4,6 +4,7 @@ A fixed list of triangles covers the face and a ring around it. Ring points are 
 fades to zero at the ring and no box can appear. It does not know what moves the mesh.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -16,7 +17,7 @@ from engine import face_space
 Array = NDArray[np.float32]
 
 RING_SCALE = 1.42  # how far the ring lies outside the face oval, as a multiple of the distance to its middle
-_SUBPIXEL_BITS = 4
+_TOLERANCE = np.float32(1 / 32)  # pixels by which neighbouring triangles overlap, so that no gap is left
 _THIN = 2.0  # square pixels, twice the area of a triangle too thin to say how its inside moves
 
 
@@ -60,26 +61,74 @@ def offsets(
     triangles that move, later ones over earlier ones; one without area moves as its last corner.
     Returns float32 (height, width, 2): pixel p of the bent picture is pixel p + offset of the original.
     """
-    corners = target[faces]
-    # Only the box around the triangles can move.
-    low = np.clip(np.floor(corners.min(axis=(0, 1))), 0, [width, height]).astype(int)
-    high = np.clip(np.ceil(corners.max(axis=(0, 1))) + 1, low, [width, height]).astype(int)
-    result = np.zeros((height, width, 2), np.float32)
-    box = np.s_[low[1] : high[1], low[0] : high[0]]
-    owner = np.zeros((high[1] - low[1], high[0] - low[0]), np.int32)
-    if owner.size == 0:
-        return result
-    for number, corner in enumerate(np.rint((corners - low) * (1 << _SUBPIXEL_BITS)).astype(np.int32), start=1):
-        cv2.fillConvexPoly(owner, corner, number, cv2.LINE_8, _SUBPIXEL_BITS)
-    maps = _affine_offsets(corners, source[faces])
-    columns, rows = grid(width, height)[box][..., 0], grid(width, height)[box][..., 1]
-    for axis in (0, 1):
-        by_x, by_y, constant = (np.take(part, owner) for part in maps[axis])
-        by_x *= columns
-        by_y *= rows
-        by_x += by_y
-        np.add(by_x, constant, out=result[box][..., axis])
-    return result
+    return offsets_from([source], target, faces, width, height)[0]
+
+
+def offsets_from(
+    sources: Sequence[NDArray[np.floating]],
+    target: NDArray[np.floating],
+    faces: NDArray[np.int64],
+    width: int,
+    height: int,
+) -> list[Array]:
+    """The `offsets` of one bent mesh from each of several originals, for little more than the time of one."""
+    results = [np.zeros((height, width, 2), np.float32) for _ in sources]
+    corners = _corners(target, faces)
+    left, top, owner = _owner(corners, width, height)
+    bottom, right = top + owner.shape[0], left + owner.shape[1]
+    rows, columns = np.arange(top, bottom, dtype=np.float32)[:, None], np.arange(left, right, dtype=np.float32)
+    for result, source in zip(results, sources, strict=True):
+        for axis, maps in enumerate(_affine_offsets(corners, _corners(source, faces) - corners)):
+            by_x, by_y, constant = (np.take(part, owner) for part in maps)
+            by_x *= columns
+            by_y *= rows
+            by_x += by_y
+            np.add(by_x, constant, out=result[top:bottom, left:right, axis])
+    return results
+
+
+def _corners(points: NDArray[np.floating], faces: NDArray[np.int64]) -> Array:
+    """The corners of all triangles, float32 (2, 3, n): the triangles last, so that every step runs along them."""
+    return np.asarray(points.T[:, faces.T], np.float32)
+
+
+def _owner(corners: Array, width: int, height: int) -> tuple[int, int, NDArray[np.intp]]:
+    """Which triangle covers the middle of each pixel: its number, counted from 1, the last where there are several.
+
+    `corners` float32 (2, 3, n). Returns left, top and the numbers, intp (h, w), of the box that holds all triangles.
+    """
+    # All triangles are drawn at once, row by row, each row from the triangle's long side to one of its short ones.
+    (x0, x1, x2), (y0, y1, y2) = np.take_along_axis(corners, np.argsort(corners[1], axis=0)[None], axis=1)
+    triangle, row = _ranges(y0, y2, height)
+    sides = np.stack([x0, y0, _slope(x0, y0, x2, y2), x1, y1, _slope(x0, y0, x1, y1), _slope(x1, y1, x2, y2), y2])
+    x0, y0, long, x1, y1, upper, lower, y2 = sides[:, triangle]
+    y = np.clip(row, y0, y2, dtype=np.float32)
+    one = x0 + (y - y0) * long
+    below = y - y1
+    other = x1 + below * np.where(below < 0.0, upper, lower)
+    span, column = _ranges(np.minimum(one, other), np.maximum(one, other), width)
+    if not len(span):
+        return 0, 0, np.zeros((0, 0), np.intp)
+    left, top = int(column.min()), int(row.min())
+    owner = np.zeros((int(row.max()) - top + 1, int(column.max()) - left + 1), np.intp)
+    starts = (row - top) * owner.shape[1] - left
+    owner.ravel()[starts[span] + column] = triangle[span] + 1
+    return left, top, owner
+
+
+def _ranges(low: Array, high: Array, end: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The whole numbers from 0 to `end` - 1 in each range from `low` to `high`, and before them, of which range."""
+    first = np.maximum(np.ceil(low - _TOLERANCE), 0.0).astype(np.intp)
+    last = np.minimum(np.floor(high + _TOLERANCE), end - 1.0).astype(np.intp)
+    count = np.maximum(last - first + 1, 0)
+    owner = np.repeat(np.arange(len(count)), count)
+    return owner, np.arange(len(owner)) + (first + count - np.cumsum(count))[owner]
+
+
+def _slope(x0: Array, y0: Array, x1: Array, y1: Array) -> Array:
+    """How far a side runs across for each row down; a level one is not followed."""
+    rise = y1 - y0
+    return np.asarray((x1 - x0) / np.where(rise > 0.0, rise, np.float32(1.0)), np.float32)
 
 
 @cache
@@ -91,19 +140,21 @@ def grid(width: int, height: int) -> Array:
     return places
 
 
-def _affine_offsets(target: NDArray[np.floating], source: NDArray[np.floating]) -> Array:
-    """Per triangle the affine map from pixel to offset, float32 (2, 3, n + 1); the first is zero, for no triangle."""
-    moved = source - target
-    edges, changes = target[:, 1:] - target[:, :1], moved[:, 1:] - moved[:, :1]
-    doubled_area = edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]
+def _affine_offsets(corners: Array, moved: Array) -> Array:
+    """Per triangle the affine map from pixel to offset, float32 (2, 3, n + 1); the first is zero, for no triangle.
+
+    `corners`: where they are, float32 (2, 3, n); `moved`: their offsets, likewise.
+    """
+    (across, along), (across_last, along_last) = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    doubled_area = across * along_last - along * across_last
     thin = np.abs(doubled_area) < _THIN
-    scale = np.where(thin, 0.0, 1.0 / np.where(thin, 1.0, doubled_area))[:, None]
-    by_x = (changes[:, 0] * edges[:, 1, 1:] - changes[:, 1] * edges[:, 0, 1:]) * scale
-    by_y = (changes[:, 1] * edges[:, 0, :1] - changes[:, 0] * edges[:, 1, :1]) * scale
-    constant = moved[:, 2] - by_x * target[:, 2, :1] - by_y * target[:, 2, 1:]
-    maps = np.zeros((2, 3, len(target) + 1), np.float32)
-    for part, values in enumerate((by_x, by_y, constant)):
-        maps[:, part, 1:] = values.T
+    scale = np.where(thin, np.float32(0.0), 1.0 / np.where(thin, np.float32(1.0), doubled_area))
+    change, change_last = moved[:, 1] - moved[:, 0], moved[:, 2] - moved[:, 0]
+    maps = np.zeros((2, 3, corners.shape[2] + 1), np.float32)
+    by_x, by_y, constant = maps[:, 0, 1:], maps[:, 1, 1:], maps[:, 2, 1:]
+    by_x[:] = (change * along_last - change_last * along) * scale
+    by_y[:] = (change_last * across - change * across_last) * scale
+    constant[:] = moved[:, 2] - by_x * corners[0, 2] - by_y * corners[1, 2]
     return maps
 
 

@@ -119,3 +119,30 @@ def test_the_grid_names_every_pixel_and_cannot_be_changed() -> None:
     assert tuple(grid[2, 4]) == (4, 2)
     with pytest.raises(ValueError, match="read-only"):
         grid[0, 0] = 1
+
+
+def test_all_triangles_at_once_are_the_same_as_one_after_the_other() -> None:
+    source = mesh_warp.with_ring(faces.mesh()[:, :2])
+    target = mesh_warp.with_ring(faces.mesh(gap=0.3)[:, :2])
+    field = mesh_warp.offsets(target, source, mesh_warp.speech_triangles(), 320, 300)
+    expected = np.zeros_like(field)
+    for corner in mesh_warp.speech_triangles():
+        (a, b, c), moved = target[corner].astype(float), (source - target)[corner].astype(float)
+        sides = np.stack([b - a, c - a])
+        if abs(np.linalg.det(sides)) >= 2.0:
+            along = (mesh_warp.grid(320, 300) - a) @ np.linalg.inv(sides)
+            shares = np.dstack([1.0 - along.sum(axis=2), along])
+            inside = shares.min(axis=2) >= 0.0
+            expected[inside] = (shares @ moved)[inside]
+    differs = np.abs(field - expected).max(axis=2) > 0.02
+    assert differs.sum() <= 0.001 * field.any(axis=2).sum(), (
+        "only triangles without area may, and the edges' own pixels"
+    )
+
+
+def test_offsets_from_several_originals_are_those_from_each() -> None:
+    target = mesh_warp.with_ring(faces.mesh(gap=0.3)[:, :2])
+    originals = [mesh_warp.with_ring(faces.mesh(gap=gap)[:, :2]) for gap in (0.0, 0.2)]
+    together = mesh_warp.offsets_from(originals, target, mesh_warp.triangles(), 320, 300)
+    for field, source in zip(together, originals, strict=True):
+        np.testing.assert_array_equal(field, mesh_warp.offsets(target, source, mesh_warp.triangles(), 320, 300))
