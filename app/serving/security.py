@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from ipaddress import IPv6Address, ip_address
-from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
@@ -16,7 +15,7 @@ from app.clock import Clock
 from engine.errors import ConfigurationError
 
 COOKIE = "liveface"
-LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 _REQUESTS_PER_SECOND = 20.0  # of one address, in the long run
 _BURST = 400.0  # requests of one address at once
@@ -60,14 +59,12 @@ class Access:
         """Whether a request for `host`, as its header has it, is meant for this server."""
         if not self.is_local:
             return True
-        name = urlsplit(f"//{host}").hostname
-        return name in LOCAL_NAMES or name in {urlsplit(origin).hostname for origin in self.origins}
+        name = _name_of(host)
+        return name in LOCAL_NAMES or name in {_name_of(origin.partition("//")[2]) for origin in self.origins}
 
     def knows_origin(self, origin: str, host: str) -> bool:
         """Whether a page of `origin` may ask: our own page at `host`, or that of an allowed site."""
-        parts = urlsplit(origin)
-        is_own = parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
-        return is_own or self.allows(origin)
+        return origin.lower() in (f"http://{host}".lower(), f"https://{host}".lower()) or self.allows(origin)
 
     def allows(self, origin: str) -> bool:
         """Whether another site may read our answers."""
@@ -89,10 +86,11 @@ class Access:
 
 def parse_origin(text: str) -> str:
     """An origin such as https://example.org, as browsers write it; raises `ConfigurationError`."""
-    parts = urlsplit(text.strip().rstrip("/").lower())
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query or parts.username:
+    origin = text.strip().rstrip("/").lower()
+    scheme, _, host = origin.partition("://")
+    if scheme not in ("http", "https") or _name_of(host) is None:
         raise ConfigurationError(f"The origin is “{text}”: write scheme and host, such as https://example.org.")
-    return f"{parts.scheme}://{parts.netloc}"
+    return origin
 
 
 class Rates:
@@ -188,6 +186,12 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _name_of(host: str) -> str | None:
+    """The name in HOST:PORT, in small letters; None if that is no host."""
+    found = re.fullmatch(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]+)?", host, re.IGNORECASE)
+    return found and found[1].lower()
 
 
 def _check_rate(request: web.Request, rates: Rates, cost: float) -> None:

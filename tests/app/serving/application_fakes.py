@@ -1,0 +1,206 @@
+"""A server whose sessions are stand-ins: real requests, real avatars, no drawing and no network but HTTP."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+from aiohttp.test_utils import TestClient, TestServer
+
+from app.admission import Admission
+from app.clock import Clock, Condition, MonotonicClock
+from app.drawing_cost import DrawingCost
+from app.scheduler import Drawn
+from app.serving.avatar_shelf import AvatarShelf
+from app.serving.conversation import Wish
+from app.serving.encoding_cost import EncodingCost
+from app.serving.peer import IceServer, PeerSettings
+from app.serving.photo_worker import PhotoWorker
+from app.serving.security import Access
+from app.serving.server import make_application
+from app.serving.stage import Stage
+from app.sources import Source
+from app.stats import Stats
+from engine.avatar import Avatar
+from engine.errors import CapacityError, NotFoundError, PeerError
+from tests import faces
+
+SDP = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n"
+
+
+class StillClock:
+    """Time that moves only when a test moves it."""
+
+    def __init__(self) -> None:
+        self.moment = 1000.0
+
+    def now(self) -> float:
+        return self.moment
+
+    def condition(self) -> Condition:
+        return MonotonicClock().condition()
+
+
+class FakePeer:
+    """Answers every offer but one that says so; `speaks` and `views` as it was made."""
+
+    def __init__(self, speaks: bool, views: bool, gate: asyncio.Event) -> None:
+        self.speaks = speaks
+        self.views = views
+        self.is_closed = False
+        self.fragments: list[str] = []
+        self._gate = gate
+
+    async def answer(self, sdp: str) -> str:
+        await self._gate.wait()
+        if "unusable" in sdp:
+            raise PeerError("The offer cannot be used.")
+        if "explosive" in sdp:
+            raise ZeroDivisionError("secret detail")
+        media = (line for line in sdp.splitlines() if line.startswith(("m=", "a=mid:")))
+        return "\r\n".join(("v=0 answer", *media))
+
+    async def add_candidates(self, fragment: str) -> None:
+        self.fragments.append(fragment)
+
+    async def close(self) -> None:
+        self.is_closed = True
+
+    @property
+    def state(self) -> str:
+        return "closed" if self.is_closed else "connected"
+
+
+class FakeConversation:
+    def __init__(self, number: int, wish: Wish, source: Source, gate: asyncio.Event) -> None:
+        self.id = f"conversation{number}"
+        self.owner = f"owner{number}"
+        self.wish = wish
+        self.source = source
+        self.peers: list[FakePeer] = []
+        self.interruptions = 0
+        self.is_muted = False
+        self.is_running = True
+        self._gate = gate
+
+    def join(self, settings: PeerSettings, *, speaks: bool, views: bool = True) -> FakePeer:
+        self.peers.append(FakePeer(speaks, views, self._gate))
+        return self.peers[-1]
+
+    async def interrupt(self) -> None:
+        self.interruptions += 1
+
+    def mute(self, is_muted: bool) -> None:
+        self.is_muted = is_muted
+
+    def numbers(self) -> dict[str, object]:
+        return {"fps": 25.0}
+
+
+class FakeConversations:
+    """Holds `most`; answers to offers come when `gate` is set."""
+
+    def __init__(self, most: int = 100) -> None:
+        self.open_ones: dict[str, FakeConversation] = {}
+        self.most = most
+        self.opened = 0
+        self.costs: list[float] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def open(
+        self, wish: Wish, source: Source, encoding_cost: float, stats: Stats | None = None
+    ) -> FakeConversation:
+        if len(self.open_ones) >= self.most:
+            raise CapacityError("Found no room.")
+        self.opened += 1
+        self.costs.append(encoding_cost)
+        conversation = FakeConversation(self.opened, wish, source, self.gate)
+        self.open_ones[conversation.id] = conversation
+        return conversation
+
+    def get(self, identifier: str) -> FakeConversation:
+        if identifier not in self.open_ones:
+            raise NotFoundError("No such conversation.")
+        return self.open_ones[identifier]
+
+    def __iter__(self) -> Iterator[FakeConversation]:
+        return iter(list(self.open_ones.values()))
+
+    def __len__(self) -> int:
+        return len(self.open_ones)
+
+    async def close(self, identifier: str) -> None:
+        self.open_ones.pop(identifier, None)
+
+    async def close_all(self) -> None:
+        self.open_ones.clear()
+
+
+class FakeWorker(PhotoWorker):
+    """Makes a face of any bytes but "bad"; keeps what it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[tuple[bytes, str, int | None]] = []
+
+    async def prepare(self, photo: bytes, folder: Path, name: str, face: int | None = None) -> None:
+        self.asked.append((photo, name, face))
+        faces.avatar().save(folder)
+
+
+class World:
+    """One server of a test."""
+
+    def __init__(self, folder: Path, access: Access, clock: Clock, page: Path | None = None) -> None:
+        self.conversations = FakeConversations()
+        self.worker = FakeWorker()
+        shipped = folder / "shipped"
+        if not shipped.exists():
+            for name in ("clara", "jonas"):
+                faces.avatar(seed=len(name)).save(shipped / name)
+        (folder / "uploads").mkdir(exist_ok=True)
+        self.shelf = AvatarShelf(clock, folder / "uploads", self.worker, shipped)
+        ice = (IceServer(("stun:stun.example.org",)), IceServer(("turn:turn.example.org",), "user", "word"))
+        self.stage = Stage(
+            self.conversations,  # type: ignore[arg-type]
+            self.shelf,
+            PeerSettings(ice),
+            clock,
+            EncodingCost(0.001, 1e-8),
+        )
+        self.ensemble = SimpleNamespace(
+            admission=Admission(DrawingCost(0.0, 0.0125, 0.0), 0.0, cores=2),
+            scheduler=SimpleNamespace(drawn=Drawn(3, 5, 1, 0.25)),
+        )
+        application = make_application(self.stage, self.ensemble, access, page or folder)  # type: ignore[arg-type]
+        self.server = TestServer(application)
+
+
+Client = TestClient  # type: ignore[type-arg]
+Visit = Callable[[Client, World], Awaitable[None]]
+
+
+def visited(folder: Path, visit: Visit, access: Access | None = None, page: Path | None = None) -> None:
+    """Start a server, let a test visit it, and end it."""
+
+    async def run() -> None:
+        world = World(folder, access or Access(), MonotonicClock(), page)
+        async with TestClient(world.server) as client:
+            await visit(client, world)
+
+    asyncio.run(run())
+
+
+def a_jpeg() -> bytes:
+    """A photo of nobody."""
+    _, data = cv2.imencode(".jpg", np.zeros((256, 256, 3), np.uint8))
+    return data.tobytes()
+
+
+def an_avatar_folder(folder: Path) -> Avatar:
+    avatar = faces.avatar()
+    avatar.save(folder)
+    return avatar
