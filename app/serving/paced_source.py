@@ -75,22 +75,30 @@ class PacedSource:
         return True
 
     def clear(self, frames: int) -> int:
-        """Forget all sound that is not in the first `frames` frames; returns what `heard` does."""
+        """Forget all sound that is not in the first `frames` frames; returns what `heard` did for them."""
         with self._changed:
             end = frames * HOP
             heard = self._heard(end)
             while len(self._runs) > 1 and self._runs[-1].begin >= end:
                 self._runs.pop()
             self._runs[-1].length = min(self._runs[-1].length, max(0, end - self._runs[-1].begin))
+            self._runs.append(_Run(self._read, self.pushed, 0))
             self._next = self.pushed
             self._resampler = None
             self.clears += 1
             return heard
 
     def heard(self, frames: int) -> int:
-        """The end of the sound that is in the first `frames` frames, as a number of samples pushed."""
+        """How many samples of sound were in the first `frames` frames, or forgotten before their end."""
         with self._changed:
             return self._heard(frames * HOP)
+
+    def spans(self, index: int) -> list[tuple[int, int, int]]:
+        """Where in frame `index` there is sound: its offset, the number of its first sample, its length."""
+        with self._changed:
+            frame = index * HOP
+            limits = [(max(run.begin, frame), min(run.begin + run.length, frame + HOP), run) for run in self._runs]
+            return [(a - frame, run.sound + a - run.begin, b - a) for a, b, run in limits if a < b]
 
     def open(self) -> float:
         """Nothing to open: time begins with the first `read`."""

@@ -169,11 +169,22 @@ def test_clearing_forgets_what_was_not_shown_and_counts_it_as_not_heard() -> Non
     assert listener.source.clears == 1
     assert listener.source.ahead == 0
     assert not listener.listen(0.4).any()
-    assert listener.source.heard(30) == 20 * HOP
     listener.source.push(speech(1.0), SAMPLE_RATE)
     listener.listen(0.4)
-    assert listener.source.heard(35) == 20 * HOP
-    assert listener.source.heard(36) == 2 * SAMPLE_RATE + HOP
+    told = [listener.source.heard(frames) for frames in (20, 25, 26, 35, 36)]
+    assert told == [20 * HOP, 20 * HOP, 2 * SAMPLE_RATE, 2 * SAMPLE_RATE, 2 * SAMPLE_RATE + HOP]
+    assert [listener.source.spans(index) for index in (19, 20, 26)] == [[(0, 19 * HOP, HOP)], [], []]
+
+
+def test_the_places_of_sound_in_a_frame_are_told() -> None:
+    listener = Listener()
+    listener.listen(0.1)
+    listener.source.push(speech(0.01), SAMPLE_RATE)
+    listener.listen(0.02)
+    listener.source.push(speech(0.05), SAMPLE_RATE)
+    listener.listen(0.2)
+    spans = [listener.source.spans(index) for index in (1, 2, 3, 4, 5)]
+    assert spans == [[], [(320, 0, 160)], [(0, 160, 640)], [(0, 800, 160)], []]
 
 
 def test_clearing_before_anything_was_heard_is_harmless() -> None:

@@ -1,0 +1,170 @@
+"""A face in this process that says what is pushed in bursts; knows nothing of the frameworks of voice agents."""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.clock import Clock, MonotonicClock
+from app.performer import Performer
+from app.serving.paced_source import PacedSource, decode_pcm16
+from app.session import Session
+from app.stats import Stats
+from engine.errors import ConfigurationError
+from engine.media import FPS, SAMPLE_RATE, Frame, Picture
+
+_MOST_WAITING = 3  # pictures that the owner may not have taken, before sound waits and silent pictures are left out
+_MOST_MARKS = 1000
+_PIECE_SECONDS = 1  # of sound that is pushed at a time
+_LOOK_SECONDS = 1.0  # without a picture, after which the face looks whether its session has failed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spoken:
+    """One picture and 40 ms of the sound that was pushed.
+
+    `image`: uint8 (height, width, 3), RGB. `sound`: int16 (rate / 25,), mono, as it was pushed, with silence before
+    and after it; None where nothing is said. `marks`: what was marked after sound that has been said by now.
+    """
+
+    image: Picture
+    sound: NDArray[np.int16] | None
+    marks: tuple[object, ...]
+
+
+class Face:
+    """Gives 25 pictures a second from `start` to `stop`, and with them the sound that is pushed, in step.
+
+    An owner that does not take the pictures loses those without sound, and never sound. Used in one event loop.
+    """
+
+    def __init__(self, performer: Performer, rate: int, clock: Clock | None = None) -> None:
+        """`performer`: of this face alone. `rate`: samples per second of all sound; raises `ConfigurationError`."""
+        if not 8_000 <= rate <= 48_000 or rate % FPS:
+            raise ConfigurationError(
+                f"The sound has {rate} samples per second: choose a usual rate from 8000 to 48000, such as 24000."
+            )
+        clock = clock or MonotonicClock()
+        self.rate = rate
+        self.height, self.width = performer.avatar.photo.shape[:2]
+        self.stats = Stats()
+        self._source = PacedSource(clock)
+        self._session: Session = performer.session(self._source, [_Handover(self)], clock, self.stats)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._said = bytearray()  # as it was pushed, from sample `_first` on
+        self._first = 0
+        self._origin = 0  # number that the source gives to sample 0
+        self._shown = 0  # frames
+        self._marks: deque[tuple[int, object]] = deque()
+        self._waiting: deque[Spoken] = deque()
+        self._changed = asyncio.Event()
+
+    async def start(self) -> None:
+        """Let the face appear; once. Raises what the engine has to say."""
+        self._loop = asyncio.get_running_loop()
+        await asyncio.to_thread(self._session.start)
+
+    async def stop(self) -> None:
+        """End the session and raise what failed, if anything did. May be called twice."""
+        await asyncio.to_thread(self._session.stop)
+
+    async def say(self, pcm: bytes) -> None:
+        """Add mono PCM16 of the face's rate; waits while 120 s of sound are waiting."""
+        size = 2 * self.rate * _PIECE_SECONDS
+        for start in range(0, len(pcm), size):
+            piece = pcm[start : start + size]
+            while not self._source.push(decode_pcm16(piece), self.rate):
+                await asyncio.sleep(_PIECE_SECONDS)
+            self._said += piece
+
+    async def mark(self, mark: object) -> None:
+        """Return `mark` with the picture by which all sound pushed so far has been said."""
+        while len(self._marks) >= _MOST_MARKS:
+            await asyncio.sleep(_PIECE_SECONDS)
+        self._marks.append((self._source.pushed, mark))
+
+    def interrupt(self) -> list[object]:
+        """Forget what has not been taken and close the mouth; returns the marks that are forgotten."""
+        self._source.clear(self._shown)
+        self._session.interrupt()
+        forgotten = [mark for spoken in self._waiting for mark in spoken.marks] + [mark for _, mark in self._marks]
+        self._marks.clear()
+        self._waiting.clear()
+        self._said.clear()
+        self._first, self._origin = 0, self._source.pushed
+        return forgotten
+
+    async def next(self) -> Spoken:
+        """Wait for the next picture; raises what failed in the session."""
+        while not self._waiting:
+            self._changed.clear()
+            try:
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await self._changed.wait()
+            except TimeoutError:
+                if not self._session.is_running:
+                    await self.stop()
+        spoken = self._waiting.popleft()
+        self._source.is_paused = len(self._waiting) >= _MOST_WAITING
+        return spoken
+
+    def hand_over(self, frame: Frame) -> None:
+        """Take a frame of the session; in any thread."""
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self._receive, frame)
+
+    def _receive(self, frame: Frame) -> None:
+        self._shown = frame.index + 1
+        if len(self._waiting) >= _MOST_WAITING:
+            self._waiting = deque(spoken for spoken in self._waiting if spoken.sound is not None or spoken.marks)
+        self._waiting.append(Spoken(frame.image, self._sound(frame.index), self._due_marks()))
+        self._source.is_paused = len(self._waiting) >= _MOST_WAITING
+        self._changed.set()
+
+    def _due_marks(self) -> tuple[object, ...]:
+        heard = self._source.heard(self._shown)
+        due = []
+        while self._marks and self._marks[0][0] <= heard:
+            due.append(self._marks.popleft()[1])
+        return tuple(due)
+
+    def _sound(self, index: int) -> NDArray[np.int16] | None:
+        spans = self._source.spans(index)
+        if not spans:
+            return None
+        sound = np.zeros(self.rate // FPS, np.int16)
+        for offset, begin, length in spans:
+            place = self._scaled(offset)
+            piece = self._cut(self._scaled(begin - self._origin), self._scaled(begin + length - self._origin))
+            piece = piece[: len(sound) - place]
+            sound[place : place + len(piece)] = piece
+        return sound
+
+    def _scaled(self, samples: int) -> int:
+        return samples * self.rate // SAMPLE_RATE
+
+    def _cut(self, begin: int, end: int) -> NDArray[np.int16]:
+        """Samples that were pushed, after which all until `end` are forgotten."""
+        first, last = (2 * max(0, sample - self._first) for sample in (begin, end))
+        piece = np.frombuffer(bytes(self._said[first:last]), "<i2")
+        del self._said[:last]
+        self._first = max(self._first, end)
+        return piece
+
+
+class _Handover:
+    """Implements `Sink`."""
+
+    def __init__(self, face: Face) -> None:
+        self._face = face
+
+    def open(self, width: int, height: int) -> None:
+        pass
+
+    def send(self, frame: Frame) -> None:
+        self._face.hand_over(frame)
+
+    def close(self, completed: bool) -> None:
+        pass

@@ -1,0 +1,195 @@
+"""Tests of a face that is owned by a framework for voice agents, with stand-ins for the engine."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import numpy as np
+import pytest
+
+from app.clock import Clock, MonotonicClock
+from app.integrations.face import Face, Spoken
+from app.performer import Performer
+from engine.errors import AudioError, ConfigurationError
+from tests.app.fakes import FakeRenderer, FakeStreamer, VirtualClock, an_avatar
+
+RATE = 24_000
+
+
+def a_face(clock: Clock | None = None, rate: int = RATE, seconds: Callable[[int], float] = lambda index: 0.0) -> Face:
+    """Without a clock, time flies: the session's threads are as fast as the machine."""
+    clock = clock or VirtualClock()
+    performer = Performer(FakeStreamer(), FakeRenderer(clock, seconds), an_avatar())  # type: ignore[arg-type]
+    return Face(performer, rate, clock)
+
+
+def noise(seconds: float, rate: int = RATE) -> bytes:
+    """PCM16 without a zero."""
+    return np.random.default_rng(0).integers(1, 30_000, round(seconds * rate)).astype("<i2").tobytes()
+
+
+def performed(face: Face, owner: Callable[[], Awaitable[None]]) -> None:
+    async def perform() -> None:
+        await face.start()
+        try:
+            async with asyncio.timeout(30):
+                await owner()
+        finally:
+            await face.stop()
+
+    asyncio.run(perform())
+
+
+async def until(face: Face, mark: object) -> list[Spoken]:
+    taken = [await face.next()]
+    while mark not in taken[-1].marks:
+        taken.append(await face.next())
+    return taken
+
+
+def joined(taken: list[Spoken]) -> np.ndarray:
+    sounds = [spoken.sound for spoken in taken if spoken.sound is not None]
+    return np.concatenate([np.zeros(0, np.int16), *sounds])
+
+
+def is_open(spoken: Spoken) -> bool:
+    return bool(spoken.image[0, 0, 1])
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 22_050, 24_000, 44_100, 48_000])
+def test_all_sound_comes_back_as_it_was_pushed_with_a_picture_for_every_40_ms(rate: int) -> None:
+    face = a_face(rate=rate)
+    pcm = noise(3.0, rate)
+
+    async def speak() -> None:
+        for start in range(0, len(pcm), 5000):
+            await face.say(pcm[start : start + 5000])
+        await face.mark("end")
+        taken = await until(face, "end")
+        sound = joined(taken)
+        said = np.frombuffer(pcm, "<i2")
+        assert abs(len(said) - np.count_nonzero(sound)) <= 3
+        np.testing.assert_array_equal(sound[sound != 0], said[: np.count_nonzero(sound)])
+        assert {len(spoken.sound) for spoken in taken if spoken.sound is not None} == {rate // 25}
+        assert {spoken.image.shape for spoken in taken} == {(48, 64, 3)}
+        assert (face.width, face.height) == (64, 48)
+
+    performed(face, speak)
+
+
+def test_pictures_come_25_times_a_second_and_the_mouth_is_open_with_the_sound_only() -> None:
+    face = a_face(MonotonicClock())
+
+    async def speak() -> None:
+        loop = asyncio.get_running_loop()
+        await face.next()
+        began = loop.time()
+        taken = [await face.next() for _ in range(10)]
+        await face.say(noise(0.6))
+        await face.mark("end")
+        taken += await until(face, "end")
+        taken += [await face.next() for _ in range(10)]
+        assert (loop.time() - began) / len(taken) == pytest.approx(0.04, rel=0.25)
+        for spoken in taken:
+            assert is_open(spoken) is (spoken.sound is not None)
+        assert 15 <= sum(map(is_open, taken)) <= 16
+
+    performed(face, speak)
+
+
+def test_marks_come_back_in_order_after_the_sound_before_them() -> None:
+    face = a_face()
+
+    async def speak() -> None:
+        await face.mark("first")
+        await face.say(noise(0.4))
+        await face.mark("middle")
+        await face.mark("same")
+        await face.say(noise(0.2))
+        await face.mark("last")
+        heard = await until(face, "first")
+        assert len(joined(heard)) <= RATE // 25  # the picture with the first sound is not before its end
+        heard += await until(face, "middle")
+        assert heard[-1].marks == ("middle", "same")
+        rest = await until(face, "last")
+        assert np.count_nonzero(joined(heard)) >= 0.4 * RATE - 2
+        assert np.count_nonzero(joined(heard)) + np.count_nonzero(joined(rest)) == pytest.approx(0.6 * RATE, abs=2)
+
+    performed(face, speak)
+
+
+def test_an_interrupt_closes_the_mouth_and_its_sound_is_never_heard_again() -> None:
+    face = a_face(MonotonicClock(), seconds=lambda index: 0.005)
+
+    async def speak() -> None:
+        loop = asyncio.get_running_loop()
+        await face.say(noise(5.0))
+        await face.mark("forgotten")
+        while not is_open(await face.next()):
+            pass
+        await face.next()
+        assert face.interrupt() == ["forgotten"]
+        began = loop.time()
+        await face.say(b"\x01\x00" * RATE)
+        await face.mark("end")
+        taken = []
+        while not taken or is_open(taken[-1]):
+            taken.append(await face.next())
+        assert len(taken) <= 3
+        assert loop.time() - began < 0.3  # 100 ms in virtual time, as `test_paced_source` has it; this machine is busy
+        taken += await until(face, "end")
+        assert set(joined(taken).tolist()) <= {0, 1}
+        assert np.count_nonzero(joined(taken)) == pytest.approx(RATE, abs=2)
+
+    performed(face, speak)
+
+
+def test_an_interrupt_of_silence_forgets_nothing_that_comes_later() -> None:
+    face = a_face()
+
+    async def speak() -> None:
+        await face.next()
+        assert face.interrupt() == []
+        await face.mark("alone")
+        await until(face, "alone")
+        await face.say(noise(0.2))
+        await face.mark("end")
+        assert np.count_nonzero(joined(await until(face, "end"))) == pytest.approx(0.2 * RATE, abs=2)
+
+    performed(face, speak)
+
+
+def test_an_owner_that_takes_no_pictures_loses_silent_ones_and_no_sound() -> None:
+    face = a_face()
+
+    async def speak() -> None:
+        pcm = noise(2.0)
+        await face.say(pcm)
+        await face.mark("end")
+        await asyncio.sleep(0.5)  # minutes of virtual time
+        assert len(face._waiting) <= 12
+        sound = joined(await until(face, "end"))
+        said = np.frombuffer(pcm, "<i2")
+        np.testing.assert_array_equal(sound[sound != 0], said[: np.count_nonzero(sound)])
+        assert np.count_nonzero(sound) == pytest.approx(2 * RATE, abs=2)
+
+    performed(face, speak)
+
+
+def test_what_fails_in_the_engine_is_raised_to_the_owner() -> None:
+    def fail(index: int) -> float:
+        if index == 20:
+            raise AudioError("not a number")
+        return 0.0
+
+    face = a_face(seconds=fail)
+
+    async def watch() -> None:
+        with pytest.raises(AudioError):
+            await until(face, "never")
+
+    performed(face, watch)
+
+
+def test_a_rate_that_no_picture_divides_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="choose a usual rate"):
+        a_face(rate=24_001)
