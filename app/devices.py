@@ -1,24 +1,45 @@
-"""The sound devices of this machine, by name. Knows nothing of what is done with them."""
+"""The sound devices of this machine, by name, and streams to and from them. Knows nothing of what is done with them."""
 
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Literal
+from typing import Any
+from weakref import WeakSet
 
+from app import sound_server
+from app.sound_server import Kind as Kind
 from engine.errors import DeviceError
 
-Kind = Literal["input", "output"]
+OWN_PREFIX = "liveface"  # of the sound server's names for what this program made: its voice must not be its ear
 _WORDS: dict[Kind, str] = {"input": "microphone", "output": "speaker"}
+_WAYS_TO_SERVER = ("pulse", "default", "pipewire")  # PortAudio's names; the first one takes an endpoint
+
+# PortAudio is one for the whole process: two threads may not open and close in it at once, and its list of devices can
+# only be made anew while no stream is open.
+_LOCK = threading.RLock()
+_OPEN: WeakSet[Any] = WeakSet()
 
 
 @dataclass(frozen=True, slots=True)
 class SoundDevice:
-    """A microphone or a speaker: PortAudio's number of it, its rate in Hz."""
+    """A microphone or a speaker: PortAudio's number of it, its rate in Hz.
+
+    `endpoint` is the sound server's name of it, where it is one of several behind the same number.
+    """
 
     number: int
     name: str
     channels: int
     rate: int
     is_default: bool
+    endpoint: str | None = None
+
+    def is_same(self, other: "SoundDevice") -> bool:
+        """Whether both are the same device, though maybe listed at different times."""
+        return (self.name, self.endpoint) == (other.name, other.endpoint)
 
 
 def portaudio() -> ModuleType:
@@ -34,18 +55,43 @@ def portaudio() -> ModuleType:
 
 
 def sound_devices(kind: Kind) -> list[SoundDevice]:
-    """All microphones or speakers, maybe none. Raises `DeviceError` if the sound system cannot be asked."""
+    """All microphones or speakers, maybe none. Raises `DeviceError` if the sound system cannot be asked.
+
+    What a sound server has is always up to date; PortAudio's own list is as old as the last `look_again`.
+    """
     library = portaudio()
     try:
-        default = library.default.device[0 if kind == "input" else 1]
-        found = list(library.query_devices())
+        with _LOCK:
+            default = library.default.device[0 if kind == "input" else 1]
+            found = list(library.query_devices())
     except library.PortAudioError as error:
         raise DeviceError(f"The sound system cannot be asked ({error}): check that it is running.") from error
-    return [
+    devices = [
         SoundDevice(number, one["name"], channels, int(one["default_samplerate"]), number == default)
         for number, one in enumerate(found)
         if (channels := one[f"max_{kind}_channels"])
     ]
+    way = next((device for device in devices if device.name == _WAYS_TO_SERVER[0]), None)
+    served = sound_server.endpoints(kind) if way is not None else None
+    if way is None or served is None:
+        return devices
+    return _with_endpoints(kind, devices, way.number, served)
+
+
+def _with_endpoints(
+    kind: Kind, devices: list[SoundDevice], number: int, served: list[sound_server.Endpoint]
+) -> list[SoundDevice]:
+    """The server's devices before PortAudio's, less the ways to a server that has none."""
+    endpoints = [
+        SoundDevice(number, one.description, one.channels, one.rate, one.is_default, one.name)
+        for one in served
+        if kind == "output" or not one.name.startswith(OWN_PREFIX)
+    ]
+    if not endpoints and not os.environ.get(sound_server.variable(kind)):
+        return [device for device in devices if device.name not in _WAYS_TO_SERVER]
+    if any(device.is_default for device in endpoints):
+        devices = [SoundDevice(device.number, device.name, device.channels, device.rate, False) for device in devices]
+    return endpoints + devices
 
 
 def choose(kind: Kind, wanted: str | None) -> SoundDevice:
@@ -61,7 +107,7 @@ def choose(kind: Kind, wanted: str | None) -> SoundDevice:
         )
     if wanted is None:
         return next((device for device in devices if device.is_default), devices[0])
-    exact = [device for device in devices if wanted in (str(device.number), device.name)]
+    exact = [device for device in devices if wanted in (device.name, device.endpoint or str(device.number))]
     fitting = exact or [device for device in devices if wanted.lower() in device.name.lower()]
     names = ", ".join(f"“{device.name}”" for device in (fitting or devices))
     if not fitting:
@@ -71,3 +117,59 @@ def choose(kind: Kind, wanted: str | None) -> SoundDevice:
             f"Several {word}s fit “{wanted}”: choose one of {names}, or its number from `liveface devices`."
         )
     return fitting[0]
+
+
+def look_again() -> bool:
+    """Let PortAudio list its devices anew; False, and nothing is done, while a stream is open in this process."""
+    library = portaudio()
+    with _LOCK:
+        if _OPEN:
+            return False
+        library._terminate()
+        library._initialize()
+        return True
+
+
+def start_stream(kind: Kind, device: SoundDevice, **settings: Any) -> Any:
+    """Open a stream of `sounddevice` and start it; raises `DeviceError`. To be ended with `end_stream`."""
+    library = portaudio()
+    make: Callable[..., Any] = library.InputStream if kind == "input" else library.OutputStream
+    stream = None
+    with _LOCK, _pointing_to(kind, device.endpoint):
+        try:
+            stream = make(device=device.number, **settings)
+            stream.start()
+        except library.PortAudioError as error:
+            if stream is not None:
+                stream.close()
+            raise DeviceError(
+                f"The {_WORDS[kind]} “{device.name}” cannot be opened ({error}): close other programs that use it, "
+                "or choose another."
+            ) from error
+        _OPEN.add(stream)
+    return stream
+
+
+def end_stream(stream: Any) -> None:
+    """Close a stream, whatever has become of its device."""
+    with _LOCK:
+        stream.close()
+        _OPEN.discard(stream)
+
+
+@contextmanager
+def _pointing_to(kind: Kind, endpoint: str | None) -> Iterator[None]:
+    """Let what is opened meanwhile use that endpoint: ALSA's way to the server has no other place to name it."""
+    if endpoint is None:
+        yield
+        return
+    variable = sound_server.variable(kind)
+    before = os.environ.get(variable)
+    os.environ[variable] = endpoint
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[variable]
+        else:
+            os.environ[variable] = before

@@ -15,10 +15,11 @@ import numpy as np
 from app.clock import Clock, MonotonicClock
 from app.config import Settings
 from app.frame_marks import MarkedRenderer
+from app.microphone import Microphone
 from app.performer import Performer, load_performer
 from app.recorder import Recorder
 from app.session import Session, Sink
-from app.sources import FileSource, Microphone, Source
+from app.sources import FileSource, Source
 from app.stats import Stats
 from engine.errors import LivefaceError
 from engine.media import SAMPLE_RATE, Frame, Samples

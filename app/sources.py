@@ -1,26 +1,20 @@
-"""Where the sound comes from: a microphone, or a file as fast as possible or at real time."""
+"""Where the sound comes from: a file as fast as possible or at real time; `app.microphone` is another source."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import soxr
-from numpy.typing import NDArray
 
 from app.clock import Clock, sleep_until
 from app.config import BACKLOG_MS, CAPTURE_MS
-from app.devices import choose, portaudio
 from app.media_files import iterate_audio
-from app.queues import SampleQueue
 from app.stats import Stats
-from engine.errors import DeviceError
 from engine.media import HOP, SAMPLE_RATE, Samples
 
 _LIVE_BLOCK = SAMPLE_RATE * CAPTURE_MS // 1000
 _FILE_BLOCK = 24 * HOP  # as fast as possible: about a second, in whole batches of pictures
-_SILENT_DEVICE = 2.0  # s without a block, after which a microphone counts as lost
 _ANTI_ALIAS_TAPS = 63  # delays by 0.65 ms at 48 kHz
 _FINER = (1, 2, 4)  # times the rate: 24 kHz becomes 48 kHz, of which every third sample is one of 16 kHz
 
@@ -103,82 +97,6 @@ class FileSource:
         """When the last sample that was read had been spoken."""
         assert self._started is not None
         return self._started + self._position / SAMPLE_RATE
-
-
-class Microphone:
-    """A sound card's input. Its callback only copies; sound that nobody reads for 200 ms becomes silence."""
-
-    live = True
-
-    def __init__(self, name: str | None, clock: Clock, stats: Stats, block_ms: int = CAPTURE_MS) -> None:
-        """`name` as `devices.choose` takes it; `block_ms`: of sound that the device brings at a time."""
-        self._name = name
-        self._block_ms = block_ms
-        self._clock = clock
-        self._stats = stats
-        self._stream: Any = None
-        self._library: ModuleType | None = None
-
-    def open(self) -> float:
-        """Start recording; raises `DeviceError` if there is no such microphone or it cannot be used."""
-        self._library = portaudio()
-        self._device = choose("input", self._name)
-        rate = self._rate()
-        self._resampler = None if rate == SAMPLE_RATE else PromptResampler(rate)
-        self._queue = SampleQueue(self._clock, rate, BACKLOG_MS)
-        self._rate_used, self._lost = rate, 0
-        try:
-            self._stream = self._library.InputStream(
-                device=self._device.number,
-                samplerate=rate,
-                blocksize=rate * self._block_ms // 1000,
-                channels=1,
-                dtype="float32",
-                latency=self._block_ms / 1000,
-                callback=self._receive,
-            )
-            self._stream.start()
-        except self._library.PortAudioError as error:
-            self.close()
-            raise DeviceError(
-                f"The microphone “{self._device.name}” cannot be opened ({error}): close other programs that use it, "
-                "or choose another with --microphone."
-            ) from error
-        self._last_arrival = self._clock.now()
-        return max(0.0, float(self._stream.latency) - self._block_ms / 1000)
-
-    def read(self, timeout: float) -> Samples | None:
-        """What has been recorded since the last call; raises `DeviceError` when the device has gone."""
-        pcm = self._queue.get(timeout)
-        now = self._clock.now()
-        if len(pcm):
-            self._last_arrival = now
-        elif now - self._last_arrival > _SILENT_DEVICE:
-            raise DeviceError(
-                f"The microphone “{self._device.name}” has sent nothing for {_SILENT_DEVICE:.0f} s: connect it again."
-            )
-        lost = self._queue.lost
-        self._stats.note_lost((lost - self._lost) / self._rate_used)
-        self._lost = lost
-        return pcm if self._resampler is None else self._resampler.feed(pcm)
-
-    def close(self) -> None:
-        """Release the device."""
-        if self._stream is not None:
-            self._stream.close()
-            self._stream = None
-
-    def _receive(self, pcm: NDArray[np.float32], _frames: int, _time: object, _status: object) -> None:
-        self._queue.put(np.nan_to_num(pcm[:, 0]))  # a copy: PortAudio reuses its buffer
-
-    def _rate(self) -> int:
-        """16 kHz where the sound system converts by itself, else the device's own rate."""
-        assert self._library is not None
-        try:
-            self._library.check_input_settings(self._device.number, 1, "float32", None, SAMPLE_RATE)
-        except self._library.PortAudioError:
-            return self._device.rate
-        return SAMPLE_RATE
 
 
 class PromptResampler:

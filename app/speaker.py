@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 
 from app.clock import Clock
 from app.config import CAPTURE_MS
-from app.devices import choose, portaudio
+from app.devices import choose, end_stream, start_stream
 from app.queues import SampleQueue
-from engine.errors import DeviceError
 from engine.media import HOP, SAMPLE_RATE, Frame, Samples
 
 _WAITING_MS = 120  # of sound between the frames and the device
@@ -33,28 +32,20 @@ class Speaker:
 
     def open(self, width: int, height: int) -> None:
         """Start playing; raises `DeviceError` if there is no such speaker or it cannot be used."""
-        library = portaudio()
         device = choose("output", self._name)
         self._queue = SampleQueue(self._clock, SAMPLE_RATE, _WAITING_MS)
         self._rest: Samples = np.zeros(0, np.float32)
         self._is_playing = False
-        try:
-            self._stream = library.OutputStream(
-                device=device.number,
-                samplerate=SAMPLE_RATE,
-                blocksize=SAMPLE_RATE * CAPTURE_MS // 1000,
-                channels=1,
-                dtype="float32",
-                latency=CAPTURE_MS / 1000,
-                callback=self._play,
-            )
-            self._stream.start()
-        except library.PortAudioError as error:
-            self.close()
-            raise DeviceError(
-                f"The speaker “{device.name}” cannot be opened ({error}): close other programs that use it, "
-                "or leave out --speaker."
-            ) from error
+        self._stream = start_stream(
+            "output",
+            device,
+            samplerate=SAMPLE_RATE,
+            blocksize=SAMPLE_RATE * CAPTURE_MS // 1000,
+            channels=1,
+            dtype="float32",
+            latency=CAPTURE_MS / 1000,
+            callback=self._play,
+        )
 
     def send(self, frame: Frame) -> None:
         """Play a frame's sound after that of the frames before."""
@@ -73,7 +64,7 @@ class Speaker:
     def close(self, completed: bool = True) -> None:
         """Release the device; may be called twice."""
         if self._stream is not None:
-            self._stream.close()
+            end_stream(self._stream)
             self._stream = None
 
     def _play(self, out: NDArray[np.float32], count: int, _time: object, _status: object) -> None:

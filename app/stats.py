@@ -30,6 +30,7 @@ class Report:
     `mic_to_picture_ms` is measured for every picture drawn in time of a live source: from the capture of the first
     sample of the frame's own sound to the handing over to the sinks, so it contains the 40 ms hop and the lookahead.
     `first_moment` is the clock's time of the first frame. `recent_fps` is that of the last two seconds.
+    `xruns`: how often a sound device lost sound because the machine was busy.
     """
 
     frames: int
@@ -39,6 +40,7 @@ class Report:
     first_moment: float | None
     seconds: float
     lost_ms: float
+    xruns: int
     mic_to_picture_ms: Percentiles | None
     stages_ms: dict[str, Percentiles]
 
@@ -55,6 +57,7 @@ class Stats:
         self._frames = 0
         self._skipped = 0
         self._lost = 0.0
+        self._xruns = 0
 
     def note_stage(self, stage: str, seconds: float) -> None:
         """Add how long one step of a stage took."""
@@ -77,6 +80,11 @@ class Stats:
         with self._lock:
             self._lost += seconds
 
+    def note_xruns(self, count: int) -> None:
+        """Add losses that a sound device has told of."""
+        with self._lock:
+            self._xruns += count
+
     def typical(self, stage: str, count: int) -> float:
         """The median of the latest `count` durations of a stage in seconds, 0 if there are none."""
         with self._lock:
@@ -89,7 +97,7 @@ class Stats:
             moments = list(self._moments)
             delays = list(self._delays)
             durations = {stage: list(values) for stage, values in self._durations.items()}
-            frames, skipped, lost = self._frames, self._skipped, self._lost
+            frames, skipped, lost, xruns = self._frames, self._skipped, self._lost, self._xruns
             first_moment = self._first_moment
         return Report(
             frames=frames,
@@ -99,6 +107,7 @@ class Stats:
             first_moment=first_moment,
             seconds=frames / FPS,
             lost_ms=lost * 1000,
+            xruns=xruns,
             mic_to_picture_ms=percentiles(delays) if delays else None,
             stages_ms={stage: percentiles(values) for stage, values in durations.items()},
         )

@@ -17,4 +17,5 @@ def _list(kind: Kind, title: str, none_found: str) -> None:
     print(f"{title}:")
     for device in found:
         default = ", default" if device.is_default else ""
-        print(f"  {device.number:3}  {device.name} ({device.rate} Hz{default})")
+        number = "" if device.endpoint else device.number
+        print(f"  {number:3}  {device.name} ({device.rate} Hz{default})")

@@ -17,10 +17,11 @@ from app.clock import Clock, MonotonicClock
 from app.config import CAPTURE_MS, DEFAULT_LOOKAHEAD, Backend, Settings, parse_size
 from app.devices import choose
 from app.media_files import read_audio
+from app.microphone import Microphone
 from app.performer import ASSETS, Performer, load_performer, load_streamer
 from app.screen import check_screen
 from app.session import Session, Sink
-from app.sources import FileSource, Microphone, Source
+from app.sources import FileSource, Source
 from app.speaker import Speaker
 from app.stats import Report, Stats, process_age, resident_memory
 from engine.errors import ConfigurationError, DeviceError
@@ -75,7 +76,7 @@ def run(
 
     def source_of(block_ms: int, stats: Stats) -> Source:
         if audio is None:
-            return Microphone(microphone, clock, stats, block_ms)
+            return Microphone(microphone, clock, stats, block_ms, partial(print, file=sys.stderr, flush=True))
         return FileSource(audio, clock, stats, live=True, loop=seconds is not None)
 
     if budget is None:
@@ -154,6 +155,7 @@ def _numbers(report: Report) -> dict[str, Any]:
         "mic_to_picture_ms": report.mic_to_picture_ms and asdict(report.mic_to_picture_ms),
         "stages_ms": {stage: asdict(percentiles) for stage, percentiles in report.stages_ms.items()},
         "lost_ms": round(report.lost_ms),
+        "xruns": report.xruns,
     }
 
 

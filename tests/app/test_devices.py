@@ -1,20 +1,22 @@
 """Tests of choosing sound devices, and of a real microphone where PulseAudio is installed."""
 
 import os
-import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 import app.devices
-from app.devices import SoundDevice, choose
+from app.devices import SoundDevice, choose, end_stream, look_again, sound_devices, start_stream
+from app.sound_server import Endpoint
 from engine.errors import DeviceError
 from tests.app.fakes import write_sound
+from tests.app.sound_server import sound_server
 
 DESK = SoundDevice(1, "Desk Microphone", 1, 48_000, False)
 HEAD = SoundDevice(4, "Headset", 1, 16_000, True)
@@ -56,45 +58,14 @@ def test_a_missing_sound_library_is_named_with_its_package(monkeypatch: pytest.M
 
 @pytest.fixture
 def pulse(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """A sound server of our own with a speaker that leads nowhere, and a microphone that hears it."""
-    if not shutil.which("pulseaudio") or not shutil.which("paplay"):
-        pytest.skip("PulseAudio is not installed: apt-get install pulseaudio pulseaudio-utils libasound2-plugins")
-    runtime = tmp_path / "run"
-    runtime.mkdir(mode=0o700)
-    environment = os.environ | {
-        "PULSE_RUNTIME_PATH": str(runtime),
-        "PULSE_STATE_PATH": str(tmp_path),
-        "PULSE_SERVER": f"unix:{runtime}/native",
-        "HOME": str(tmp_path),
-    }
-    modules = [
-        f"module-native-protocol-unix auth-anonymous=1 socket={runtime}/native",
-        "module-null-sink sink_name=room rate=48000 norewinds=1",
-        "module-remap-source source_name=desk master=room.monitor",
-    ]
-    # As root, PulseAudio insists on being asked twice.
-    command = ["pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1", "--disable-shm=yes"]
-    server = subprocess.Popen(
-        [*command, *(f"--load={module}" for module in modules)], env=environment, stderr=subprocess.DEVNULL
-    )
-    try:
-        # The server tells nobody when it is ready.
-        for _ in range(100):
-            if subprocess.run(["pactl", "info"], env=environment, capture_output=True, check=False).returncode == 0:
-                break
-            time.sleep(0.05)
-        else:
-            pytest.skip("PulseAudio does not start here")
+    with sound_server(tmp_path) as environment:
         yield environment | {"PULSE_SINK": "room", "PULSE_SOURCE": "desk"}
-    finally:
-        server.terminate()
-        server.wait(10)
 
 
 LISTEN = """
 import numpy as np
 from app.clock import MonotonicClock
-from app.sources import Microphone
+from app.microphone import Microphone
 from app.stats import Stats
 stats = Stats()
 microphone = Microphone("pulse", MonotonicClock(), stats)
@@ -139,3 +110,103 @@ def test_real_devices_are_listed(pulse: dict[str, str]) -> None:
     assert listed.returncode == 0, listed.stderr
     assert "Microphones:" in listed.stdout
     assert "pulse" in listed.stdout
+
+
+class FakeLibrary(ModuleType):
+    """ALSA's way to a sound server, and a card of its own."""
+
+    class PortAudioError(Exception):
+        pass
+
+    def __init__(self) -> None:
+        super().__init__("sounddevice")
+        self.default = SimpleNamespace(device=(1, 1))
+        self.steps: list[str] = []
+        self.names = ["pulse", "default", "Card"]
+
+    def query_devices(self) -> list[dict[str, Any]]:
+        formats = {"max_input_channels": 2, "max_output_channels": 2, "default_samplerate": 44_100}
+        return [{"name": name} | formats for name in self.names]
+
+    def InputStream(self, device: int, refusal: str = "") -> "FakeStream":  # noqa: N802
+        self.steps.append(f"{device} {os.environ.get('PULSE_SOURCE')}")
+        if refusal:
+            raise self.PortAudioError(refusal)
+        return FakeStream()
+
+    def _terminate(self) -> None:
+        self.steps.append("terminate")
+
+    def _initialize(self) -> None:
+        self.steps.append("initialize")
+
+
+class FakeStream:
+    def start(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def library(monkeypatch: pytest.MonkeyPatch) -> FakeLibrary:
+    fake = FakeLibrary()
+    monkeypatch.setattr(app.devices, "portaudio", lambda: fake)
+    monkeypatch.delenv("PULSE_SOURCE", raising=False)
+    return fake
+
+
+def serve(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Let a sound server have microphones of those names, the first one as default."""
+    found = [Endpoint(name, name.title(), 1, 48_000, name == names[0]) for name in names]
+    monkeypatch.setattr("app.sound_server.endpoints", lambda kind: found)
+
+
+def test_a_sound_servers_devices_come_first_and_its_default_is_ours(
+    library: FakeLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(monkeypatch, "desk", "usb", "liveface_microphone")
+    devices = sound_devices("input")
+    assert [device.name for device in devices] == ["Desk", "Usb", "pulse", "default", "Card"]
+    assert [device.name for device in devices if device.is_default] == ["Desk"]
+    assert choose("input", "usb").endpoint == "usb"
+    assert choose("input", "0").name == "pulse"
+    assert "liveface_microphone" in {device.endpoint for device in sound_devices("output")}
+
+
+def test_the_way_to_a_sound_server_without_microphones_is_no_microphone(
+    library: FakeLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.sound_server.endpoints", lambda kind: [])
+    assert [device.name for device in sound_devices("input")] == ["Card"]
+    monkeypatch.setenv("PULSE_SOURCE", "room.monitor")  # somebody wants to hear what is played
+    assert choose("input", None).name == "default"
+
+
+def test_without_a_sound_server_the_devices_are_portaudios(
+    library: FakeLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.sound_server.endpoints", lambda kind: None)
+    assert choose("input", None).name == "default"
+
+
+def test_a_stream_is_led_to_the_servers_device_and_the_environment_is_as_before(
+    library: FakeLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(monkeypatch, "desk", "usb")
+    end_stream(start_stream("input", choose("input", "usb")))
+    monkeypatch.setenv("PULSE_SOURCE", "room")
+    with pytest.raises(DeviceError, match=r"“Usb” cannot be opened \(busy\)"):
+        start_stream("input", choose("input", "usb"), refusal="busy")
+    end_stream(start_stream("input", choose("input", "Card")))
+    assert library.steps == ["0 usb", "0 usb", "2 room"]
+    assert os.environ["PULSE_SOURCE"] == "room"
+
+
+def test_portaudio_looks_again_only_while_no_stream_is_open(library: FakeLibrary) -> None:
+    stream = start_stream("input", SoundDevice(2, "Card", 2, 44_100, False))
+    assert not look_again()
+    end_stream(stream)
+    assert look_again()
+    assert library.steps == ["2 None", "terminate", "initialize"]

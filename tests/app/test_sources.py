@@ -1,18 +1,14 @@
-"""Tests of the sources: files in virtual time, the microphone with a sound library that is made up here."""
+"""Tests of the sources that are files, in virtual time, and of the resampler of live sound."""
 
-from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
 
-import app.devices
 import app.sources
-from app.sources import FileSource, Microphone, PromptResampler
+from app.sources import FileSource, PromptResampler
 from app.stats import Stats
-from engine.errors import AudioError, DeviceError
+from engine.errors import AudioError
 from tests.app.fakes import VirtualClock, write_sound
 
 
@@ -89,133 +85,6 @@ def test_a_file_in_a_loop_has_no_end(speech: Path) -> None:
 def test_a_broken_file_is_refused_when_it_is_opened(tmp_path: Path) -> None:
     with pytest.raises(AudioError):
         FileSource(tmp_path / "missing.wav", VirtualClock(1), Stats(), live=True).open()
-
-
-class FakeStream:
-    latency = 0.03
-
-    def __init__(self, **settings: Any) -> None:
-        self.settings = settings
-        self.is_closed = False
-
-    def start(self) -> None:
-        pass
-
-    def close(self) -> None:
-        self.is_closed = True
-
-    def record(self, *pcm: float) -> None:
-        buffer = np.array(pcm, np.float32)[:, None]
-        self.settings["callback"](buffer, len(buffer), None, None)
-        buffer[:] = -9  # PortAudio reuses its memory
-
-
-class FakeLibrary(ModuleType):
-    """One microphone, which maybe does not offer 16 kHz."""
-
-    class PortAudioError(Exception):
-        pass
-
-    def __init__(self, rate: int = 16_000, devices: int = 1, refusal: str = "") -> None:
-        super().__init__("sounddevice")
-        self.rate = rate
-        self.devices = devices
-        self.refusal = refusal
-        self.default = SimpleNamespace(device=(0, -1))
-
-    def query_devices(self) -> list[dict[str, Any]]:
-        one = {"name": "Desk", "max_input_channels": 1, "max_output_channels": 0, "default_samplerate": self.rate}
-        return [one] * self.devices
-
-    def check_input_settings(self, device: int, channels: int, dtype: str, extra: None, rate: int) -> None:
-        if rate != self.rate:
-            raise self.PortAudioError("Invalid sample rate")
-
-    def InputStream(self, **settings: Any) -> FakeStream:  # noqa: N802
-        if self.refusal:
-            raise self.PortAudioError(self.refusal)
-        self.stream = FakeStream(**settings)
-        return self.stream
-
-
-Install = Callable[[FakeLibrary], FakeLibrary]
-
-
-@pytest.fixture
-def install(monkeypatch: pytest.MonkeyPatch) -> Install:
-    def install(library: FakeLibrary) -> FakeLibrary:
-        for module in (app.devices, app.sources):
-            monkeypatch.setattr(module, "portaudio", lambda: library)
-        return library
-
-    return install
-
-
-def test_a_microphone_gives_what_its_callback_copied(install: Install) -> None:
-    library = install(FakeLibrary())
-    microphone = Microphone(None, VirtualClock(1), Stats())
-    assert microphone.open() == pytest.approx(0.01)
-    library.stream.record(0.1, 0.2)
-    library.stream.record(0.3, float("nan"))
-    np.testing.assert_allclose(microphone.read(0.0), [0.1, 0.2, 0.3, 0.0])  # type: ignore[arg-type]
-    assert (library.stream.settings["blocksize"], library.stream.settings["latency"]) == (320, 0.02)
-    microphone.close()
-    microphone.close()
-    assert library.stream.is_closed
-
-
-def test_a_microphone_of_another_rate_is_converted_at_once(install: Install) -> None:
-    library = install(FakeLibrary(rate=48_000))
-    microphone = Microphone("Desk", VirtualClock(1), Stats())
-    microphone.open()
-    library.stream.record(*[0.25] * 960)
-    pcm = microphone.read(0.0)
-    assert pcm is not None
-    assert len(pcm) == pytest.approx(320, abs=2)
-    assert pcm[-1] == pytest.approx(0.25, abs=0.01)
-
-
-def test_sound_of_a_microphone_that_nobody_read_is_counted(install: Install) -> None:
-    stats = Stats()
-    library = install(FakeLibrary())
-    microphone = Microphone(None, VirtualClock(1), stats)
-    microphone.open()
-    for _ in range(15):
-        library.stream.record(*[0.5] * 320)
-    pcm = microphone.read(0.0)
-    assert pcm is not None
-    assert len(pcm) == 4800
-    assert not pcm[:1600].any()
-    assert pcm[1600:].all()
-    assert stats.report().lost_ms == pytest.approx(100)
-
-
-def test_a_machine_without_a_microphone_is_told_what_to_do(install: Install) -> None:
-    install(FakeLibrary(devices=0))
-    with pytest.raises(DeviceError, match="No microphone was found"):
-        Microphone(None, VirtualClock(1), Stats()).open()
-
-
-def test_a_microphone_that_does_not_exist_is_named_with_those_that_do(install: Install) -> None:
-    install(FakeLibrary())
-    with pytest.raises(DeviceError, match=r"no microphone “Studio”.*“Desk”"):
-        Microphone("Studio", VirtualClock(1), Stats()).open()
-
-
-def test_a_busy_microphone_is_an_error(install: Install) -> None:
-    install(FakeLibrary(refusal="Device unavailable"))
-    with pytest.raises(DeviceError, match="Device unavailable"):
-        Microphone(None, VirtualClock(1), Stats()).open()
-
-
-def test_a_microphone_that_falls_silent_for_two_seconds_is_lost(install: Install) -> None:
-    install(FakeLibrary())
-    microphone = Microphone(None, VirtualClock(1), Stats())
-    microphone.open()
-    for _ in range(40):
-        microphone.read(0.05)
-    with pytest.raises(DeviceError, match="has sent nothing"):
-        microphone.read(0.05)
 
 
 @pytest.mark.parametrize("rate", [24_000, 44_100, 48_000, 96_000])

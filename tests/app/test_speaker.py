@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import app.devices
-import app.speaker
 from app.clock import MonotonicClock, sleep_until
 from app.speaker import Speaker
 from engine.errors import DeviceError
@@ -58,8 +57,7 @@ class FakeLibrary(ModuleType):
 @pytest.fixture
 def library(monkeypatch: pytest.MonkeyPatch) -> FakeLibrary:
     fake = FakeLibrary()
-    for module in (app.devices, app.speaker):
-        monkeypatch.setattr(module, "portaudio", lambda: fake)
+    monkeypatch.setattr(app.devices, "portaudio", lambda: fake)
     return fake
 
 

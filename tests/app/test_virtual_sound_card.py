@@ -15,7 +15,7 @@ from tests.app.test_click_track import VOICE
 ECHO = """
 import numpy as np
 from app.clock import MonotonicClock
-from app.sources import Microphone
+from app.microphone import Microphone
 from app.speaker import Speaker
 from app.stats import Stats
 from engine.media import HOP, Frame

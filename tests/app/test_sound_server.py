@@ -1,0 +1,44 @@
+"""Tests of asking the sound server, with a real one where PulseAudio is installed."""
+
+from pathlib import Path
+
+import pytest
+
+from app.sound_server import Endpoint, endpoints, load, modules, unload
+from engine.errors import DeviceError
+from tests.app.sound_server import sound_server
+
+
+def test_a_machine_without_a_sound_server_has_no_endpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULSE_SERVER", f"unix:{tmp_path}/nowhere")
+    assert endpoints("input") is None
+    with pytest.raises(DeviceError, match="PulseAudio or PipeWire"):
+        modules()
+
+
+def test_a_machine_without_pactl_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert endpoints("output") is None
+    with pytest.raises(DeviceError, match="pulseaudio-utils"):
+        load("module-null-sink")
+
+
+def test_a_real_server_tells_its_endpoints_and_loads_and_unloads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sound_server(tmp_path) as environment:
+        monkeypatch.setenv("PULSE_SERVER", environment["PULSE_SERVER"])
+        monkeypatch.delenv("PULSE_SOURCE", raising=False)
+        assert endpoints("input") == [Endpoint("desk", "Desk", 2, 48_000, True)]
+        monkeypatch.setenv("PULSE_SINK", "extra")
+        number = load("module-null-sink", "sink_name=extra", "channels=1")
+        assert [(one.name, one.channels, one.is_default) for one in endpoints("output") or []] == [
+            ("room", 2, False),
+            ("extra", 1, True),
+        ]
+        assert (number, "module-null-sink", "sink_name=extra channels=1") in [
+            (module.number, module.kind, module.argument) for module in modules()
+        ]
+        unload(number)
+        with pytest.raises(DeviceError, match="unload-module"):
+            unload(number)
