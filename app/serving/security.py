@@ -23,8 +23,13 @@ _UPLOAD_COST = 20.0  # requests, that a photo counts for
 _WRONG_TOKEN_COST = 10.0
 _ADDRESSES = 4096  # remembered; the one that asked least recently is forgotten
 _METHODS = "GET, POST, PATCH, DELETE, OPTIONS"
-_ALLOWED_HEADERS = "Authorization, Content-Type, If-Match, Liveface-Owner"
-_EXPOSED_HEADERS = "Location, Link, ETag, Accept-Patch, Accept-Post, Retry-After, Liveface-Conversation, Liveface-Owner"
+_ALLOWED_HEADERS = "Authorization, Content-Type, If-Match, ETag, Liveface-Owner"  # ETag: see peer_sessions.py
+_EXPOSED_HEADERS = ", ".join(
+    (
+        *("Location", "Link", "ETag", "Accept-Patch", "Accept-Post", "Retry-After"),
+        *("Access-Control-Allow-Methods", "Liveface-Conversation", "Liveface-Owner"),
+    )
+)
 _POLICY = "; ".join(
     (
         *("default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'"),
