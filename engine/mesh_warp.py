@@ -132,9 +132,9 @@ def _slope(x0: Array, y0: Array, x1: Array, y1: Array) -> Array:
 
 
 @cache
-def grid(width: int, height: int) -> Array:
-    """Every pixel's own place (x, y), float32 (height, width, 2), read-only."""
-    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+def grid(width: int, height: int, left: int = 0, top: int = 0) -> Array:
+    """Every pixel's own place (x, y), float32 (height, width, 2), read-only; the first one's is (`left`, `top`)."""
+    rows, columns = np.mgrid[top : top + height, left : left + width].astype(np.float32)
     places = np.stack([columns, rows], axis=-1)
     places.setflags(write=False)
     return places
@@ -170,4 +170,4 @@ def bend(image: NDArray[np.uint8], field: Array, origin: tuple[int, int] = (0, 0
     `origin`: column and row of the picture at which the field's grid begins, so that the picture can have margins.
     """
     height, width = field.shape[:2]
-    return sample(image, field + grid(width, height) + np.array(origin, np.float32))
+    return sample(image, field + grid(width, height, *origin))

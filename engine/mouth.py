@@ -46,7 +46,7 @@ class Mouth:
     into the lips of an open mouth, so that no teeth show between lips that close; `closed`: with the mouth at rest;
     `turn` float32 (3, 2), takes a displacement in IOD of the pose-free face to photo pixels;
     `crop` float64 (2, 3), takes photo pixels to crop pixels; `iod`, `photo_iod`: pixels of one IOD in crop and photo;
-    `inner` uint8 (crop height, crop width), soft mask of the photo's own open mouth.
+    `inner` uint8 (crop height, crop width), soft mask of the photo's own open mouth; `teeth`: guides for them.
     """
 
     points: Array
@@ -57,6 +57,7 @@ class Mouth:
     iod: float
     photo_iod: float
     inner: NDArray[np.uint8]
+    teeth: "Teeth"
 
     def landmarks(self, displacement: Array) -> Array:
         """Mesh (468, 2) in photo pixels for a displacement (468, 3) in IOD from rest; the lips never cross."""
@@ -80,8 +81,10 @@ def measure(points: Array, crop: NDArray[np.float64] | None = None) -> Mouth:
         crop = face_space.mouth_crop_transform(_close(flat), *CROP_SIZE)
     scale = float(np.sqrt(abs(np.linalg.det(crop[:, :2])))) * back.scale
     turn = np.asarray(back.scale * back.rotation.T[:, :2], np.float32)
-    own = inner_mask(np.asarray(flat @ crop[:, :2].T + crop[:, 2], np.float32), scale)
-    return Mouth(flat, _into_lips(flat), _close(flat), turn, crop, scale, back.scale, (own * 255).astype(np.uint8))
+    closed = _close(flat)
+    own, rest = (np.asarray(mesh @ crop[:, :2].T + crop[:, 2], np.float32) for mesh in (flat, closed))
+    inner = (inner_mask(own, scale) * 255).astype(np.uint8)
+    return Mouth(flat, _into_lips(flat), closed, turn, crop, scale, back.scale, inner, Teeth.of(rest, scale))
 
 
 def _axes(points: Array) -> tuple[Array, Array, float]:
@@ -169,8 +172,8 @@ def lip_masks(points: Array, iod: float) -> tuple[Array, Array]:
     lips = _filled(points[OUTER_LIPS])
     radius = _REACH * iod
     wide = cv2.dilate(lips, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * round(radius / 2) + 1,) * 2))
-    reach = cv2.GaussianBlur(wide.astype(np.float32), (0, 0), radius / 3) * _border_fade()
-    return np.asarray(lips, np.float32) / 255.0, np.asarray(reach / 255.0, np.float32)
+    reach = cv2.GaussianBlur(wide.astype(np.float32), (0, 0), radius / 3) * (_border_fade() / np.float32(255.0))
+    return np.asarray(lips / np.float32(255.0), np.float32), np.asarray(reach, np.float32)
 
 
 @cache
@@ -222,33 +225,44 @@ def _row(widths: tuple[float, ...], heights: tuple[float, ...]) -> Array:
     return np.asarray(cv2.resize(soft, (240, 60), interpolation=cv2.INTER_AREA), np.float32)
 
 
-def teeth_maps(rest: Array, chin_drop: Array, iod: float) -> tuple[Array, Array]:
-    """Guides for upper and lower teeth in the crop, two float32 (height, width), 0 to 1.
+@dataclass(frozen=True, slots=True, eq=False)
+class Teeth:
+    """Guides for the rows of teeth in the crop of one mouth.
 
-    `rest`: crop landmarks (468, 2) with the mouth closed; the upper row hangs from the skull just below the line
-    where the lips meet. `chin_drop`: (2,) crop pixels that the chin has moved from rest; the lower row follows it.
+    `upper` float32 (height, width), 0 to 1, hangs from the skull just below the line where the lips meet; `_across`,
+    `_down` float32, likewise: the place in the drawn lower row that each pixel shows while the mouth is closed;
+    `_scale`: crop pixels for one of the drawn row's.
     """
-    corners = rest[_CORNERS]
-    centre = (corners.mean(axis=0) + rest[13]) / 2
-    across = corners[1] - corners[0]
-    width = float(np.hypot(*across))
-    scale = min(iod / 200.0, 1.15 * width / 240.0 * 1.25)
-    columns, rows = mesh_warp.grid(*CROP_SIZE)[..., 0], mesh_warp.grid(*CROP_SIZE)[..., 1]
-    # The rows follow a smile: they rise towards the corners by a share of what the lips do, and lean with them.
-    along = (columns - centre[0]) / (width / 2)
-    rise = _SMILE_SHARE * float(corners[:, 1].mean() - rest[13, 1])
-    curve = rise * np.minimum(along * along, 1.0) + float(across[1] / across[0]) * (columns - centre[0])
-    upper, lower = _teeth_rows()
-    maps = []
-    for row, anchor in (
-        (upper, centre + np.array([0.0, 0.048 * iod - 60 * scale])),
-        (lower, centre + chin_drop + np.array([0.0, 0.01 * iod])),
-    ):
-        x, y = (columns - anchor[0]) / scale + 120.0, (rows - anchor[1] - curve) / scale
-        maps.append(
-            np.asarray(cv2.remap(row, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR), np.float32)
+
+    upper: Array
+    _across: Array
+    _down: Array
+    _scale: float
+
+    @classmethod
+    def of(cls, rest: Array, iod: float) -> "Teeth":
+        """The rows of a mouth whose crop landmarks (468, 2) are `rest` while it is closed."""
+        corners = rest[_CORNERS]
+        centre = (corners.mean(axis=0) + rest[13]) / 2
+        across = corners[1] - corners[0]
+        width = float(np.hypot(*across))
+        scale = min(iod / 200.0, 1.15 * width / 240.0 * 1.25)
+        columns, rows = np.moveaxis(mesh_warp.grid(*CROP_SIZE), -1, 0)
+        # The rows follow a smile: they rise towards the corners by a share of what the lips do, and lean with them.
+        along = (columns - centre[0]) / (width / 2)
+        rise = _SMILE_SHARE * float(corners[:, 1].mean() - rest[13, 1])
+        curve = rise * np.minimum(along * along, 1.0) + float(across[1] / across[0]) * (columns - centre[0])
+        x, y = (columns - centre[0]) / scale + 120.0, (rows - centre[1] - curve) / scale
+        upper = cv2.remap(_teeth_rows()[0], x, np.asarray(y - 0.048 * iod / scale + 60.0, np.float32), cv2.INTER_LINEAR)
+        return cls(np.asarray(upper, np.float32), x, np.asarray(y - 0.01 * iod / scale, np.float32), scale)
+
+    def lower(self, chin_drop: Array) -> Array:
+        """The lower row, float32 (height, width), 0 to 1, when the chin has moved by `chin_drop` (2,) crop pixels."""
+        x, y = (
+            places - np.float32(drop / self._scale)
+            for places, drop in zip((self._across, self._down), chin_drop, strict=True)
         )
-    return maps[0], maps[1]
+        return np.asarray(cv2.remap(_teeth_rows()[1], x, y, cv2.INTER_LINEAR), np.float32)
 
 
 def reference_crop(image: NDArray[np.uint8], mouth: Mouth) -> NDArray[np.uint8]:
@@ -276,9 +290,9 @@ def identity_input(reference: NDArray[np.uint8], mouth: Mouth) -> Array:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CropMaps:
-    """What the generator sees and where it may paint, all float32 (height, width[, channels]), 0 to 1.
+    """What the generator sees and where it may paint, all float32, 0 to 1.
 
-    `inputs` (height, width, INPUT_CHANNELS); `inner` and `reach` (height, width).
+    `inputs` (INPUT_CHANNELS, height, width); `inner` and `reach` (height, width).
     """
 
     inputs: Array
@@ -300,13 +314,13 @@ def crop_maps(reference: NDArray[np.uint8], mouth: Mouth, landmarks: Array, offs
         offsets = mesh_warp.offsets(target, source, mesh_warp.speech_triangles(), width, height)
     inner = inner_mask(moved, mouth.iod)
     lips, reach = lip_masks(moved, mouth.iod)
-    rest = mouth.to_crop(mouth.closed)
-    inputs = np.empty((height, width, INPUT_CHANNELS), np.float32)
-    inputs[..., :3] = mesh_warp.bend(reference, offsets, MARGIN[:2])
-    inputs[..., 3] = inner
-    inputs[..., 4] = lips
-    inputs[..., 5] = mesh_warp.bend(mouth.inner, offsets) if mouth.inner.any() else 0.0
-    inputs[..., [0, 1, 2, 5]] /= 255.0
-    drop = moved[face_space.CHIN] - rest[face_space.CHIN]
-    inputs[..., 6], inputs[..., 7] = teeth_maps(rest, drop, mouth.iod)
+    inputs = np.empty((INPUT_CHANNELS, height, width), np.float32)
+    level = np.float32(1.0 / 255.0)
+    for plane, colour in zip(inputs, cv2.split(mesh_warp.bend(reference, offsets, MARGIN[:2])), strict=False):
+        np.multiply(colour, level, out=plane)
+    inputs[3] = inner
+    inputs[4] = lips
+    inputs[5] = mesh_warp.bend(mouth.inner, offsets) * level if mouth.inner.any() else 0.0
+    inputs[6] = mouth.teeth.upper
+    inputs[7] = mouth.teeth.lower(mouth.crop[:, :2] @ (landmarks[face_space.CHIN] - mouth.closed[face_space.CHIN]))
     return CropMaps(inputs, inner, reach)

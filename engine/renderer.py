@@ -56,6 +56,7 @@ class MouthRenderer:
         self._painter = painter
         self._idle = None if seed is None else IdleMotion(seed)
         self._basis = face_space.basis()
+        self._gap_weights = self._basis.gap_weights()
         self._prepared: WeakKeyDictionary[Avatar, tuple[compositor.Scene, tuple[Array, ...]]] = WeakKeyDictionary()
 
     def prepare(self, avatar: Avatar) -> None:
@@ -87,7 +88,7 @@ class MouthRenderer:
             speech.append(scene.speech(landmarks))
             maps.append(mouth.crop_maps(scene.reference, scene.mouth, landmarks, scene.in_crop(speech[-1])))
         painted = self._painter.begin(
-            np.stack([one.inputs.transpose(2, 0, 1) for one in maps]),
+            np.stack([one.inputs for one in maps]),
             codes,
             tuple(np.concatenate(level) for level in zip(*(identity for _, identity in prepared), strict=True)),
         )
@@ -110,7 +111,7 @@ class MouthRenderer:
 
     def _within_reach(self, codes: Array) -> Array:
         """Codes (B, CODE_SIZE) with openings beyond what the generator has seen scaled back to it."""
-        gap = codes @ self._basis.gap_weights()
+        gap = codes @ self._gap_weights
         return np.asarray(codes * np.minimum(1.0, _WIDEST / np.maximum(gap, _WIDEST))[:, None], np.float32)
 
     def _resting(self, index: int) -> Idle:

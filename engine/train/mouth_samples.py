@@ -132,7 +132,9 @@ def _example(photo: Picture, points: Array, target: Picture, landmarks: Array, g
     wanted = mouth.without_margin(mouth.reference_crop(target, own))
     maps = mouth.crop_maps(reference, own, landmarks.astype(np.float32))
     code = face_space.basis().encode(own.displacement(landmarks.astype(np.float32)))
-    planes = np.dstack([mouth.identity_input(reference, own), maps.inputs, wanted / 255.0, maps.inner, maps.reach])
+    planes = np.dstack(
+        [mouth.identity_input(reference, own), maps.inputs.transpose(1, 2, 0), wanted / 255.0, maps.inner, maps.reach]
+    )
     return Example(np.rint(planes * 255).astype(np.uint8), np.clip(code, -6, 6))
 
 

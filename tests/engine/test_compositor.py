@@ -259,10 +259,14 @@ def test_everything_that_the_generator_touches_is_laid_in(middle: tuple[float, f
     pictures = []
     for reach in (touched, everything):
         bent = compositor.bend(scene, scene.speech(scene.mouth.closed), idle)
-        inputs = np.zeros((HEIGHT, WIDTH, mouth.INPUT_CHANNELS), np.float32)
+        inputs = np.zeros((mouth.INPUT_CHANNELS, HEIGHT, WIDTH), np.float32)
         maps = mouth.CropMaps(inputs, np.zeros_like(reach), reach)
         compositor.lay_in(
-            scene, bent, maps, inputs[..., :3], np.full((HEIGHT, WIDTH, 3), 0.2, np.float32) * touched[..., None]
+            scene,
+            bent,
+            maps,
+            inputs[:3].transpose(1, 2, 0),
+            np.full((HEIGHT, WIDTH, 3), 0.2, np.float32) * touched[..., None],
         )
         pictures.append(bent.image)
     np.testing.assert_array_equal(*pictures)

@@ -122,20 +122,20 @@ def test_the_inside_of_the_mouth_is_empty_in_the_dead_zone_and_grows_with_the_ga
 def test_the_generator_s_maps_have_their_shapes_and_ranges() -> None:
     maps = maps_of(0.3)
     width, height = mouth.CROP_SIZE
-    assert maps.inputs.shape == (height, width, mouth.INPUT_CHANNELS)
+    assert maps.inputs.shape == (mouth.INPUT_CHANNELS, height, width)
     assert maps.inner.shape == maps.reach.shape == (height, width)
     for layer in (maps.inputs, maps.inner, maps.reach):
         assert layer.dtype == np.float32
         assert layer.min() >= 0.0
         assert layer.max() <= 1.0 + 1e-6
-    assert maps.inputs[..., 3:5].max() > 0.9
-    assert not maps.inputs[..., 5].any(), "the photo's own mouth is closed"
-    assert min(maps.inputs[..., 6].max(), maps.inputs[..., 7].max()) > 0.5
+    assert maps.inputs[3:5].max() > 0.9
+    assert not maps.inputs[5].any(), "the photo's own mouth is closed"
+    assert min(maps.inputs[6].max(), maps.inputs[7].max()) > 0.5
 
 
 def test_the_inner_mouth_lies_within_the_lips_and_these_within_the_reach() -> None:
     maps = maps_of(0.3)
-    lips = maps.inputs[..., 4]
+    lips = maps.inputs[4]
     assert (maps.inner <= lips + 0.35).all()
     assert maps.inner.sum() < 0.8 * lips.sum()
     assert (maps.reach[lips > 0.99] > 0.9).all()
@@ -153,7 +153,7 @@ def test_a_closed_photo_at_rest_is_seen_unbent() -> None:
     shape = mouth.measure(avatar.points)
     reference = mouth.reference_crop(avatar.photo, shape)
     maps = mouth.crop_maps(reference, shape, shape.closed)
-    np.testing.assert_allclose(maps.inputs[..., :3] * 255, mouth.without_margin(reference), atol=1.01)
+    np.testing.assert_allclose(maps.inputs[:3].transpose(1, 2, 0) * 255, mouth.without_margin(reference), atol=1.01)
     np.testing.assert_allclose(
         mouth.identity_input(reference, shape)[..., :3] * 255, mouth.without_margin(reference), atol=1e-3
     )
@@ -171,17 +171,14 @@ def test_an_opening_mouth_pulls_the_skin_of_the_chin_down() -> None:
     for gap in (0.0, 0.35):
         landmarks = faces.mesh(gap=gap)[:, :2]
         bent = mouth.crop_maps(mouth.reference_crop(spot, shape), shape, landmarks).inputs
-        rows.append(float(np.argwhere(bent[..., 0] - bent[..., 1] > 0.4)[:, 0].mean()))
+        rows.append(float(np.argwhere(bent[0] - bent[1] > 0.4)[:, 0].mean()))
         assert rows[-1] == pytest.approx(float(shape.to_crop(landmarks)[18, 1]), abs=2.5)
     assert rows[1] > rows[0] + 5
 
 
 def test_the_upper_teeth_stay_with_the_skull_and_the_lower_follow_the_chin() -> None:
     shape = mouth.measure(faces.mesh())
-    rest = shape.to_crop(shape.closed)
-    upper, lower = mouth.teeth_maps(rest, np.zeros(2), shape.iod)
-    dropped_upper, dropped_lower = mouth.teeth_maps(rest, np.array([0.0, 12.0]), shape.iod)
-    np.testing.assert_array_equal(dropped_upper, upper)
+    upper, lower, dropped_lower = shape.teeth.upper, *(shape.teeth.lower(np.array([0.0, drop])) for drop in (0.0, 12.0))
     rows = np.arange(mouth.CROP_SIZE[1])
     assert (lower.sum(axis=1) @ rows) / lower.sum() > (upper.sum(axis=1) @ rows) / upper.sum()
     np.testing.assert_allclose(dropped_lower[20:], lower[8:-12], atol=0.02)
@@ -193,7 +190,7 @@ def test_teeth_follow_the_curve_of_a_smile() -> None:
     for lift in (0.0, 8.0):
         rest = shape.to_crop(shape.closed)
         rest[[78, 308], 1] -= lift
-        upper, _ = mouth.teeth_maps(rest, np.zeros(2), shape.iod)
+        upper = mouth.Teeth.of(rest, shape.iod).upper
         middle, side = round(float(rest[13, 0])), round(float(0.5 * rest[13, 0] + 0.5 * rest[308, 0]))
         edges.append([np.flatnonzero(upper[:, column] > 0.3).max() for column in (middle + 4, side + 4)])
     (straight_middle, straight_side), (middle, side) = edges
