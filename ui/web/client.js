@@ -237,7 +237,8 @@ document.addEventListener("keydown", (event) => {
 setInterval(() => {
   if (voice === null) return;
   delay.listen();
-  const share = Math.min(1, Math.max(0, 1 - (20 * Math.log10(delay.level || 1e-9)) / QUIETEST_DB));
+  const level = voice.track.enabled ? delay.level : 0;
+  const share = Math.min(1, Math.max(0, 1 - (20 * Math.log10(level)) / QUIETEST_DB));
   find("level").setAttribute("aria-valuenow", String(Math.round(100 * share)));
   /** @type {HTMLElement} */ (find("level").firstElementChild).style.setProperty("--share", String(share));
 }, LISTEN_MS);

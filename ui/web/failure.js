@@ -49,7 +49,7 @@ export class Failure extends Error {
     this.name = "Failure";
     this.kind = kind;
     this.title = title;
-    this.remedy = [detail || remedy, retryAfter ? `Try again in ${retryAfter} s.` : ""].filter(Boolean).join(" ");
+    this.remedy = detail || remedy;
     this.retryAfter = retryAfter;
   }
 }

@@ -1,0 +1,35 @@
+"""The real server as a process of its own, on a free port of this machine."""
+
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+# The library that looks for ways through the network leaves out this machine's own address.
+SERVE = """
+import sys
+import aioice.ice
+aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]
+from app.cli import main
+sys.argv = ["liveface", "serve", "--port", sys.argv[1]]
+main()
+"""
+
+
+@contextmanager
+def serving() -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """A server that answers: its address and its process, which is ended in the end."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-c", SERVE, str(port)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert "serves at" in process.stdout.readline()
+            yield f"http://localhost:{port}/", process
+        finally:
+            process.terminate()

@@ -1,0 +1,212 @@
+"""Tests of the page in a real browser, against the real server: what a person sees, hears and can do."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from app.performer import ASSETS
+
+PORTRAIT = ASSETS / "avatars" / "maya" / "photo.png"
+
+# The mouth's surroundings, 32 x 16 pixels, as a list of numbers.
+MOUTH = """() => {
+    const video = document.querySelector("video");
+    const pen = new OffscreenCanvas(32, 16).getContext("2d");
+    const { videoWidth: width, videoHeight: height } = video;
+    pen.drawImage(video, 0.3 * width, 0.6 * height, 0.4 * width, 0.2 * height, 0, 0, 32, 16);
+    return [...pen.getImageData(0, 0, 32, 16).data];
+}"""
+# Resolves when the sound that arrives is loud.
+HEARD = """async () => {
+    const context = new AudioContext();
+    const ear = new AnalyserNode(context, { fftSize: 2048 });
+    context.createMediaStreamSource(document.querySelector("video").srcObject).connect(ear);
+    const sound = new Float32Array(2048);
+    for (;;) {
+        ear.getFloatTimeDomainData(sound);
+        if (Math.max(...sound) > 0.02) return context.close();
+        await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+}"""
+# Keeps what is sent over data channels, and the channels.
+CHANNELS = """
+    window.channels = [];
+    window.messages = [];
+    const create = RTCPeerConnection.prototype.createDataChannel;
+    RTCPeerConnection.prototype.createDataChannel = function (...about) {
+        const channel = create.apply(this, about);
+        const send = channel.send;
+        channel.send = (text) => { messages.push(JSON.parse(text)); send.call(channel, text); };
+        channels.push(channel);
+        return channel;
+    };
+"""
+
+Open = Callable[..., Page]
+
+
+def start(page: Page) -> None:
+    page.click("#start")
+    expect(page.locator("#state")).to_have_text("Live")
+    page.wait_for_selector("#stage[data-live]")
+
+
+def wait_until_the_mouth_moves(page: Page) -> None:
+    before = page.evaluate(MOUTH)
+    page.wait_for_function(
+        f"(before) => ({MOUTH})().some((value, place) => Math.abs(value - before[place]) > 40)", arg=before
+    )
+
+
+def choose_file(page: Page, speech: Path) -> None:
+    page.check("input[value=file]", force=True)
+    page.set_input_files("#file", speech)
+    expect(page.locator("#file-name")).to_contain_text("speech.wav")
+
+
+def test_the_face_speaks_what_the_microphone_hears_and_is_measured(open_page: Open) -> None:
+    page = open_page()
+    start(page)
+    wait_until_the_mouth_moves(page)
+    page.evaluate(HEARD)
+    assert page.evaluate("[video.videoWidth, video.videoHeight]") == [512, 512]
+    for gauge, number in (
+        ("fps", r"\d+fps"),
+        ("skipped", r"\d+"),
+        ("bitrate", r"\d\.\dMbit/s"),
+        ("loss", r"[\d.]+%"),
+        ("delay", r"\d+ms"),
+        ("sync", r"[+−]?\d+ms"),
+    ):
+        expect(page.locator(f"#gauge-{gauge}")).to_have_text(re.compile(number))
+    expect(page.locator("#plot")).to_have_attribute("aria-label", re.compile(r"delay \d+ to \d+ milliseconds"))
+    page.click("#start")
+    expect(page.locator("#state")).to_have_text("Ready")
+    expect(page.locator("#gauge-fps")).to_have_text("–")
+
+
+def test_a_sound_file_is_spoken_without_any_microphone(open_page: Open, speech: Path) -> None:
+    page = open_page("navigator.mediaDevices.getUserMedia = () => { throw new Error('asked for a microphone') }")
+    choose_file(page, speech)
+    start(page)
+    wait_until_the_mouth_moves(page)
+    page.evaluate(HEARD)
+
+
+def test_the_voice_can_be_changed_while_the_face_speaks(open_page: Open, speech: Path) -> None:
+    page = open_page(CHANNELS)
+    start(page)
+    choose_file(page, speech)
+    page.evaluate(HEARD)
+    page.check("input[value=microphone]", force=True)
+    page.evaluate(HEARD)
+    expect(page.locator("#state")).to_have_text("Live")
+    assert page.evaluate("channels.length") == 1
+
+
+def test_an_own_photo_can_be_used_and_deleted(open_page: Open) -> None:
+    page = open_page()
+    expect(page.locator(".portrait")).to_have_count(5)
+    page.set_input_files("#photo", PORTRAIT)
+    own = page.locator(".portrait", has_text="Yours")
+    expect(own.locator("input")).to_be_checked()
+    shown = page.locator("#still").get_attribute("src")
+    assert shown == own.locator("img").get_attribute("src")
+    page.reload()
+    expect(own).to_have_count(1)
+    own.get_by_role("button", name="Delete your photo").click()
+    expect(own).to_have_count(0)
+    expect(page.locator("#photo-progress")).to_be_hidden()
+
+
+def test_a_photo_without_a_face_is_refused_with_the_servers_reason(open_page: Open) -> None:
+    page = open_page()
+    page.set_input_files("#photo", {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": b"no picture"})
+    expect(page.locator("#photo-refusal")).to_have_text(re.compile(r".+: .+\.$"))
+    expect(page.locator(".portrait")).to_have_count(5)
+
+
+@pytest.mark.parametrize("way", ["drop", "paste"])
+def test_a_photo_can_be_dropped_or_pasted(open_page: Open, way: str) -> None:
+    page = open_page()
+    page.evaluate(
+        """([way, bytes]) => {
+            const data = new DataTransfer();
+            data.items.add(new File([new Uint8Array(bytes)], "me.png", { type: "image/png" }));
+            const event = way === "drop" ? new DragEvent("drop", { dataTransfer: data, bubbles: true })
+                : new ClipboardEvent("paste", { clipboardData: data, bubbles: true });
+            document.body.dispatchEvent(event);
+        }""",
+        [way, list(PORTRAIT.read_bytes())],
+    )
+    expect(page.locator(".portrait input:checked ~ span")).to_have_text("Yours")
+
+
+def test_the_keyboard_does_all_that_buttons_do(open_page: Open) -> None:
+    page = open_page(CHANNELS)
+    page.keyboard.press("Space")
+    expect(page.locator("#state")).to_have_text("Live")
+    page.wait_for_function("channels[0].readyState === 'open'")
+    page.keyboard.press("i")
+    page.keyboard.press("Escape")
+    assert page.evaluate("messages") == [{"type": "interrupt"}] * 2
+    page.keyboard.press("m")
+    expect(page.locator("#mute")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("s")
+    assert page.evaluate("video.muted")
+    page.keyboard.press("f")
+    page.wait_for_function("document.fullscreenElement !== null")
+    page.keyboard.press("f")
+    page.wait_for_function("document.fullscreenElement === null")
+    page.focus("#mute")
+    page.keyboard.press("Space")
+    expect(page.locator("#mute")).to_have_attribute("aria-pressed", "false")
+    expect(page.locator("#state")).to_have_text("Live")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("Space")
+    expect(page.locator("#state")).to_have_text("Ready")
+
+
+def test_what_is_muted_is_not_sent(open_page: Open) -> None:
+    page = open_page()
+    page.keyboard.press("m")
+    start(page)
+    expect(page.locator("#level")).to_have_attribute("aria-valuenow", "0")
+    page.keyboard.press("m")
+    expect(page.locator("#level")).not_to_have_attribute("aria-valuenow", "0")
+
+
+def test_the_lookahead_is_told_in_milliseconds_and_sent(open_page: Open) -> None:
+    page = open_page(CHANNELS)
+    expect(page.locator("#lookahead-effect")).to_have_text("+80 ms")
+    start(page)
+    page.wait_for_function("channels[0].readyState === 'open'")
+    page.focus("#lookahead")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#lookahead-effect")).to_have_text("+120 ms")
+    assert page.evaluate("messages") == [{"type": "lookahead", "lookahead": 3}]
+
+
+def test_a_lost_connection_comes_back_to_the_same_conversation(open_page: Open) -> None:
+    page = open_page(CHANNELS)
+    with page.expect_response("**/offer") as first:
+        start(page)
+    with page.expect_response("**/offer") as second:
+        page.evaluate("channels[0].dispatchEvent(new Event('close'))")
+    expect(page.locator("#state")).to_have_text("Live")
+    wait_until_the_mouth_moves(page)
+    assert second.value.json()["conversation"] == first.value.json()["conversation"]
+
+
+@pytest.mark.parametrize("width", [360, 600, 1280])
+def test_nothing_is_wider_than_the_screen(open_page: Open, width: int) -> None:
+    page = open_page(viewport={"width": width, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    for button in page.get_by_role("toolbar").get_by_role("button").all():
+        box = button.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
