@@ -1,0 +1,135 @@
+"""The face as a video service of Pipecat: a bot's speech in, pictures and the same speech out, in step."""
+
+import asyncio
+
+import numpy as np
+
+from app.integrations.face import Face, Spoken
+from app.performer import Performer
+from engine.errors import ConfigurationError
+
+try:
+    from pipecat.audio.utils import create_stream_resampler
+    from pipecat.frames.frames import (
+        CancelFrame,
+        EndFrame,
+        Frame,
+        InterruptionFrame,
+        OutputImageRawFrame,
+        SpriteFrame,
+        StartFrame,
+        SystemFrame,
+        TTSAudioRawFrame,
+        TTSStoppedFrame,
+    )
+    from pipecat.processors.frame_processor import FrameDirection, FrameProcessor, FrameProcessorSetup
+except ImportError as error:
+    raise ConfigurationError(f"Pipecat needs the package {error.name}: install `liveface[pipecat]`.") from error
+
+
+class LivefaceVideoService(FrameProcessor):
+    """Stands between the TTS service and the output transport, whose `video_out_is_live` is set.
+
+    From the `StartFrame` on it gives 25 pictures a second. `TTSAudioRawFrame`s come out again, at real time and each
+    with its picture; what follows them in order comes out after them, the `EndFrame` included. An `InterruptionFrame`
+    drops what has not been said and closes the mouth. A face that fails is reported, and the voice goes on without it.
+    """
+
+    def __init__(self, performer: Performer, *, name: str | None = None) -> None:
+        """`performer`: of this service alone, made by `load_performer`."""
+        super().__init__(name=name)
+        self._performer = performer
+        self._face: Face | None = None
+        self._showing: asyncio.Task[None] | None = None
+        self._resampler = create_stream_resampler(clear_after_secs=None)
+
+    async def setup(self, setup: FrameProcessorSetup) -> None:  # type: ignore[override]  # as Pipecat itself does
+        """Let the face appear, while the other services connect."""
+        await super().setup(setup)
+        face = Face(self._performer, setup.audio_out_sample_rate)
+        try:
+            await face.start()
+        except Exception as error:
+            await self._report(error)
+        else:
+            self._face = face
+
+    async def cleanup(self) -> None:
+        """End the session."""
+        await super().cleanup()  # type: ignore[no-untyped-call]
+        await self._stop()
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Say speech, keep what is in order with it in order, and pass on the rest at once."""
+        await super().process_frame(frame, direction)
+        if isinstance(frame, InterruptionFrame):
+            await self._interrupt()
+        elif isinstance(frame, CancelFrame):
+            await self._stop()
+        face = self._face
+        if face is None or direction is FrameDirection.UPSTREAM or not _is_in_order(frame):
+            await self.push_frame(frame, direction)
+        elif isinstance(frame, TTSAudioRawFrame):
+            await face.say(await self._converted(frame, face.rate))
+        else:
+            if isinstance(frame, TTSStoppedFrame):
+                await face.say(await self._resampler.flush())
+            await face.mark(frame)
+        if isinstance(frame, StartFrame) and face is not None:
+            self._showing = self.create_task(self._show(face))
+
+    async def _show(self, face: Face) -> None:
+        try:
+            while True:
+                if await self._push(await face.next(), face):
+                    return
+        except Exception as error:
+            self._face = None
+            await self._report(error)
+            for mark in face.interrupt():
+                assert isinstance(mark, Frame)
+                await self.push_frame(mark)
+
+    async def _push(self, spoken: Spoken, face: Face) -> bool:
+        """Returns whether it was the last."""
+        await self.push_frame(OutputImageRawFrame(spoken.image.tobytes(), (face.width, face.height), "RGB"))
+        if spoken.sound is not None:
+            await self.push_frame(TTSAudioRawFrame(spoken.sound.tobytes(), face.rate, 1))
+        for mark in spoken.marks:
+            assert isinstance(mark, Frame)
+            await self.push_frame(mark)
+        return any(isinstance(mark, EndFrame) for mark in spoken.marks)
+
+    async def _interrupt(self) -> None:
+        if self._face is None:
+            return
+        forgotten = self._face.interrupt()
+        await self._resampler.reset()  # type: ignore[no-untyped-call]
+        for mark in forgotten:
+            assert isinstance(mark, Frame)
+            if not mark.interruptible:
+                await self._face.mark(mark)
+
+    async def _stop(self) -> None:
+        face, self._face = self._face, None
+        showing, self._showing = self._showing, None
+        if showing is not None:
+            await self.cancel_task(showing)
+        if face is not None:
+            await face.stop()
+
+    async def _report(self, error: Exception) -> None:
+        await self.push_error(f"The face cannot be shown: {error}", error, force_treat_as_permanent=True)
+
+    async def _converted(self, frame: TTSAudioRawFrame, rate: int) -> bytes:
+        """PCM16 of one channel and that rate."""
+        pcm = frame.audio
+        if frame.num_channels > 1:
+            channels = np.frombuffer(pcm, "<i2").reshape(-1, frame.num_channels)
+            pcm = channels.mean(axis=1).astype("<i2").tobytes()
+        return await self._resampler.resample(pcm, frame.sample_rate, rate)
+
+
+def _is_in_order(frame: Frame) -> bool:
+    """Whether an output transport, too, would pass on the frame after the sound before it."""
+    return not (isinstance(frame, SystemFrame | OutputImageRawFrame | SpriteFrame) or frame.pts)

@@ -1,0 +1,239 @@
+"""Tests of the video service in a pipeline of the real Pipecat, with stand-ins for the engine."""
+
+import asyncio
+import threading
+import time
+import warnings
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from app.clock import MonotonicClock
+from app.performer import Performer
+from engine.errors import AudioError
+from tests.app.fakes import FakeRenderer, FakeStreamer, an_avatar
+
+with warnings.catch_warnings():
+    warnings.filterwarnings("ignore", "'audioop' is deprecated", DeprecationWarning)
+    pytest.importorskip("pipecat.frames.frames", reason="Pipecat is absent: install liveface[pipecat]")
+    from pipecat.frames.frames import (
+        CancelFrame,
+        EndFrame,
+        ErrorFrame,
+        Frame,
+        InterruptionFrame,
+        LLMFullResponseEndFrame,
+        OutputImageRawFrame,
+        StartFrame,
+        TextFrame,
+        TTSAudioRawFrame,
+        TTSStartedFrame,
+        TTSStoppedFrame,
+    )
+    from pipecat.pipeline.pipeline import Pipeline
+    from pipecat.pipeline.worker import PipelineParams, PipelineWorker
+    from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+    from pipecat.workers.runner import WorkerRunner
+
+    from app.integrations.pipecat import LivefaceVideoService
+
+RATE = 24_000
+
+
+class Ending(FrameProcessor):
+    """The end of a pipeline: remembers what arrives, and when."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.frames: list[Frame] = []
+        self.moments: list[float] = []
+        self._arrived = asyncio.Event()
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        if direction is FrameDirection.DOWNSTREAM:
+            self.frames.append(frame)
+            self.moments.append(time.perf_counter())
+            self._arrived.set()
+        await self.push_frame(frame, direction)
+
+    async def wait_for(self, is_reached: Callable[[], bool]) -> None:
+        while not is_reached():
+            self._arrived.clear()
+            await self._arrived.wait()
+
+    def of(self, kind: type[Frame]) -> list[Frame]:
+        return [frame for frame in self.frames if isinstance(frame, kind)]
+
+    def mouths(self) -> list[bool]:
+        return [frame.image[1] > 0 for frame in self.frames if isinstance(frame, OutputImageRawFrame)]
+
+    def sound(self) -> np.ndarray:
+        audio = b"".join(frame.audio for frame in self.frames if isinstance(frame, TTSAudioRawFrame))
+        return np.frombuffer(audio, "<i2")
+
+
+@dataclass
+class Stage:
+    worker: PipelineWorker
+    ending: Ending
+    errors: list[ErrorFrame]
+
+
+def performed(act: Callable[[Stage], Awaitable[None]], seconds: Callable[[int], float] = lambda index: 0.002) -> Stage:
+    """Run a pipeline of the service until it has ended by itself."""
+
+    async def perform() -> Stage:
+        performer = Performer(FakeStreamer(), FakeRenderer(MonotonicClock(), seconds), an_avatar())  # type: ignore[arg-type]
+        ending = Ending()
+        params = PipelineParams(audio_out_sample_rate=RATE)
+        service = LivefaceVideoService(performer)
+        worker = PipelineWorker(Pipeline([service, ending]), params=params, cancel_on_idle_timeout=False)
+        stage = Stage(worker, ending, [])
+
+        @service.event_handler("on_error")
+        async def on_error(service: FrameProcessor, error: ErrorFrame) -> None:
+            stage.errors.append(error)
+
+        runner = WorkerRunner(handle_sigint=False)
+        await runner.add_workers(worker)
+        async with asyncio.timeout(20):
+            await asyncio.gather(runner.run(), act(stage))
+        return stage
+
+    stage = asyncio.run(perform())
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("liveface")]
+    return stage
+
+
+def noise(seconds: float, rate: int = RATE) -> bytes:
+    return np.random.default_rng(0).integers(1, 30_000, round(seconds * rate)).astype("<i2").tobytes()
+
+
+async def say(stage: Stage, pcm: bytes, rate: int = RATE, channels: int = 1) -> None:
+    """As a TTS service does: faster than real time, in pieces of 100 ms."""
+    size = rate // 10 * 2 * channels
+    for start in range(0, len(pcm), size):
+        await stage.worker.queue_frame(TTSAudioRawFrame(pcm[start : start + size], rate, channels))
+
+
+def test_speech_comes_out_at_real_time_with_its_pictures_and_what_follows_it_after_it() -> None:
+    pcm = noise(1.0)
+
+    async def act(stage: Stage) -> None:
+        await stage.ending.wait_for(lambda: len(stage.ending.of(OutputImageRawFrame)) >= 5)
+        await stage.worker.queue_frame(TTSStartedFrame())
+        await say(stage, pcm)
+        await stage.worker.queue_frame(TTSStoppedFrame())
+        await stage.worker.queue_frame(LLMFullResponseEndFrame())
+        await stage.worker.queue_frame(EndFrame())
+
+    ending = performed(act).ending
+    kinds = [type(frame) for frame in ending.frames]
+    assert kinds[0] is StartFrame
+    assert kinds[-1] is EndFrame
+    last = len(kinds) - 1 - kinds[::-1].index(TTSAudioRawFrame)
+    assert kinds.index(TTSStartedFrame) < kinds.index(TTSAudioRawFrame)
+    assert last < kinds.index(TTSStoppedFrame) < kinds.index(LLMFullResponseEndFrame) < kinds.index(EndFrame)
+    sound = ending.sound()
+    said = np.frombuffer(pcm, "<i2")
+    np.testing.assert_array_equal(sound[sound != 0], said[: np.count_nonzero(sound)])
+    assert np.count_nonzero(sound) == pytest.approx(len(said), abs=2)
+    pictures = [index for index, kind in enumerate(kinds) if kind is OutputImageRawFrame]
+    assert all(
+        kinds[index + 1] is TTSAudioRawFrame
+        for index, is_open in zip(pictures, ending.mouths(), strict=True)
+        if is_open
+    )
+    assert sum(ending.mouths()) == kinds.count(TTSAudioRawFrame)
+    first = kinds.index(TTSAudioRawFrame)
+    assert ending.moments[last] - ending.moments[first] > 0.9
+    picture = ending.frames[pictures[0]]
+    assert isinstance(picture, OutputImageRawFrame)
+    assert (picture.size, picture.format, len(picture.image)) == ((64, 48), "RGB", 64 * 48 * 3)
+
+
+def test_an_interruption_closes_the_mouth_drops_stale_sound_and_keeps_what_must_not_be_lost() -> None:
+    kept = TextFrame("keep")
+    kept.interruptible = False
+    interrupted: list[float] = []
+
+    async def act(stage: Stage) -> None:
+        await stage.ending.wait_for(lambda: len(stage.ending.of(OutputImageRawFrame)) >= 2)
+        await say(stage, noise(10.0))
+        await stage.worker.queue_frame(TextFrame("drop"))
+        await stage.worker.queue_frame(kept)
+        await stage.ending.wait_for(lambda: sum(stage.ending.mouths()) >= 5)
+        interrupted.append(time.perf_counter())
+        await stage.worker.queue_frame(InterruptionFrame())
+        await stage.ending.wait_for(lambda: not stage.ending.mouths()[-1])
+        await say(stage, b"\x01\x00" * (RATE // 5))
+        await stage.worker.queue_frame(EndFrame())
+
+    ending = performed(act).ending
+    kinds = [type(frame) for frame in ending.frames]
+    interruption = kinds.index(InterruptionFrame)
+    after = ending.frames[interruption:]
+    stale = [frame for frame in after if isinstance(frame, TTSAudioRawFrame) and max(frame.audio[1::2]) > 0]
+    assert not stale
+    pictures = [frame for frame in after if isinstance(frame, OutputImageRawFrame)]
+    closed = next(index for index, frame in enumerate(pictures) if frame.image[1] == 0)
+    assert closed <= 2  # 100 ms; in virtual time it is measured to the millisecond
+    texts = [frame.text for frame in ending.frames if isinstance(frame, TextFrame)]
+    assert texts == ["keep"]
+    assert np.count_nonzero(ending.sound() == 1) == pytest.approx(RATE // 5, abs=2)
+    assert ending.moments[-1] - interrupted[0] < 5.0
+
+
+def test_other_frames_pass_both_ways() -> None:
+    async def act(stage: Stage) -> None:
+        await stage.worker.queue_frame(TextFrame("hello"))
+        await stage.ending.wait_for(lambda: bool(stage.ending.of(TextFrame)))
+        await stage.worker.queue_frame(EndFrame())
+
+    assert [type(frame) for frame in performed(act).ending.of(TextFrame)] == [TextFrame]
+
+
+def test_a_cancelled_pipeline_ends_at_once() -> None:
+    async def act(stage: Stage) -> None:
+        await say(stage, noise(10.0))
+        await stage.ending.wait_for(lambda: bool(stage.ending.of(TTSAudioRawFrame)))
+        await stage.worker.cancel()
+
+    began = time.perf_counter()
+    assert len(performed(act).ending.of(CancelFrame)) == 1
+    assert time.perf_counter() - began < 8
+
+
+def test_speech_of_another_rate_or_in_stereo_comes_out_as_the_pipeline_wants_it() -> None:
+    async def act(stage: Stage) -> None:
+        stereo = np.repeat(np.frombuffer(noise(0.4, 16_000), "<i2"), 2).astype("<i2").tobytes()
+        await say(stage, stereo, 16_000, channels=2)
+        await stage.worker.queue_frame(TTSStoppedFrame())
+        await stage.worker.queue_frame(EndFrame())
+
+    ending = performed(act).ending
+    audio = [frame for frame in ending.frames if isinstance(frame, TTSAudioRawFrame)]
+    assert {(frame.sample_rate, frame.num_channels, frame.num_frames) for frame in audio} == {(RATE, 1, RATE // 25)}
+    assert 0.4 * 25 <= len(audio) <= 0.4 * 25 + 1
+
+
+def test_a_face_that_fails_is_reported_and_the_voice_goes_on_without_it() -> None:
+    def fail(index: int) -> float:
+        if index == 10:
+            raise AudioError("not a number")
+        return 0.0
+
+    async def act(stage: Stage) -> None:
+        await say(stage, noise(1.0))
+        await stage.worker.queue_frame(TTSStoppedFrame())
+        await stage.ending.wait_for(lambda: bool(stage.ending.of(TTSStoppedFrame)))
+        await say(stage, noise(0.2))
+        await stage.worker.queue_frame(EndFrame())
+
+    stage = performed(act, fail)
+    assert [error.error for error in stage.errors] == ["The face cannot be shown: not a number"]
+    stopped = stage.ending.frames.index(stage.ending.of(TTSStoppedFrame)[0])
+    assert any(isinstance(frame, TTSAudioRawFrame) for frame in stage.ending.frames[stopped:])
