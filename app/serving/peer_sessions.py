@@ -23,11 +23,15 @@ _ENDED = ("failed", "closed")  # states of a peer
 
 @dataclass(frozen=True, slots=True)
 class PeerSession:
-    """A peer that was answered. `tag`: its entity-tag, which names its run of ICE. `end`: what DELETE does."""
+    """A peer that was answered. `tag`: its entity-tag, which names its run of ICE. `end`: what DELETE does.
+
+    `media`: the names of those that were not refused.
+    """
 
     peer: Peer
     tag: str
     ice_names: frozenset[str]
+    media: tuple[str, ...]
     end: Callable[[], Awaitable[None]]
 
 
@@ -53,17 +57,18 @@ class PeerSessions:
         self, peer: Peer, offer: SessionDescription, kept: list[bool], end: Callable[[], Awaitable[None]]
     ) -> web.Response:
         """Answer the sections of an offer that are `kept`, refuse the others; raises `PeerError`."""
+        wanted = offer.only(kept)
         try:
-            answer = SessionDescription.parse(await peer.answer(str(offer.only(kept)))).refusing(offer, kept)
+            answer = SessionDescription.parse(await peer.answer(str(wanted))).refusing(offer, kept)
         except BaseException:
             await peer.close()
             raise
         self._sessions = {key: one for key, one in self._sessions.items() if one.peer.state not in _ENDED}
         key = secrets.token_urlsafe(16)
-        session = self._sessions[key] = PeerSession(peer, f'"{secrets.token_hex(8)}"', offer.ice_names(), end)
-        headers = self._headers(
-            {hdrs.LOCATION: f"{self._path}/{key}", hdrs.ETAG: session.tag, "Accept-Patch": FRAGMENT}
-        )
+        tag = f'"{secrets.token_hex(8)}"'
+        media = tuple(section.name for section in wanted.sections)
+        self._sessions[key] = PeerSession(peer, tag, offer.ice_names(), media, end)
+        headers = self._headers({hdrs.LOCATION: f"{self._path}/{key}", hdrs.ETAG: tag, "Accept-Patch": FRAGMENT})
         return web.Response(status=201, text=str(answer), content_type=OFFER, headers=headers)
 
     async def describe(self, request: web.Request) -> web.Response:
@@ -83,7 +88,7 @@ class PeerSessions:
             raise web.HTTPPreconditionFailed(text=f"Found the entity-tag {tags[:40]}: that of this session is another.")
         if not fragment.ice_names() <= session.ice_names:
             raise web.HTTPUnprocessableEntity(text="ICE cannot be restarted here: POST a new offer to go on.")
-        await session.peer.add_candidates(str(fragment))
+        await session.peer.add_candidates(str(fragment.candidates_for(session.media)))
         return web.Response(status=204)
 
     async def _delete(self, request: web.Request) -> web.Response:

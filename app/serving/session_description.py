@@ -1,9 +1,11 @@
 """The sections of a WebRTC session description (SDP, RFC 8866), as text. Knows nothing of codecs or networks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from engine.errors import PeerError
 
+_NAME = "a=mid:"
 _DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 
 
@@ -19,6 +21,11 @@ class Section:
         return self.lines[0][2:].partition(" ")[0]
 
     @property
+    def name(self) -> str:
+        """What the group of media that share a connection, and candidates that come later, call it."""
+        return next((line.removeprefix(_NAME) for line in self.lines if line.startswith(_NAME)), "")
+
+    @property
     def direction(self) -> str:
         """Which way the sender of the description wants its medium to go."""
         return next((line[2:] for line in self.lines if line[2:] in _DIRECTIONS), "sendrecv")
@@ -27,8 +34,11 @@ class Section:
         """The answer that refuses this medium: port 0, as RFC 3264 has it."""
         kind, _, rest = self.lines[0].partition(" ")
         _, _, formats = rest.partition(" ")
-        names = tuple(line for line in self.lines if line.startswith("a=mid:"))
-        return Section((f"{kind} 0 {formats}", "c=IN IP4 0.0.0.0", *names, "a=inactive"))
+        return Section((f"{kind} 0 {formats}", "c=IN IP4 0.0.0.0", f"{_NAME}{self.name}", "a=inactive"))
+
+    def moved(self, name: str) -> "Section":
+        """The same under another name, its candidates for the only component that there is."""
+        return Section(tuple(_moved(line, name) for line in self.lines))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +75,13 @@ class SessionDescription:
     def only(self, kept: list[bool]) -> "SessionDescription":
         """Without the sections that are not `kept`, of which there is one mark for each."""
         sections = tuple(section for section, is_kept in zip(self.sections, kept, strict=True) if is_kept)
-        names = {line.partition(":")[2] for section in sections for line in section.lines if line.startswith("a=mid:")}
+        names = {section.name for section in sections}
         return replace(self, head=tuple(_grouped(line, names) for line in self.head), sections=sections)
+
+    def candidates_for(self, names: Sequence[str]) -> "SessionDescription":
+        """A fragment's candidates for those media that are not refused: others share the connection of the first."""
+        moved = (section.moved(section.name if section.name in names else names[0]) for section in self.sections)
+        return replace(self, sections=tuple(moved))
 
     def refusing(self, offer: "SessionDescription", kept: list[bool]) -> "SessionDescription":
         """The answer to a whole offer, where this one answers `offer.only(kept)`."""
@@ -84,3 +99,14 @@ def _grouped(line: str, names: set[str]) -> str:
         return line
     group, *members = line.split()
     return " ".join([group, *(member for member in members if member in names)])
+
+
+def _moved(line: str, name: str) -> str:
+    if line.startswith(_NAME):
+        return _NAME + name
+    if line.startswith("a=candidate:"):
+        foundation, _, rest = line.partition(" ")
+        component, _, rest = rest.partition(" ")
+        # RTP is component 1, and RTCP goes the same way; Eyevinn's client says 0.
+        return f"{foundation} {'1' if component == '0' else component} {rest}"
+    return line

@@ -45,6 +45,16 @@ def test_a_fragment_tells_whose_candidates_it_has() -> None:
     assert SessionDescription.parse(OFFER).ice_names() == {"abcd"}
 
 
+def test_candidates_of_a_refused_medium_are_for_the_one_that_is_left() -> None:
+    fragment = SessionDescription.parse(
+        "m=video 9 RTP/AVP 0\r\na=mid:0\r\na=candidate:1 0 udp 5 10.0.0.1 9 typ host\r\n"
+        "m=audio 9 RTP/AVP 0\r\na=mid:1\r\na=candidate:2 1 udp 5 10.0.0.1 9 typ host\r\n"
+    )
+    first, second = fragment.candidates_for(["1"]).sections
+    assert first.lines[1:] == ("a=mid:1", "a=candidate:1 1 udp 5 10.0.0.1 9 typ host")
+    assert second == fragment.sections[1]
+
+
 @pytest.mark.parametrize("text", ["hello", "v=0\r\n<html>", "m"])
 def test_other_text_is_refused_with_the_line_that_was_found(text: str) -> None:
     with pytest.raises(PeerError, match=text.splitlines()[-1]):
