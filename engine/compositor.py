@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from engine import face_space, mesh_warp, mouth
 from engine.avatar import Avatar
+from engine.crop_maps import CropMaps
 from engine.idle import Idle
 from engine.media import Picture
+from engine.teeth import Teeth
 
 Array = NDArray[np.float32]
 
@@ -52,7 +54,8 @@ class Scene:
     """One framed avatar, prepared for drawing: all that does not change from picture to picture.
 
     `photo`: what is bent, uint8, an open mouth closed; `mesh`: float32 (468, 2), the mesh of that in its pixels;
-    `reference`: the mouth's crop with margins, uint8, as the avatar has it; `step`: (2,) picture pixels per cell of the
+    `reference`: the mouth's crop with margins, uint8, as the avatar has it, and its `teeth`;
+    `step`: (2,) picture pixels per cell of the
     map's grid, across and down; `head`: float32 (grid height, grid width, 4), the offsets in cells that one radian of
     turn, one radian of lean across and down, and one cell of lift give to each place of the grid.
     """
@@ -63,6 +66,7 @@ class Scene:
     reference: Picture
     step: Array
     head: Array
+    teeth: Teeth
     _ring: Array
     _blinks: dict[int, Array] = field(default_factory=dict)
 
@@ -80,14 +84,16 @@ class Scene:
         pivot = in_cells[face_space.CHIN, :2] + np.array([0.0, 0.6 * iod / coarse], np.float32)
         lean = (mesh_warp.grid(columns, rows) - pivot) * hold[..., None]
         gap = float(face_space.mouth_gap(shape.points)) / shape.photo_iod
+        reference = mouth.reference_crop(avatar.photo, shape)
         shown = _without_teeth(avatar.photo, shape) if gap >= _OPEN else avatar.photo
         return cls(
             _closed(shown, shape) if gap >= _PARTED else shown,
             shape.closed if gap >= _PARTED else shape.source,
             shape,
-            mouth.reference_crop(avatar.photo, shape),
+            reference,
             step,
             np.dstack([hold * depth, lean, hold]),
+            Teeth.of(reference, shape),
             mesh_warp.with_ring(shape.points)[len(shape.points) :],
         )
 
@@ -259,14 +265,14 @@ def bend(scene: Scene, speech: Array, idle: Idle) -> Bent:
     return Bent(np.asarray(mesh_warp.sample(scene.photo, places), np.uint8), head)
 
 
-def compose(scene: Scene, maps: mouth.CropMaps, speech: Array, picture: Array, change: Array, idle: Idle) -> Picture:
+def compose(scene: Scene, maps: CropMaps, speech: Array, picture: Array, change: Array, idle: Idle) -> Picture:
     """The finished picture, uint8 (height, width, 3) RGB, new memory; arguments as for `bend` and `lay_in`."""
     bent = bend(scene, speech, idle)
     lay_in(scene, bent, maps, picture, change)
     return bent.image
 
 
-def lay_in(scene: Scene, bent: Bent, maps: mouth.CropMaps, picture: Array, change: Array) -> None:
+def lay_in(scene: Scene, bent: Bent, maps: CropMaps, picture: Array, change: Array) -> None:
     """Paint the mouth into the bent photo, in place, only where the generator may change it.
 
     `picture`, `change`: float32 (crop height, crop width, 3), what the generator painted inside the mouth and the

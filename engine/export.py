@@ -66,7 +66,7 @@ def export_drawing(identity: IdentityEncoder, generator: MouthGenerator | Direct
     inputs = torch.zeros(1, INPUT_CHANNELS, height, width)
     code = torch.zeros(1, CODE_SIZE)
     _write(
-        Drawing(drawer, with_teeth=True).eval(),
+        Drawing(drawer, with_depth=True).eval(),
         (inputs, code, *maps),
         ["inputs", "code", *levels],
         ["picture", "change"],

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from engine import compositor, face_space, mouth
 from engine.avatar import Avatar
 from engine.backends.choice import Backend, load_painter
+from engine.crop_maps import crop_maps
 from engine.idle import REST, Idle, IdleMotion
 from engine.media import Frame, Motion
 
@@ -86,7 +87,7 @@ class MouthRenderer:
         for scene, displacement in zip(scenes, self._basis.decode(codes), strict=True):
             landmarks = scene.mouth.landmarks(displacement)
             speech.append(scene.speech(landmarks))
-            maps.append(mouth.crop_maps(scene.reference, scene.mouth, landmarks, scene.in_crop(speech[-1])))
+            maps.append(crop_maps(scene.reference, scene.mouth, scene.teeth, landmarks, scene.in_crop(speech[-1])))
         painted = self._painter.begin(
             np.stack([one.inputs for one in maps]),
             codes,
@@ -100,8 +101,8 @@ class MouthRenderer:
 
         def finish() -> list[Frame]:
             pictures, changes = (np.ascontiguousarray(layer.transpose(0, 2, 3, 1)) for layer in painted())
-            for layers in zip(scenes, bent, maps, pictures, changes, strict=True):
-                compositor.lay_in(*layers)
+            for scene, photo, seen, picture, change in zip(scenes, bent, maps, pictures, changes, strict=True):
+                compositor.lay_in(scene, photo, seen, seen.teeth.over(picture, seen.inner), change)
             return [
                 Frame(motion.index, one.image, motion.pcm, drawn=True)
                 for motion, one in zip(motions, bent, strict=True)

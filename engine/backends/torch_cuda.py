@@ -169,7 +169,7 @@ def fused_drawing(network: MouthGenerator | DirectDecoder, dtype: torch.dtype) -
             convolution, norm = block[0], block[1]
             if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                 block[0], block[1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
-    return Drawing(network if dtype == torch.float32 else _Reduced(network, dtype), with_teeth=True).eval()
+    return Drawing(network if dtype == torch.float32 else _Reduced(network, dtype), with_depth=True).eval()
 
 
 def _compiled(drawing: Function) -> Function:

@@ -21,10 +21,6 @@ _SMOOTHING = 2.5  # pixels, deviation of the Gaussian that keeps the photo's own
 # Range of red and blue minus luminance: flesh and teeth, never green or blue.
 _RED = (-0.03, 0.38)
 _BLUE = (-0.30, 0.08)
-_IVORY = (1.0, 0.955, 0.88)
-_FLESH = (1.26, 0.92, 0.78)  # colours of a face in even light, in units of its luminance
-_UPPER_TEETH, _LOWER_TEETH = 0.85, 0.4  # how far each row is brought to the colour of teeth in this light
-_BETWEEN_TEETH = 0.22  # share by which the gaps between neighbouring teeth are darker
 _CAVITY = (0.45, 0.58, 0.58)  # share of red, green and blue that is lost in the depth behind the teeth
 
 
@@ -124,52 +120,31 @@ class DirectDecoder(nn.Module):
 DESIGNS: Mapping[str, type[MouthGenerator] | type[DirectDecoder]] = {"warp": MouthGenerator, "direct": DirectDecoder}
 
 
-class TeethLayer(nn.Module):
-    """Lays the drawn rows of teeth over the inner mouth, in the photo's light, and darkens the mouth behind them.
+class Depth(nn.Module):
+    """Darkens the inner mouth towards its depth, where nothing bright was painted.
 
     The corpora show mouths too coarsely to learn their inside, so the network paints the mean of teeth, tongue and
-    shadow: one grey band. This rule parts them again. Fixed, and used for live drawing only, so that the network does
-    not learn to undo it.
+    shadow: one grey band. Teeth are laid over it afterwards (`engine.teeth`); what is behind them is dark red. Fixed,
+    and used for live drawing only, so that the network does not learn to undo it.
     """
 
-    ivory: Tensor
-    flesh: Tensor
     cavity: Tensor
 
     def __init__(self) -> None:
         super().__init__()
         self.smoothing = Smoothing(1)
-        for name, colour in (("ivory", _IVORY), ("flesh", _FLESH), ("cavity", _CAVITY)):
-            self.register_buffer(name, torch.tensor(colour).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("cavity", torch.tensor(_CAVITY).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, picture: Tensor, inputs: Tensor) -> Tensor:
-        """The picture (B, 3, H, W) with teeth, for the generator's inputs (B, 8, H, W)."""
+        """The picture (B, 3, H, W) with depth, for the generator's inputs (B, 8, H, W)."""
         inner = inputs[:, 3:4]
         around = 1.0 - inner
         light = (_luminance(inputs) * around).mean((2, 3), keepdim=True) / around.mean((2, 3), keepdim=True)
-        # What makes the face yellower or bluer than faces are in even light is taken for the light's colour.
-        colour = (inputs[:, :3] * around).mean((2, 3), keepdim=True) / around.mean((2, 3), keepdim=True)
-        tint = (colour / light.clamp(min=0.02) / self.flesh).clamp(0.75, 1.05)
-        white = self.ivory * tint * (1.15 * light + 0.05).clamp(max=0.85)
         deep = ((self.smoothing(inner) - 0.4) / 0.5).clamp(0.0, 1.0)
-        upper_row, lower_row = inputs[:, 6:7], inputs[:, 7:8]
-        upper = self._covered(upper_row)
-        lower = self._covered(lower_row) * (1.0 - upper)
-        # Where something as bright as the skin was painted, the network has seen teeth.
+        # Something as bright as the skin is a tongue in the light, or teeth that the network has seen.
         bright = ((_luminance(picture) / light.clamp(min=0.02) - 0.8) / 0.3).clamp(0.0, 1.0)
-        picture = picture * (1.0 - self.cavity * (inner * deep * (1.0 - bright) * (1.0 - upper) * (1.0 - 0.6 * lower)))
-        lit = white * (0.7 + 0.3 * deep)
-        for row, cover, share in ((lower_row, lower, _LOWER_TEETH), (upper_row, upper, _UPPER_TEETH)):
-            even = self.smoothing(row)
-            relief = 1.0 + _BETWEEN_TEETH * ((row / even.clamp(min=0.15)).clamp(0.3, 1.1) - 1.0)
-            teeth = picture + share * (lit * torch.maximum(row, even).clamp(min=0.6) - picture).clamp(min=0.0)
-            picture = picture + cover * inner * (teeth * relief - picture)
-        return picture
-
-    def _covered(self, row: Tensor) -> Tensor:
-        """Where a row of teeth is, without the gaps between them, 0 to 1 with soft edges."""
-        covered: Tensor = ((self.smoothing((1.6 * row).clamp(max=1.0)) - 0.25) / 0.5).clamp(0.0, 1.0)
-        return covered
+        darkened: Tensor = picture * (1.0 - self.cavity * (inner * deep * (1.0 - bright)))
+        return darkened
 
 
 def _luminance(picture: Tensor) -> Tensor:
@@ -180,12 +155,12 @@ def _luminance(picture: Tensor) -> Tensor:
 class Drawing(nn.Module):
     """Generator and the fixed rule of how its picture enters the photo; this is what is exported for live use."""
 
-    def __init__(self, generator: nn.Module, with_teeth: bool = False) -> None:
+    def __init__(self, generator: nn.Module, with_depth: bool = False) -> None:
         """`generator`: a `MouthGenerator`, a `DirectDecoder`, or what is called like them."""
         super().__init__()
         self.generator = generator
         self.smoothing = Smoothing(3)
-        self.teeth = TeethLayer() if with_teeth else None
+        self.depth = Depth() if with_depth else None
 
     def forward(
         self, inputs: Tensor, code: Tensor, fine: Tensor, middle: Tensor, coarse: Tensor
@@ -193,7 +168,7 @@ class Drawing(nn.Module):
         """The inner mouth's picture and the smooth change of colour around it, each (B, 3, 96, 128)."""
         picture = self.generator(inputs, code, (fine, middle, coarse))
         change = self.smoothing(picture - inputs[:, :3])
-        return picture if self.teeth is None else self.teeth(picture, inputs), change
+        return picture if self.depth is None else self.depth(picture, inputs), change
 
 
 def compose(inputs: Tensor, picture: Tensor, change: Tensor, inner: Tensor, reach: Tensor) -> Tensor:

@@ -15,8 +15,10 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from engine import face_space, mesh_warp, mouth
+from engine.crop_maps import crop_maps
 from engine.errors import MediaError
 from engine.media import Picture
+from engine.teeth import Teeth
 
 Array = NDArray[np.float32]
 
@@ -130,7 +132,7 @@ def _example(photo: Picture, points: Array, target: Picture, landmarks: Array, g
     own = mouth.measure(noisy, crop)
     reference = mouth.reference_crop(photo, own)
     wanted = mouth.without_margin(mouth.reference_crop(target, own))
-    maps = mouth.crop_maps(reference, own, landmarks.astype(np.float32))
+    maps = crop_maps(reference, own, Teeth.of(reference, own), landmarks.astype(np.float32))
     code = face_space.basis().encode(own.displacement(landmarks.astype(np.float32)))
     planes = np.dstack(
         [mouth.identity_input(reference, own), maps.inputs.transpose(1, 2, 0), wanted / 255.0, maps.inner, maps.reach]

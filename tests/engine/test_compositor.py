@@ -7,6 +7,7 @@ import pytest
 from engine import compositor, face_space, mesh_warp, mouth
 from engine.avatar import Avatar
 from engine.compositor import Scene
+from engine.crop_maps import CropMaps, crop_maps
 from engine.idle import REST, Idle
 from engine.landmarks import FaceMesh
 from engine.media import Picture
@@ -24,7 +25,7 @@ def composed(scene: Scene, gap: float = 0.0, idle: Idle = REST, colour: tuple[fl
     code = (weights * gap / (weights @ weights)).astype(np.float32)
     landmarks = scene.mouth.landmarks(face_space.basis().decode(code))
     speech = scene.speech(landmarks)
-    maps = mouth.crop_maps(scene.reference, scene.mouth, landmarks, scene.in_crop(speech))
+    maps = crop_maps(scene.reference, scene.mouth, scene.teeth, landmarks, scene.in_crop(speech))
     picture = np.full((HEIGHT, WIDTH, 3), colour, np.float32)
     return compositor.compose(scene, maps, speech, picture, np.full_like(picture, 0.1), idle)
 
@@ -260,7 +261,7 @@ def test_everything_that_the_generator_touches_is_laid_in(middle: tuple[float, f
     for reach in (touched, everything):
         bent = compositor.bend(scene, scene.speech(scene.mouth.closed), idle)
         inputs = np.zeros((mouth.INPUT_CHANNELS, HEIGHT, WIDTH), np.float32)
-        maps = mouth.CropMaps(inputs, np.zeros_like(reach), reach)
+        maps = CropMaps(inputs, np.zeros_like(reach), reach, scene.teeth)
         compositor.lay_in(
             scene,
             bent,

@@ -1,6 +1,5 @@
 """The mouth of a photo: closed at rest, never crossed, and maps that agree with its landmarks."""
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -29,13 +28,6 @@ def opening(points: face_space.Array, shape: mouth.Mouth) -> np.ndarray:
     across = face_space.between_eyes(points)
     down = np.array([-across[1], across[0]]) / np.hypot(*across)
     return (points[LOWER] - points[UPPER]) @ down / shape.photo_iod
-
-
-def maps_of(gap: float) -> mouth.CropMaps:
-    """Maps of a closed photo whose mouth opens by `gap` IOD."""
-    avatar = faces.avatar()
-    shape = mouth.measure(avatar.points)
-    return mouth.crop_maps(mouth.reference_crop(avatar.photo, shape), shape, faces.mesh(gap=gap)[:, :2])
 
 
 @pytest.mark.parametrize("angle", [0.0, 0.5, -0.3])
@@ -117,85 +109,6 @@ def test_the_inside_of_the_mouth_is_empty_in_the_dead_zone_and_grows_with_the_ga
     assert areas[0] == areas[1] == 0.0
     assert areas[2] > 0.0
     assert (np.diff(areas[1:]) > 0).all()
-
-
-def test_the_generator_s_maps_have_their_shapes_and_ranges() -> None:
-    maps = maps_of(0.3)
-    width, height = mouth.CROP_SIZE
-    assert maps.inputs.shape == (mouth.INPUT_CHANNELS, height, width)
-    assert maps.inner.shape == maps.reach.shape == (height, width)
-    for layer in (maps.inputs, maps.inner, maps.reach):
-        assert layer.dtype == np.float32
-        assert layer.min() >= 0.0
-        assert layer.max() <= 1.0 + 1e-6
-    assert maps.inputs[3:5].max() > 0.9
-    assert not maps.inputs[5].any(), "the photo's own mouth is closed"
-    assert min(maps.inputs[6].max(), maps.inputs[7].max()) > 0.5
-
-
-def test_the_inner_mouth_lies_within_the_lips_and_these_within_the_reach() -> None:
-    maps = maps_of(0.3)
-    lips = maps.inputs[4]
-    assert (maps.inner <= lips + 0.35).all()
-    assert maps.inner.sum() < 0.8 * lips.sum()
-    assert (maps.reach[lips > 0.99] > 0.9).all()
-
-
-@pytest.mark.parametrize("gap", [0.0, 0.6])
-def test_colours_never_change_at_the_crop_s_border(gap: float) -> None:
-    reach = maps_of(gap).reach
-    edge = np.concatenate([reach[0], reach[-1], reach[:, 0], reach[:, -1]])
-    assert edge.max() < 0.06
-
-
-def test_a_closed_photo_at_rest_is_seen_unbent() -> None:
-    avatar = faces.avatar()
-    shape = mouth.measure(avatar.points)
-    reference = mouth.reference_crop(avatar.photo, shape)
-    maps = mouth.crop_maps(reference, shape, shape.closed)
-    np.testing.assert_allclose(maps.inputs[:3].transpose(1, 2, 0) * 255, mouth.without_margin(reference), atol=1.01)
-    np.testing.assert_allclose(
-        mouth.identity_input(reference, shape)[..., :3] * 255, mouth.without_margin(reference), atol=1e-3
-    )
-    assert not mouth.identity_input(reference, shape)[..., 3].any()
-
-
-def test_an_opening_mouth_pulls_the_skin_of_the_chin_down() -> None:
-    avatar = faces.avatar()
-    shape = mouth.measure(avatar.points)
-    spot = avatar.photo.copy()
-    spot[:] = 120
-    centre = tuple(np.rint(avatar.points[18, :2]).astype(int).tolist())  # between lower lip and chin
-    cv2.circle(spot, centre, 4, (250, 10, 10), -1)
-    rows = []
-    for gap in (0.0, 0.35):
-        landmarks = faces.mesh(gap=gap)[:, :2]
-        bent = mouth.crop_maps(mouth.reference_crop(spot, shape), shape, landmarks).inputs
-        rows.append(float(np.argwhere(bent[0] - bent[1] > 0.4)[:, 0].mean()))
-        assert rows[-1] == pytest.approx(float(shape.to_crop(landmarks)[18, 1]), abs=2.5)
-    assert rows[1] > rows[0] + 5
-
-
-def test_the_upper_teeth_stay_with_the_skull_and_the_lower_follow_the_chin() -> None:
-    shape = mouth.measure(faces.mesh())
-    upper, lower, dropped_lower = shape.teeth.upper, *(shape.teeth.lower(np.array([0.0, drop])) for drop in (0.0, 12.0))
-    rows = np.arange(mouth.CROP_SIZE[1])
-    assert (lower.sum(axis=1) @ rows) / lower.sum() > (upper.sum(axis=1) @ rows) / upper.sum()
-    np.testing.assert_allclose(dropped_lower[20:], lower[8:-12], atol=0.02)
-
-
-def test_teeth_follow_the_curve_of_a_smile() -> None:
-    shape = mouth.measure(faces.mesh())
-    edges = []
-    for lift in (0.0, 8.0):
-        rest = shape.to_crop(shape.closed)
-        rest[[78, 308], 1] -= lift
-        upper = mouth.Teeth.of(rest, shape.iod).upper
-        middle, side = round(float(rest[13, 0])), round(float(0.5 * rest[13, 0] + 0.5 * rest[308, 0]))
-        edges.append([np.flatnonzero(upper[:, column] > 0.3).max() for column in (middle + 4, side + 4)])
-    (straight_middle, straight_side), (middle, side) = edges
-    assert abs(straight_middle - straight_side) <= 2
-    assert middle - side >= 1 + straight_middle - straight_side, "the side's teeth stand higher"
 
 
 def test_a_large_photo_is_shrunk_without_aliasing() -> None:

@@ -72,7 +72,7 @@ def test_the_norms_in_the_convolutions_change_no_picture(model: Path) -> None:
     inputs, code = torch.rand(2, 8, 96, 128), torch.randn(2, 16)
     identity = tuple(torch.rand(2, *shape) for shape in list(SHAPES.values())[2:])
     with torch.no_grad():
-        expected = Drawing(network, with_teeth=True).eval()(inputs, code, *identity)
+        expected = Drawing(network, with_depth=True).eval()(inputs, code, *identity)
         fused = fused_drawing(network, torch.float32)
         assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in fused.modules())
         for one, its in zip(fused(inputs, code, *identity), expected, strict=True):

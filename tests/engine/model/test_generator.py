@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch")
 from torch import Tensor  # noqa: E402
 
 from engine.face_space import CODE_SIZE  # noqa: E402
-from engine.model.generator import DirectDecoder, Drawing, MouthGenerator, Smoothing, TeethLayer, compose  # noqa: E402
+from engine.model.generator import Depth, DirectDecoder, Drawing, MouthGenerator, Smoothing, compose  # noqa: E402
 from engine.model.identity_encoder import IdentityEncoder  # noqa: E402
 from engine.mouth import CROP_SIZE, IDENTITY_CHANNELS, INPUT_CHANNELS  # noqa: E402
 
@@ -133,34 +133,21 @@ def test_learning_reaches_every_weight(design: type) -> None:
 
 
 def open_mouth(skin: float = 0.6) -> torch.Tensor:
-    """Inputs of an even face with an open mouth, its upper teeth in the opening's upper third."""
+    """Inputs of an even face with an open mouth."""
     inputs = torch.zeros(1, INPUT_CHANNELS, HEIGHT, WIDTH)
     inputs[:, :3] = skin * torch.tensor([1.26, 0.92, 0.78]).view(1, 3, 1, 1)
     inputs[:, 3, 35:65, 30:98] = 1.0
-    inputs[:, 6, 20:45, 30:98] = 1.0
-    inputs[:, 6, :, 50::16] = 0.0
     return inputs
 
 
-def test_teeth_part_a_grey_mouth_into_bright_teeth_and_a_dark_red_depth() -> None:
-    inputs = open_mouth()
+def test_the_depth_of_a_grey_mouth_becomes_dark_red() -> None:
     grey = torch.full((1, 3, HEIGHT, WIDTH), 0.4)
-    red, green, blue = TeethLayer()(grey, inputs)[0]
-    assert green[37:42, 35:95].mean() > 0.55
-    assert green[52:58, 45:85].mean() < 0.25
-    assert red[52:58, 45:85].mean() > 1.2 * blue[52:58, 45:85].mean()
+    red, green, blue = Depth()(grey, open_mouth())[0]
+    assert green[45:55, 45:85].mean() < 0.25
+    assert red[45:55, 45:85].mean() > 1.2 * blue[45:55, 45:85].mean()
     torch.testing.assert_close(green[:30], grey[0, 1, :30], msg="skin stays")
-    tooth, gap = green[40, 58], green[40, 66]
-    assert 0.03 < tooth - gap < 0.25, "teeth are parted, but not by bars"
-
-
-def test_teeth_take_the_light_of_the_face() -> None:
-    grey = torch.full((1, 3, HEIGHT, WIDTH), 0.1)
-    dark, bright = (TeethLayer()(grey, open_mouth(skin))[0, :, 40, 58] for skin in (0.15, 0.6))
-    assert dark.max() < 0.35 < 0.6 < bright.max()
-    assert (dark >= 0.1).all()
 
 
 def test_what_the_network_has_painted_bright_is_left_bright() -> None:
     smile = torch.full((1, 3, HEIGHT, WIDTH), 0.75)
-    assert TeethLayer()(smile, open_mouth())[0, :, 52:58, 45:85].min() > 0.7
+    assert Depth()(smile, open_mouth())[0, :, 45:55, 45:85].min() > 0.7
