@@ -89,7 +89,7 @@ def _with_endpoints(
     ]
     if not endpoints and not os.environ.get(sound_server.variable(kind)):
         return [device for device in devices if device.name not in _WAYS_TO_SERVER]
-    if any(device.is_default for device in endpoints):
+    if any(one.is_default for one in served):
         devices = [SoundDevice(device.number, device.name, device.channels, device.rate, False) for device in devices]
     return endpoints + devices
 

@@ -118,9 +118,29 @@ def test_the_speaker_tells_how_long_a_frame_waits_until_it_is_heard(library: Fak
         library.stream.played()
         sleep_until(clock, clock.now() + 0.02)
     # The second frame completes what must be in hand: the first is heard 40 ms + 30 ms after it was sent.
-    assert delays[:2] == [0, 0]
+    assert delays[:3] == [0, 0, 0]
     assert delays[-1] == pytest.approx(0.07)
-    assert np.ptp(delays[2:]) < 0.001
+    assert np.ptp(delays[3:]) < 0.001
+
+
+def test_the_sound_waits_where_it_would_be_heard_too_early(library: FakeLibrary) -> None:
+    clock, wanted = VirtualClock(1), 0.2
+    speaker = Speaker(None, clock, lambda: wanted)
+    speaker.open(2, 2)
+    delays, played = [], []
+    for index in range(150):
+        if index == 100:
+            wanted = 0.3
+        speaker.send(a_frame(index))
+        delays.append(speaker.delay())
+        for _ in range(2):
+            played.append(library.stream.played())
+            sleep_until(clock, clock.now() + 0.02)
+    assert delays[60] == pytest.approx(0.2, abs=0.011)
+    assert delays[-1] == pytest.approx(0.3, abs=0.011)
+    heard = np.concatenate(played)
+    heard = heard[heard > 0]
+    assert (np.diff(heard) == 1).all()  # nothing is lost where silence is put in
 
 
 def test_a_busy_speaker_is_an_error(library: FakeLibrary) -> None:
