@@ -1,6 +1,7 @@
 """The command that serves faces over the network. Knows nothing of requests."""
 
 import asyncio
+import logging
 import secrets
 import signal
 import socket
@@ -112,6 +113,9 @@ async def _serve(
     greeting: str,
 ) -> None:
     """Until SIGTERM or Ctrl-C."""
+    # Anyone can send what is no HTTP, so what the libraries say of it is of no use in a log.
+    for library in ("aiohttp", "aiortc", "aioice"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(_WORKERS, thread_name_prefix="liveface serve"))
     stopping = asyncio.Event()
@@ -119,7 +123,7 @@ async def _serve(
         loop.add_signal_handler(number, stopping.set)
     limits = Limits(conversations=settings.max_sessions, idle_seconds=settings.idle_seconds)
     stage = Stage(
-        Conversations(ensemble, settings.peers(), clock, limits),
+        Conversations(ensemble, clock, limits),
         AvatarShelf(clock, uploads, PhotoWorker()),
         settings.peers(),
         clock,

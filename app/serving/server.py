@@ -40,6 +40,13 @@ _STATUSES: Mapping[type[LivefaceError], int] = {
     ConfigurationError: 400,
     MediaError: 422,
 }
+_KINDS = {  # of the page's files, by how their names end
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+}
 _LOGGER = logging.getLogger("liveface")
 
 
@@ -63,7 +70,7 @@ def make_application(stage: Stage, ensemble: Ensemble, access: Access, page: Pat
             *offers.routes(stage),
             *gallery.routes(stage.avatars),
             *whip.routes(stage),
-            *(_file_route(path) for path in sorted(page.glob("*.*"))),
+            *(_file_route(path) for path in sorted(page.iterdir()) if path.suffix in _KINDS),
         ]
     )
 
@@ -160,6 +167,6 @@ def _refusal(status: int, text: str, headers: Mapping[str, str]) -> web.Response
 
 def _file_route(path: Path) -> web.RouteDef:
     async def send(request: web.Request) -> web.FileResponse:
-        return web.FileResponse(path, headers={hdrs.CACHE_CONTROL: "no-cache"})
+        return web.FileResponse(path, headers={hdrs.CACHE_CONTROL: "no-cache", hdrs.CONTENT_TYPE: _KINDS[path.suffix]})
 
     return web.get("/" if path.name == "index.html" else f"/{path.name}", send)

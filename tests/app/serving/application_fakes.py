@@ -59,8 +59,8 @@ class FakePeer:
             raise PeerError("The offer cannot be used.")
         if "explosive" in sdp:
             raise ZeroDivisionError("secret detail")
-        media = (line for line in sdp.splitlines() if line.startswith(("m=", "a=mid:")))
-        return "\r\n".join(("v=0 answer", *media))
+        named = [line for line in sdp.splitlines() if line.startswith(("m=", "a=mid:"))] if "a=mid:" in sdp else []
+        return "\r\n".join(["v=0 answer", *named])
 
     async def add_candidates(self, fragment: str) -> None:
         self.fragments.append(fragment)
