@@ -26,7 +26,9 @@ FORBIDDEN_IN_ENGINE = (
     *("app", "ui", "PyQt6", "aiortc", "av", "aiohttp", "sounddevice", "pyvirtualcam", "typer", "rich"),
     *("asyncio", "threading", "socket"),
 )
-LIVE_COMMANDS = ("run", "render", "prepare", "devices", "demo")
+NETWORK_LIBRARIES = ("asyncio", "aiohttp", "aiortc", "aioice", "prometheus_client")
+NETWORK_PLACES = ("app.serving", "app.integrations", "app.commands.serve")
+LIVE_COMMANDS = ("run", "serve", "render", "prepare", "devices", "demo")
 SOURCES = sorted(path for layer in LAYERS for path in (ROOT / layer).rglob("*.py"))
 
 
@@ -123,6 +125,13 @@ def test_torch_is_imported_by_networks_and_training_only(module: str) -> None:
         assert not {name for name in imports(MODULES[module]) if is_within(name, "torch")}
 
 
+def test_event_loops_and_networks_are_known_to_the_server_and_its_integrations_only(module: str) -> None:
+    if not is_within(module, *NETWORK_PLACES):
+        assert not {
+            name for name in imports(MODULES[module]) if is_within(name, *NETWORK_LIBRARIES, *NETWORK_PLACES[:2])
+        }
+
+
 def test_shipped_data_is_no_code(module: str) -> None:
     if is_within(module, "assets"):
         assert not list(imports(MODULES[module]))
@@ -150,7 +159,9 @@ def test_a_live_command_loads_neither_torch_nor_training(command: str) -> None:
 
 
 def test_the_command_line_loads_no_heavy_library() -> None:
-    assert_not_loaded("import app.cli; app.cli.command_line(None)", "torch", "PyQt6", "openvino", "av", "cv2", "numpy")
+    assert_not_loaded(
+        "import app.cli; app.cli.command_line(None)", "torch", "PyQt6", "openvino", "av", "cv2", "numpy", "aiortc"
+    )
 
 
 def assert_not_loaded(statement: str, *packages: str) -> None:
