@@ -83,6 +83,7 @@ class Session:
         self._opened: list[Sink] = []
         self._stopping = threading.Event()
         self._interrupted = threading.Event()
+        self._handing = threading.Lock()  # held while a frame is handed to the sinks
         self._muted = threading.Event()
         self._failure: BaseException | None = None
         self._ended = False
@@ -138,10 +139,12 @@ class Session:
     def interrupt(self) -> None:
         """Forget all sound that has not been shown; within 100 ms the mouth is closed, until new sound opens it.
 
-        Nothing that has been read by now is heard any more, though its pictures may be seen until the mouth is closed.
+        After the return no sink gets anything that had been read, though its pictures may be seen until the mouth is
+        closed.
         """
-        self._stale = self._heard
-        self._interrupted.set()
+        with self._handing:
+            self._stale = self._heard
+            self._interrupted.set()
 
     def mute(self, is_muted: bool) -> None:
         """Hear silence instead of the source, or the source again."""
@@ -251,14 +254,15 @@ class Session:
 
     def _hand_over(self, queue: FrameQueue) -> None:
         while (taken := queue.take()) is not None:
-            frame = self._without_stale_sound(taken)
             started = self._clock.now()
             delay = None
-            if self._playout is not None and frame.drawn:
-                delay = started - self._playout.captured(frame.index)
-            self._stats.note_frame(started, frame.drawn, delay)
-            for sink in self._sinks:
-                sink.send(frame)
+            if self._playout is not None and taken.drawn:
+                delay = started - self._playout.captured(taken.index)
+            self._stats.note_frame(started, taken.drawn, delay)
+            with self._handing:
+                frame = self._without_stale_sound(taken)
+                for sink in self._sinks:
+                    sink.send(frame)
             self._stats.note_stage("send", self._clock.now() - started)
         self._ended = not self._stopping.is_set()
 

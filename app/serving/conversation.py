@@ -1,6 +1,9 @@
 """Faces that speak to somebody over the network: each a session with its source, its viewers and its end."""
 
+import asyncio
+import secrets
 from collections.abc import Hashable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from app.clock import Clock
@@ -8,11 +11,18 @@ from app.config import DEFAULT_LOOKAHEAD
 from app.ensemble import Ensemble
 from app.serving.peer import Peer, PeerSettings
 from app.serving.relay import Relay
+from app.serving.remote_source import RemoteSource
+from app.session import Session
 from app.sources import Source
 from app.stats import Stats
 from engine.avatar import Avatar
+from engine.errors import CapacityError, LivefaceError, NotFoundError
+from engine.media import FPS
 
 RESUME_SECONDS = 30.0
+
+_SWEEP_SECONDS = 1.0  # from one look at all conversations to the next
+_CLOSING_SECONDS = 1.5  # that all of them together get to end
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,74 +47,224 @@ class Limits:
 class Conversation:
     """One speaking face. Used in the event loop; `id` cannot be guessed, and `owner` proves who may end it."""
 
-    id: str
-    owner: str
-    wish: Wish
-    source: Source
-    relay: Relay
-    stats: Stats
-    peers: set[Peer]
+    def __init__(self, wish: Wish, source: Source, stats: Stats, clock: Clock, limits: Limits) -> None:
+        self.id = secrets.token_urlsafe(12)
+        self.owner = secrets.token_urlsafe(16)
+        self.wish = wish
+        self.source = source
+        self.stats = stats
+        self.relay = Relay(asyncio.get_running_loop())
+        self.peers: set[Peer] = set()
+        self.error: str | None = None
+        self._clock = clock
+        self._limits = limits
+        self._members: set[Hashable] = set()
+        self._speaker: Peer | None = None
+        self._left_at = clock.now()
+        self._performance: AbstractContextManager[Session] | None = None
+        self._session: Session | None = None
+        self._closing: asyncio.Task[None] | None = None
+
+    async def start(self, ensemble: Ensemble, encoding_cost: float) -> None:
+        """Let the face perform; raises `CapacityError`, and what a session's start raises."""
+        wish = self.wish
+        self._performance = ensemble.performing(
+            self.source, wish.avatar, [self.relay], self.stats, wish.lookahead, encoding_cost
+        )
+        starting = asyncio.ensure_future(asyncio.to_thread(self._performance.__enter__))
+        try:
+            self._session = await asyncio.shield(starting)
+        except asyncio.CancelledError:  # whoever waited has gone, but the thread goes on
+            await asyncio.wait([starting])
+            if starting.exception() is None:
+                self._session = starting.result()
+                await self.close()
+            raise
+        self._left_at = self._clock.now()
 
     def join(self, settings: PeerSettings, *, speaks: bool, views: bool = True) -> Peer:
         """A new peer of this conversation, which leaves it when its connection ends. Raises `CapacityError`.
 
-        `speaks`: its sound drives the face, in place of that of a peer before it; needs a `RemoteSource`.
+        `speaks`: its sound drives the face, in place of that of the peer before it, which is closed; needs a
+        `RemoteSource`.
         """
-        raise NotImplementedError
+        if len(self.peers) >= self._limits.viewers:
+            raise CapacityError(f"Found {len(self.peers)} peers in this conversation: that is the most.")
+        source = self.source if speaks else None
+        assert source is None or isinstance(source, RemoteSource), "a peer cannot speak here"
+        peer = Peer(
+            settings,
+            source=source,
+            viewing=self.relay.view() if views else None,
+            on_closed=lambda: self.leave(peer),
+            on_message=self._take_message,
+        )
+        if speaks:
+            if self._speaker is not None:
+                self._speaker.give_up()
+            self._speaker = peer
+        self.peers.add(peer)
+        self.enter(peer)
+        return peer
 
     def enter(self, member: Hashable) -> None:
         """Keep the conversation open for somebody who is no peer, such as a socket."""
-        raise NotImplementedError
+        self._members.add(member)
 
     def leave(self, member: Hashable) -> None:
         """The member has gone; after `Limits.resume_seconds` without any member the conversation ends."""
-        raise NotImplementedError
+        self._members.discard(member)
+        if isinstance(member, Peer):
+            self.peers.discard(member)
+            if member is self._speaker:
+                self._speaker = None
+        if not self._members:
+            self._left_at = self._clock.now()
 
     async def interrupt(self) -> None:
         """Forget all sound that no viewer has been sent; within 100 ms the mouth is closed."""
-        raise NotImplementedError
+        if self._session is None:
+            return
+        if isinstance(self.source, RemoteSource):
+            self.source.clear()
+        await asyncio.to_thread(self._session.interrupt)  # it waits for sinks that are being served
+        self.relay.clear()
 
     def mute(self, is_muted: bool) -> None:
         """Hear silence instead of the source, or the source again."""
-        raise NotImplementedError
+        if self._session is not None:
+            self._session.mute(is_muted)
 
     @property
     def is_running(self) -> bool:
         """Whether frames still come."""
-        raise NotImplementedError
+        return self._session is not None and self._session.is_running and self._closing is None
+
+    def reason_to_end(self) -> str | None:
+        """Why the conversation should be closed now; None if it should go on."""
+        now = self._clock.now()
+        if not self.is_running:
+            return "The session has ended."
+        if not self._members and now - self._left_at >= self._limits.resume_seconds:
+            return f"Nobody has come back for {self._limits.resume_seconds:.0f} s."
+        if self.relay.silent >= self._limits.idle_seconds * FPS:
+            return f"Nothing has been said for {self._limits.idle_seconds:.0f} s."
+        return None
 
     def numbers(self) -> dict[str, object]:
         """What has been measured so far, for JSON."""
-        raise NotImplementedError
+        report = self.stats.report()
+        delay = report.mic_to_picture_ms
+        return {
+            "conversation": self.id,
+            "avatar": self.wish.name,
+            "lookahead": self.wish.lookahead,
+            "running": self.is_running,
+            "error": self.error,
+            "frames": report.frames,
+            "skipped": report.skipped,
+            "fps": round(report.fps, 2),
+            "recent_fps": round(report.recent_fps, 2),
+            "seconds": round(report.seconds, 2),
+            "lost_ms": round(report.lost_ms),
+            "mic_to_picture_ms": None if delay is None else {"p50": delay.p50, "p95": delay.p95, "p99": delay.p99},
+            "network_delay_ms": round(self.source.delay_ms, 1) if isinstance(self.source, RemoteSource) else None,
+            "viewers": self.relay.viewers,
+            "peers": [peer.numbers() for peer in self.peers],
+        }
+
+    async def close(self, reason: str | None = None) -> None:
+        """End the session and all peers; may be called twice."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(reason))
+        await asyncio.shield(self._closing)
+
+    async def _close(self, reason: str | None) -> None:
+        for peer in self.peers:
+            peer.send({"type": "ended", "reason": reason})
+        if self._performance is not None and self._session is not None:
+            try:
+                await asyncio.to_thread(self._performance.__exit__, None, None, None)
+            except Exception as error:  # of this session alone: the others go on
+                self.error = str(error) if isinstance(error, LivefaceError) else f"{type(error).__name__}: {error}"
+        await asyncio.gather(*(peer.close() for peer in list(self.peers)))
+
+    def _take_message(self, message: dict[str, object]) -> None:
+        match message.get("type"):
+            case "interrupt":
+                self._interrupting = asyncio.create_task(self.interrupt())
+            case "mute":
+                self.mute(message.get("muted") is True)
 
 
 class Conversations:
     """All conversations of the server; they share what draws. Used in the event loop."""
 
-    def __init__(self, ensemble: Ensemble, settings: PeerSettings, clock: Clock, limits: Limits) -> None:
-        raise NotImplementedError
+    def __init__(self, ensemble: Ensemble, clock: Clock, limits: Limits) -> None:
+        self._ensemble = ensemble
+        self._clock = clock
+        self._limits = limits
+        self._conversations: dict[str, Conversation] = {}
+        self._opening = 0
+        self._sweeping: asyncio.Task[None] | None = None
 
-    async def open(self, wish: Wish, source: Source, encoding_cost: float, stats: Stats | None = None) -> Conversation:
+    async def open(self, wish: Wish, source: Source, encoding_cost: float, stats: Stats) -> Conversation:
         """Start a session. `encoding_cost`: seconds of one core that its viewers' encoders take for a picture.
 
         `stats`: those that the source notes its losses in. Raises `CapacityError`, and what a session's start raises.
         """
-        raise NotImplementedError
+        if len(self) + self._opening >= self._limits.conversations:
+            raise CapacityError(f"Found {len(self)} conversations: {self._limits.conversations} is the most.")
+        conversation = Conversation(wish, source, stats, self._clock, self._limits)
+        self._opening += 1
+        try:
+            await conversation.start(self._ensemble, encoding_cost)
+        finally:
+            self._opening -= 1
+        self._conversations[conversation.id] = conversation
+        if self._sweeping is None:
+            self._sweeping = asyncio.create_task(self._sweep_forever())
+        return conversation
 
     def get(self, identifier: str) -> Conversation:
         """The conversation of that id; raises `NotFoundError`."""
-        raise NotImplementedError
+        conversation = self._conversations.get(identifier)
+        if conversation is None:
+            raise NotFoundError("Found no such conversation: it has ended, so begin a new one.")
+        return conversation
 
     def __iter__(self) -> Iterator[Conversation]:
-        raise NotImplementedError
+        return iter(list(self._conversations.values()))
 
     def __len__(self) -> int:
-        raise NotImplementedError
+        return len(self._conversations)
 
-    async def close(self, identifier: str) -> None:
+    async def close(self, identifier: str, reason: str | None = None) -> None:
         """End a conversation and its peers, if there is one of that id."""
-        raise NotImplementedError
+        conversation = self._conversations.pop(identifier, None)
+        if conversation is not None:
+            await conversation.close(reason)
 
     async def close_all(self) -> None:
         """End everything in less than 2 s."""
-        raise NotImplementedError
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            self._sweeping = None
+        closing = [asyncio.create_task(self.close(name, "The server stops.")) for name in self._conversations]
+        if closing:
+            await asyncio.wait(closing, timeout=_CLOSING_SECONDS)
+
+    async def sweep(self) -> None:
+        """End what should end, and tell the others' peers their numbers."""
+        for conversation in self:
+            if reason := conversation.reason_to_end():
+                await self.close(conversation.id, reason)
+            else:
+                numbers = conversation.numbers()
+                for peer in conversation.peers:
+                    peer.send({"type": "stats", **numbers})
+
+    async def _sweep_forever(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            await self.sweep()

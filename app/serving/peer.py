@@ -1,11 +1,49 @@
 """One WebRTC connection: a peer whose sound is heard, who sees a face, or both. Knows no session and no HTTP."""
 
+import asyncio
+import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal
 
+from aiortc import (
+    RTCBundlePolicy,
+    RTCConfiguration,
+    RTCDataChannel,
+    RTCIceServer,
+    RTCPeerConnection,
+    RTCRtpSender,
+    RTCRtpTransceiver,
+    RTCSessionDescription,
+    clock,
+)
+from aiortc.rtp import RtpPacket
+from aiortc.sdp import candidate_from_sdp
+from aiortc.stats import (
+    RTCInboundRtpStreamStats,
+    RTCOutboundRtpStreamStats,
+    RTCRemoteInboundRtpStreamStats,
+    RTCTransportStats,
+)
+
+from app.serving.codecs import PictureCodec
+from app.serving.negotiation import check_offer, chosen_picture_codec, is_hidden, parsed, told, without_hidden_hosts
+from app.serving.outlet import Outlet
 from app.serving.relay import Viewing
 from app.serving.remote_source import RemoteSource
+from app.serving.taps import align_reports, tap_feedback, tap_voice
+from engine.errors import PeerError
+
+CHANNEL = "liveface"
+
+_CONNECTING_SECONDS = 20.0  # until a connection that has not come about is given up
+_SILENT_SECONDS = 12.0  # without any packet, after which a peer counts as lost
+_CLOSING_SECONDS = 1.0  # that saying goodbye may take
+_WATCHED = 1.0  # s from one look at the connection to the next
+_MOST_MESSAGE = 4096  # characters over the data channel
+_MOST_WAITING = 65_536  # bytes in the data channel, beyond which messages are left out
+_MOST_CANDIDATES = 100  # lines of one fragment
+_NTP_SECOND = 1 << 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +61,7 @@ class PeerSettings:
 
     ice_servers: tuple[IceServer, ...] = ()
     bitrate: int = 2_000_000
-    codec: Literal["vp8", "h264"] = "vp8"
+    codec: PictureCodec = "vp8"
 
 
 class Peer:
@@ -43,37 +81,222 @@ class Peer:
         on_closed: Callable[[], None],
         on_message: Callable[[dict[str, object]], None] = lambda message: None,
     ) -> None:
-        raise NotImplementedError
+        self._settings = settings
+        self._source = source
+        self._outlet = Outlet(viewing, settings.codec, settings.bitrate, _ntp_seconds) if viewing is not None else None
+        self._on_closed = on_closed
+        self._on_message = on_message
+        self._connection: RTCPeerConnection | None = None
+        self._channel: RTCDataChannel | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self._link: dict[str, object] = {}
 
     async def answer(self, sdp: str) -> str:
         """Answer an offer; raises `PeerError` for one that cannot be used, and is closed then."""
-        raise NotImplementedError
+        try:
+            offer = parsed(sdp, "offer")
+            check_offer(offer, is_heard=self._source is not None, is_shown=self._outlet is not None)
+            connection = self._connect(RTCBundlePolicy.BALANCED)
+            ours = self._transceivers(connection, {media.kind for media in offer.media})
+            await connection.setRemoteDescription(RTCSessionDescription(without_hidden_hosts(sdp), "offer"))
+            for transceiver in connection.getTransceivers():
+                if transceiver not in ours:
+                    transceiver.direction = "inactive"
+            await connection.setLocalDescription(await connection.createAnswer())
+            self._begin(connection)
+            return str(connection.localDescription.sdp)
+        except Exception as error:
+            await self.close()
+            raise told(error, "offer") from error
 
     async def offer(self) -> str:
         """An offer with all candidates; raises `PeerError`."""
-        raise NotImplementedError
+        try:
+            connection = self._connect(RTCBundlePolicy.MAX_BUNDLE)
+            self._transceivers(connection, {"audio", "video"})
+            await connection.setLocalDescription(await connection.createOffer())
+            return str(connection.localDescription.sdp)
+        except Exception as error:
+            await self.close()
+            raise told(error, "offer") from error
 
     async def accept(self, sdp: str) -> None:
-        """Take the answer to the offer; raises `PeerError`."""
-        raise NotImplementedError
+        """Take the answer to the offer; raises `PeerError`, and is closed then."""
+        assert self._connection is not None, "nothing has been offered"
+        try:
+            parsed(sdp, "answer")
+            await self._connection.setRemoteDescription(RTCSessionDescription(without_hidden_hosts(sdp), "answer"))
+            self._begin(self._connection)
+        except Exception as error:
+            await self.close()
+            raise told(error, "answer") from error
 
     async def add_candidates(self, fragment: str) -> None:
         """Add ICE candidates that came later, as an SDP fragment (RFC 8840); raises `PeerError`."""
-        raise NotImplementedError
+        if self._connection is None or self._closing is not None:
+            raise PeerError("The connection that these ICE candidates are for has ended: connect again.")
+        section, name = -1, ""
+        try:
+            for line in fragment.splitlines()[:_MOST_CANDIDATES]:
+                if line.startswith("m="):
+                    section, name = section + 1, ""
+                elif line.startswith("a=mid:"):
+                    name = line.removeprefix("a=mid:").strip()
+                elif line.startswith("a=candidate:") and not is_hidden(line):
+                    candidate = candidate_from_sdp(line.removeprefix("a=candidate:"))
+                    candidate.sdpMid, candidate.sdpMLineIndex = name, max(0, section)
+                    await self._connection.addIceCandidate(candidate)
+        except Exception as error:
+            raise told(error, "list of ICE candidates") from error
 
     def send(self, message: dict[str, object]) -> None:
         """Send over the data channel, if the peer has opened it and can take more."""
-        raise NotImplementedError
+        channel = self._channel
+        if channel is not None and channel.readyState == "open" and channel.bufferedAmount < _MOST_WAITING:
+            channel.send(json.dumps(message))
 
     async def close(self) -> None:
-        """End the connection; may be called twice."""
-        raise NotImplementedError
+        """End the connection, in about a second at most; may be called twice."""
+        self.give_up()
+        assert self._closing is not None
+        await asyncio.shield(self._closing)
+
+    def give_up(self) -> None:
+        """Begin to close, without waiting."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close())
 
     @property
     def state(self) -> str:
         """`new`, `connecting`, `connected`, `failed` or `closed`."""
-        raise NotImplementedError
+        if self._closing is not None:
+            return "closed"
+        return "new" if self._connection is None else str(self._connection.connectionState)
 
     def numbers(self) -> dict[str, object]:
-        """What the connection measures of itself."""
-        raise NotImplementedError
+        """What the connection measures of itself, for JSON; rates and shares are those of the latest seconds."""
+        sent = self._outlet.numbers() if self._outlet is not None else {}
+        return {"state": self.state, **sent, **self._link}
+
+    def _connect(self, bundling: RTCBundlePolicy) -> RTCPeerConnection:
+        servers = [
+            RTCIceServer(list(server.urls), server.username, server.credential) for server in self._settings.ice_servers
+        ]
+        # An empty list is not the same as none, for which aiortc would ask a public server of its choice.
+        connection = RTCPeerConnection(RTCConfiguration(iceServers=servers, bundlePolicy=bundling))
+        connection.on("connectionstatechange", self._notice_state)
+        connection.on("datachannel", self._open_channel)
+        self._connection = connection
+        return connection
+
+    def _transceivers(self, connection: RTCPeerConnection, kinds: set[str]) -> list[RTCRtpTransceiver]:
+        """What is sent and received. To be called before the other side's wishes are made known to the connection."""
+        made = []
+        if "audio" in kinds:
+            made.append(self._audio(connection))
+        if "video" in kinds and self._outlet is not None:
+            made.append(self._video(connection, self._outlet))
+        return made
+
+    def _audio(self, connection: RTCPeerConnection) -> RTCRtpTransceiver:
+        outlet = self._outlet
+        if outlet is None:
+            audio = connection.addTransceiver("audio", "recvonly")
+        else:
+            audio = connection.addTransceiver(outlet.voice, "sendonly" if self._source is None else "sendrecv")
+            align_reports(audio.sender, outlet.voice, outlet.clock)
+        if self._source is not None:
+            tap_voice(audio.receiver, self._hear)
+        known = RTCRtpSender.getCapabilities("audio").codecs
+        audio.setCodecPreferences([codec for codec in known if codec.mimeType == "audio/opus"])
+        return audio
+
+    def _video(self, connection: RTCPeerConnection, outlet: Outlet) -> RTCRtpTransceiver:
+        video = connection.addTransceiver(outlet.face, "sendonly")
+        align_reports(video.sender, outlet.face, outlet.clock)
+        loop = asyncio.get_running_loop()
+        tap_feedback(video.sender, outlet.face.want_key, lambda bitrate: outlet.note_estimate(bitrate, loop.time()))
+        known = RTCRtpSender.getCapabilities("video").codecs
+        preferred = f"video/{self._settings.codec}"
+        video.setCodecPreferences(sorted(known, key=lambda codec: codec.mimeType.lower() != preferred))
+        return video
+
+    def _begin(self, connection: RTCPeerConnection) -> None:
+        """Both sides have agreed."""
+        codec = chosen_picture_codec(connection.localDescription.sdp)
+        if self._outlet is not None and codec is not None:
+            self._outlet.codec = codec
+        self._watching = asyncio.create_task(self._watch(connection))
+
+    def _hear(self, packet: RtpPacket) -> None:
+        if self._source is not None and self._closing is None:
+            self._source.receive(packet.ssrc, packet.sequence_number, packet.timestamp, packet.payload)
+
+    def _open_channel(self, channel: RTCDataChannel) -> None:
+        if channel.label == CHANNEL:
+            self._channel = channel
+            channel.on("message", self._take_message)
+
+    def _take_message(self, text: str | bytes) -> None:
+        try:
+            message = json.loads(text[:_MOST_MESSAGE])
+        except ValueError:
+            return
+        if isinstance(message, dict):
+            self._on_message(message)
+
+    def _notice_state(self) -> None:
+        if self._connection is not None and self._connection.connectionState in ("failed", "closed"):
+            self.give_up()
+
+    async def _watch(self, connection: RTCPeerConnection) -> None:
+        """Look at the connection every second until it is lost: aiortc itself notices that after half a minute."""
+        loop = asyncio.get_running_loop()
+        heard, heard_at = 0, loop.time()
+        sent, sent_at = 0, loop.time()
+        while True:
+            await asyncio.sleep(_WATCHED)
+            now = loop.time()
+            received = 0
+            bytes_sent = 0
+            for entry in (await connection.getStats()).values():
+                if isinstance(entry, RTCTransportStats):
+                    received += entry.packetsReceived
+                elif isinstance(entry, RTCOutboundRtpStreamStats):
+                    bytes_sent += entry.bytesSent
+                elif isinstance(entry, RTCRemoteInboundRtpStreamStats):
+                    self._note_reception(entry, now)
+                elif isinstance(entry, RTCInboundRtpStreamStats):
+                    self._link["microphone_packets"] = entry.packetsReceived
+                    self._link["microphone_packets_lost"] = entry.packetsLost
+            self._link["bitrate"] = round((bytes_sent - sent) * 8 / (now - sent_at))
+            sent, sent_at = bytes_sent, now
+            if received > heard:
+                heard, heard_at = received, now
+            if now - heard_at > (_SILENT_SECONDS if heard else _CONNECTING_SECONDS):
+                self.give_up()
+                return
+
+    def _note_reception(self, report: RTCRemoteInboundRtpStreamStats, now: float) -> None:
+        share = report.fractionLost / 256
+        self._link[f"{report.kind}_loss"] = round(share, 3)
+        if report.roundTripTime is not None:
+            self._link["round_trip_ms"] = round(report.roundTripTime * 1000, 1)
+        if report.kind == "video" and self._outlet is not None:
+            self._outlet.note_loss(share, now)
+
+    async def _close(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+        if self._outlet is not None:
+            self._outlet.close()
+        if self._connection is not None:
+            with suppress(Exception):  # what has failed need not be told goodbye
+                await asyncio.wait_for(self._connection.close(), _CLOSING_SECONDS)
+        self._on_closed()
+
+
+def _ntp_seconds() -> float:
+    """The clock of aiortc's sender reports."""
+    return clock.current_ntp_time() / _NTP_SECOND

@@ -3,10 +3,13 @@
 import asyncio
 from collections import deque
 
+import numpy as np
+
 from engine.media import FPS, Frame
 
 LONGEST_WAIT_MS = 200  # of frames that a viewer has not taken; older ones are dropped
 _CAPACITY = LONGEST_WAIT_MS * FPS // 1000  # frames
+_QUIET = 0.003  # amplitude, below which sound counts as silence
 
 
 class Relay:
@@ -17,6 +20,7 @@ class Relay:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.latest: Frame | None = None
+        self.silent = 0  # frames in a row without sound
         self._loop = loop
         self._viewings: set[Viewing] = set()
 
@@ -55,6 +59,7 @@ class Relay:
 
     def _share(self, frame: Frame) -> None:
         self.latest = frame
+        self.silent = 0 if np.abs(frame.pcm).max() > _QUIET else self.silent + 1
         for viewing in self._viewings:
             viewing.put(frame)
 
@@ -85,6 +90,11 @@ class Viewing:
             self._changed.clear()
             await self._changed.wait()
         return self._frames.popleft() if self._frames else None
+
+    @property
+    def waiting(self) -> int:
+        """How many frames have not been taken."""
+        return len(self._frames)
 
     def another(self, capacity: int) -> "Viewing":
         """A viewing of the same frames, for somebody who takes them at another pace. `capacity` in frames."""

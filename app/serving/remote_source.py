@@ -1,59 +1,130 @@
-"""Live sound that a peer sends over a network; knows nothing of the network."""
+"""Live sound that a peer sends over a network; knows nothing of the network but that its packets come unevenly."""
 
 import numpy as np
 
 from app.clock import Clock
-from app.config import BACKLOG_MS, CAPTURE_MS
-from app.queues import SampleQueue
+from app.config import BACKLOG_MS
+from app.serving.codecs import VOICE_RATE, VoiceDecoder, voice_length
+from app.serving.jitter_buffer import JitterBuffer, Piece
 from app.sources import PromptResampler
 from app.stats import Stats
 from engine.media import SAMPLE_RATE, Samples
 
+LONGEST_DELAY_MS = 300  # of sound that waits for its moment; what is more is dropped, oldest first, and counted
+
+_QUIET = 0.003  # amplitude, about -50 dB, below which sound may be left out unheard
+_LEAST_LEFT_OUT = 0.005  # s: of less it is not worth it
+
 
 class RemoteSource:
-    """Implements `Source`. When nothing arrives, time goes on in silence, so that pictures never stop."""
+    """Implements `Source`. It goes on like a sound card, whatever arrives: pictures never stop, time never shifts.
+
+    A peer that is silent, muted or gone is heard as silence, and so is sound that was lost on the way or is too late.
+    """
 
     live = True
 
     def __init__(self, clock: Clock, stats: Stats) -> None:
         self._clock = clock
         self._stats = stats
-        self._queue = SampleQueue(clock, SAMPLE_RATE, BACKLOG_MS)
-        self._resampler: PromptResampler | None = None
-        self._rate = SAMPLE_RATE
-        self._lost = 0
-        self._heard_until = 0.0
+        self._changed = clock.condition()
+        self._buffer: JitterBuffer[bytes | Samples] | None = None
+        self._rate = VOICE_RATE
+        self._stream: int | None = None
+        self._pushed = (0, 0)  # blocks and samples
+        self._noted_lost = 0
         self._has_ended = False
 
     def push(self, pcm: Samples, rate: int) -> None:
         """Add float32 (n,), mono, which continues what was pushed before. From any thread; never blocks."""
-        if rate != self._rate:
-            self._rate, self._resampler = rate, PromptResampler(rate) if rate != SAMPLE_RATE else None
-        self._queue.put(pcm if self._resampler is None else self._resampler.feed(pcm))
+        blocks, samples = self._pushed
+        self._pushed = blocks + 1, samples + len(pcm)
+        self._add(-1, rate, blocks, samples, len(pcm), pcm)
+
+    def receive(self, stream: int, sequence: int, timestamp: int, packet: bytes) -> None:
+        """Add an Opus packet of an RTP stream, which `stream` names. From any thread; never blocks."""
+        if length := voice_length(packet):
+            self._add(stream, VOICE_RATE, sequence, timestamp, length, packet)
+
+    def clear(self) -> None:
+        """Forget what has arrived and has not been read: it is heard as silence."""
+        with self._changed:
+            if self._buffer is not None:
+                self._buffer.clear()
 
     def end(self) -> None:
         """Let `read` return None from now on."""
-        self._has_ended = True
-        self._queue.put(np.zeros(0, np.float32))
+        with self._changed:
+            self._has_ended = True
+            self._changed.notify_all()
 
     def open(self) -> float:
-        """Let time begin."""
-        self._heard_until = self._clock.now()
+        """Let time begin; what arrived before is not heard."""
+        with self._changed:
+            self._begin(VOICE_RATE)
         return 0.0
 
     def read(self, timeout: float) -> Samples | None:
-        """What has arrived since the last call, and silence for what has not."""
-        pcm = self._queue.get(min(timeout, CAPTURE_MS / 1000))
-        if self._has_ended:
-            return None
-        self._stats.note_lost((self._queue.lost - self._lost) / SAMPLE_RATE)
-        self._lost = self._queue.lost
-        self._heard_until += len(pcm) / SAMPLE_RATE
-        missing = self._clock.now() - self._heard_until - BACKLOG_MS / 1000
-        if not len(pcm) and missing > 0:
-            pcm = np.zeros(round(missing * SAMPLE_RATE), np.float32)
-            self._heard_until += missing
-        return pcm
+        """The sound whose moment has come, float32 (n,) at 16 kHz; None once `end` was called."""
+        until = self._clock.now() + timeout
+        with self._changed:
+            buffer = self._buffer
+            assert buffer is not None, "it has not been opened"
+            while not self._has_ended and (now := self._clock.now()) < min(buffer.due, until):
+                self._changed.wait(min(buffer.due, until) - now)
+            if self._has_ended:
+                return None
+            now = self._clock.now()
+            pieces = []
+            while (piece := buffer.next(now)) is not None:
+                pieces.append(self._sound(buffer, piece, now))
+            self._stats.note_lost((buffer.lost - self._noted_lost) / self._rate)
+            self._noted_lost = buffer.lost
+            pcm = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+            return pcm if self._resampler is None else self._resampler.feed(pcm)
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Stop listening."""
+        with self._changed:
+            self._buffer = None
+
+    @property
+    def delay_ms(self) -> float:
+        """How long sound waits here until all of it can go on evenly."""
+        with self._changed:
+            return 0.0 if self._buffer is None else self._buffer.delay * 1000
+
+    def _add(
+        self, stream: int, rate: int, sequence: int, timestamp: int, length: int, payload: bytes | Samples
+    ) -> None:
+        with self._changed:
+            if self._buffer is None:
+                return
+            if stream != self._stream or rate != self._rate:
+                self._stream = stream
+                self._begin(rate)
+            self._buffer.add(sequence, timestamp, length, payload, self._clock.now())
+
+    def _begin(self, rate: int) -> None:
+        """A new stream goes on where the one before has got to."""
+        start = self._clock.now() if self._buffer is None else self._buffer.due
+        self._buffer = JitterBuffer(rate, LONGEST_DELAY_MS / 1000, start)
+        self._rate = rate
+        self._resampler = None if rate == SAMPLE_RATE else PromptResampler(rate)
+        self._decoder = VoiceDecoder()
+        self._noted_lost = 0
+
+    def _sound(self, buffer: JitterBuffer[bytes | Samples], piece: Piece[bytes | Samples], now: float) -> Samples:
+        if piece.payload is None:
+            return np.zeros(piece.length, np.float32)
+        if now - piece.due > BACKLOG_MS / 1000:
+            buffer.lost += piece.length
+            return np.zeros(piece.length, np.float32)
+        pcm = self._decoder.decode(piece.payload) if isinstance(piece.payload, bytes) else piece.payload
+        if len(pcm) < piece.length:  # what could not be decoded
+            pcm = np.append(pcm, np.zeros(piece.length - len(pcm), np.float32))
+        too_much = min(buffer.excess(), piece.length)
+        if too_much >= _LEAST_LEFT_OUT * self._rate and np.abs(pcm).max() < _QUIET:
+            buffer.leave_out(too_much)
+            pcm = pcm[: piece.length - too_much]
+        return pcm

@@ -1,52 +1,159 @@
-"""One viewing as two WebRTC tracks with one media clock: a frame's picture and its sound have the same time."""
+"""One viewing as two WebRTC tracks with one media clock: a frame's picture and its sound have the same time.
 
+The tracks bring packets that are encoded already, so that nothing is queued between a frame and the network.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
 from fractions import Fraction
+from typing import Any
 
-import av
 import numpy as np
-from aiortc import AudioStreamTrack, VideoStreamTrack
-from aiortc.mediastreams import MediaStreamError
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from av.packet import Packet
 
+from app.serving.codecs import VOICE_DELAY, VOICE_MS, VOICE_RATE, VOICE_SAMPLES, PictureEncoder, VoiceEncoder
 from app.serving.relay import Viewing
-from engine.media import FPS, HOP, SAMPLE_RATE
+from engine.media import FPS, Frame, Samples
 
-PICTURE_RATE = 90_000  # Hz of the video's RTP clock: 3600 for a frame
-SOUND_RATE = 48_000  # Hz of Opus's RTP clock: 1920 for a frame
+PICTURE_RATE = 90_000  # Hz of the pictures' RTP clock
+
+_LEAST_BETWEEN_KEYS = 0.3  # s: who asks more often gets the same key picture
 
 
-class FaceTrack(VideoStreamTrack):
-    """The pictures of a viewing."""
+class MediaClock:
+    """When, on any clock in seconds, a frame was handed out: the same for both tracks of a viewer."""
 
-    def __init__(self, viewing: Viewing) -> None:
+    def __init__(self) -> None:
+        self._origin: float | None = None  # moment of frame 0
+
+    def begin(self, index: int, now: float) -> None:
+        """Frame `index` is handed out now. The first call holds for all frames."""
+        if self._origin is None:
+            self._origin = now - index / FPS
+
+    def elapsed(self, now: float) -> float | None:
+        """Seconds since frame 0; None before the first frame."""
+        return None if self._origin is None else now - self._origin
+
+
+class FaceTrack(MediaStreamTrack):
+    """The pictures of a viewing, the newest there is whenever the encoder is free."""
+
+    kind = "video"
+    rate = PICTURE_RATE
+    delay = 0.0  # s, by which the codec holds back
+
+    def __init__(
+        self,
+        viewing: Viewing,
+        clock: MediaClock,
+        executor: Executor,
+        make_encoder: Callable[[int], PictureEncoder],
+        now: Callable[[], float],
+    ) -> None:
+        """`executor`: one thread, in which pictures are encoded. `make_encoder` gets the number of pixels.
+
+        `now`: seconds of the clock that sender reports are told in.
+        """
         super().__init__()
+        self.last_pts = 0
+        self.sent = 0  # pictures
+        self.encoder: PictureEncoder | None = None
         self._viewing = viewing
+        self._clock = clock
+        self._executor = executor
+        self._make_encoder = make_encoder
+        self._now = now
+        self._key_wanted = True
+        self._last_key = float("-inf")
 
-    async def recv(self) -> av.VideoFrame:
+    def want_key(self) -> None:
+        """Make the next picture one that can be decoded without those before it."""
+        self._key_wanted = True
+
+    async def recv(self) -> "Packet[Any]":
         """The next picture; raises `MediaStreamError` at the end."""
-        frame = await self._viewing.next()
-        if frame is None:
-            raise MediaStreamError
-        picture = av.VideoFrame.from_ndarray(frame.image, "rgb24")
-        picture.pts = frame.index * (PICTURE_RATE // FPS)
-        picture.time_base = Fraction(1, PICTURE_RATE)
-        return picture
+        loop = asyncio.get_running_loop()
+        data = b""
+        while not data:
+            frame = await self._next()
+            if self.encoder is None:
+                self.encoder = self._make_encoder(frame.image.shape[0] * frame.image.shape[1])
+            is_key = self._key_wanted and loop.time() - self._last_key >= _LEAST_BETWEEN_KEYS
+            if is_key:
+                self._key_wanted, self._last_key = False, loop.time()
+            data = await loop.run_in_executor(self._executor, self.encoder.encode, frame.image, is_key)
+        self.sent += 1
+        self.last_pts = frame.index * (PICTURE_RATE // FPS)
+        return _packet(data, self.last_pts, PICTURE_RATE)
+
+    async def _next(self) -> Frame:
+        """A frame with a new picture: a repeated one is sent only where somebody asks for a key picture."""
+        while True:
+            frame = await self._viewing.next()
+            if frame is None or self.readyState != "live":
+                self.stop()
+                raise MediaStreamError
+            self._clock.begin(frame.index, self._now())
+            if frame.drawn or self._key_wanted:
+                return frame
 
 
-class VoiceTrack(AudioStreamTrack):
-    """The sound of a viewing."""
+class VoiceTrack(MediaStreamTrack):
+    """The sound of a viewing, in packets of half a frame."""
 
-    def __init__(self, viewing: Viewing) -> None:
+    kind = "audio"
+    rate = VOICE_RATE
+    delay = VOICE_DELAY  # s, by which the codec holds back
+
+    def __init__(self, viewing: Viewing, clock: MediaClock, now: Callable[[], float]) -> None:
+        """`now`: seconds of the clock that sender reports are told in."""
         super().__init__()
+        self.last_pts = 0
         self._viewing = viewing
+        self._clock = clock
+        self._now = now
+        self._encoder = VoiceEncoder()
+        self._rest: Samples = np.zeros(0, np.float32)  # of the frame under way
+        self._clears = 0
+        self._has_begun = False
+        self._due = 0.0  # when the rest is to be sent: an even pace spares the receiver a wait
 
-    async def recv(self) -> av.AudioFrame:
-        """The next sound; raises `MediaStreamError` at the end."""
-        frame = await self._viewing.next()
-        if frame is None:
-            raise MediaStreamError
-        pcm = (np.clip(frame.pcm, -1, 1) * 32767).astype(np.int16)
-        sound = av.AudioFrame.from_ndarray(pcm[None], format="s16", layout="mono")
-        sound.sample_rate = SAMPLE_RATE
-        sound.pts = frame.index * HOP
-        sound.time_base = Fraction(1, SAMPLE_RATE)
-        return sound
+    async def recv(self) -> "Packet[Any]":
+        """The next 20 ms; raises `MediaStreamError` at the end."""
+        loop = asyncio.get_running_loop()
+        if len(self._rest):
+            if not self._viewing.waiting:
+                await asyncio.sleep(max(0.0, self._due - loop.time()))
+            self.last_pts += VOICE_RATE * VOICE_MS // 1000
+        else:
+            frame = await self._next()
+            self._clock.begin(frame.index, self._now())
+            self._rest = frame.pcm
+            self._clears = self._viewing.clears
+            self.last_pts = frame.index * (VOICE_RATE // FPS)
+        pcm, self._rest = self._rest[:VOICE_SAMPLES], self._rest[VOICE_SAMPLES:]
+        self._due = loop.time() + VOICE_MS / 1000
+        if self._viewing.clears != self._clears:  # interrupted meanwhile
+            pcm = np.zeros_like(pcm)
+        return _packet(self._encoder.encode(pcm), self.last_pts, VOICE_RATE)
+
+    async def _next(self) -> Frame:
+        """The next frame; in the beginning the newest, as sound from before the connection is of no use."""
+        while True:
+            frame = await self._viewing.next()
+            if frame is None or self.readyState != "live":
+                self.stop()
+                raise MediaStreamError
+            if self._has_begun or not self._viewing.waiting:
+                self._has_begun = True
+                return frame
+
+
+def _packet(data: bytes, pts: int, rate: int) -> "Packet[Any]":
+    packet: "Packet[Any]" = Packet(data)
+    packet.pts = pts
+    packet.time_base = Fraction(1, rate)
+    return packet

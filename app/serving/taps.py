@@ -1,0 +1,86 @@
+"""What aiortc keeps to itself of a connection's packets. All use of its private names is here.
+
+Its jitter buffer of sound waits for four packets, and after one is lost for sixteen, for good; its encoders start at
+0.5 Mbit/s and stop at 1.5; its sender reports tell when a packet was sent, not when its frame was due.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from aiortc import RTCRtpReceiver, RTCRtpSender
+from aiortc.rtp import (
+    RTCP_PSFB_APP,
+    RTCP_PSFB_FIR,
+    RTCP_PSFB_PLI,
+    AnyRtcpPacket,
+    RtcpPsfbPacket,
+    RtcpSrPacket,
+    RtpPacket,
+    unpack_remb_fci,
+)
+
+from app.serving.tracks import FaceTrack, MediaClock, VoiceTrack
+
+_NTP_SECOND = 1 << 32
+
+
+class _NoBuffer:
+    """In place of aiortc's jitter buffer: nothing reaches its decoder and its endless queue."""
+
+    def add(self, packet: RtpPacket) -> tuple[bool, None]:
+        return False, None
+
+
+def tap_voice(receiver: RTCRtpReceiver, hear: Callable[[RtpPacket], None]) -> None:
+    """Give each packet of a receiver to `hear` as it comes, in place of decoding it."""
+    take_statistics = receiver._handle_rtp_packet
+
+    async def handle(packet: RtpPacket, arrival_time_ms: int) -> None:
+        await take_statistics(packet, arrival_time_ms)
+        hear(packet)
+
+    vars(receiver)["_RTCRtpReceiver__jitter_buffer"] = _NoBuffer()
+    vars(receiver)["_handle_rtp_packet"] = handle
+
+
+def tap_feedback(sender: RTCRtpSender, want_key: Callable[[], None], estimate: Callable[[int], None]) -> None:
+    """Call `want_key` when the receiver asks for a key picture, `estimate` with the bits per second it could take."""
+    handle_rest = sender._handle_rtcp_packet
+
+    async def handle(packet: AnyRtcpPacket) -> None:
+        if isinstance(packet, RtcpPsfbPacket) and packet.fmt in (RTCP_PSFB_PLI, RTCP_PSFB_FIR):
+            want_key()
+        elif isinstance(packet, RtcpPsfbPacket) and packet.fmt == RTCP_PSFB_APP:
+            try:
+                bitrate, streams = unpack_remb_fci(packet.fci)
+            except ValueError:
+                return
+            if sender._ssrc in streams:
+                estimate(bitrate)
+        else:
+            await handle_rest(packet)
+
+    vars(sender)["_handle_rtcp_packet"] = handle
+
+
+def align_reports(sender: RTCRtpSender, track: FaceTrack | VoiceTrack, clock: MediaClock) -> None:
+    """Let sender reports tell the time of frames, so that the receiver shows and plays a frame at one moment."""
+    send = sender._send_rtcp
+
+    async def send_aligned(packets: list[AnyRtcpPacket]) -> None:
+        await send(
+            [_aligned(packet, track, clock) if isinstance(packet, RtcpSrPacket) else packet for packet in packets]
+        )
+
+    vars(sender)["_send_rtcp"] = send_aligned
+
+
+def _aligned(report: RtcpSrPacket, track: FaceTrack | VoiceTrack, clock: MediaClock) -> RtcpSrPacket:
+    """The same moment, with the RTP time that the media clock shows then."""
+    info = report.sender_info
+    elapsed = clock.elapsed(info.ntp_timestamp / _NTP_SECOND)
+    if elapsed is None or not info.packet_count:
+        return report
+    origin = info.rtp_timestamp - track.last_pts
+    timestamp = origin + round((elapsed + track.delay) * track.rate)
+    return replace(report, sender_info=replace(info, rtp_timestamp=timestamp % (1 << 32)))
