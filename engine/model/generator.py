@@ -174,7 +174,7 @@ class Drawing(nn.Module):
 def compose(inputs: Tensor, picture: Tensor, change: Tensor, inner: Tensor, reach: Tensor) -> Tensor:
     """The finished crop (B, 3, H, W): outside the mouth the bent photo plus the change, inside it the picture.
 
-    `inner`, `reach`: (B, 1, H, W), see `engine.mouth.CropMaps`.
+    `inner`, `reach`: (B, 1, H, W), see `engine.crop_maps.CropMaps`.
     """
     around = inputs[:, :3] + reach * change
     return (inner * picture + (1.0 - inner) * around).clamp(0.0, 1.0)
