@@ -71,12 +71,15 @@ class Face:
         await asyncio.to_thread(self._session.stop)
 
     async def say(self, pcm: bytes) -> None:
-        """Add mono PCM16 of the face's rate; waits while 120 s of sound are waiting."""
+        """Add mono PCM16 of the face's rate; waits while 120 s of sound are waiting, and an interrupt ends that."""
         size = 2 * self.rate * _PIECE_SECONDS
+        clears = self._source.clears
         for start in range(0, len(pcm), size):
             piece = pcm[start : start + size]
             while not self._source.push(decode_pcm16(piece), self.rate):
                 await asyncio.sleep(_PIECE_SECONDS)
+                if self._source.clears != clears or not self._session.is_running:
+                    return
             self._said += piece
 
     async def mark(self, mark: object) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from app.clock import Clock
 from app.config import DEFAULT_LOOKAHEAD
 from app.ensemble import Ensemble
+from app.serving.paced_source import PacedSource
 from app.serving.peer import Peer, PeerSettings
 from app.serving.relay import Relay
 from app.serving.remote_source import RemoteSource
@@ -48,7 +49,7 @@ class Conversation:
     """One speaking face. Used in the event loop; `id` cannot be guessed, and `owner` proves who may end it."""
 
     def __init__(self, wish: Wish, source: Source, stats: Stats, clock: Clock, limits: Limits) -> None:
-        self.id = secrets.token_urlsafe(12)
+        self.id = secrets.token_hex(12)  # a name that WHEP's players can ask for
         self.owner = secrets.token_urlsafe(16)
         self.wish = wish
         self.source = source
@@ -127,6 +128,8 @@ class Conversation:
             return
         if isinstance(self.source, RemoteSource):
             self.source.clear()
+        elif isinstance(self.source, PacedSource):
+            self.source.clear(0 if self.relay.latest is None else self.relay.latest.index + 1)
         await asyncio.to_thread(self._session.interrupt)  # it waits for sinks that are being served
         self.relay.clear()
 

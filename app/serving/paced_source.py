@@ -41,6 +41,7 @@ class PacedSource:
     def __init__(self, clock: Clock) -> None:
         self.pushed = 0  # samples of sound in all
         self.clears = 0  # how often sound was forgotten
+        self.heard_then = 0  # samples of sound, when it was last
         self.is_paused = False  # silence is read, and the sound waits
         self._clock = clock
         self._changed = clock.condition()
@@ -75,10 +76,10 @@ class PacedSource:
         return True
 
     def clear(self, frames: int) -> int:
-        """Forget all sound that is not in the first `frames` frames; returns what `heard` did for them."""
+        """Forget all sound that is not in the first `frames` frames; returns how much of it is."""
         with self._changed:
             end = frames * HOP
-            heard = self._heard(end)
+            self.heard_then = self._heard(end)
             while len(self._runs) > 1 and self._runs[-1].begin >= end:
                 self._runs.pop()
             self._runs[-1].length = min(self._runs[-1].length, max(0, end - self._runs[-1].begin))
@@ -86,7 +87,7 @@ class PacedSource:
             self._next = self.pushed
             self._resampler = None
             self.clears += 1
-            return heard
+            return self.heard_then
 
     def heard(self, frames: int) -> int:
         """How many samples of sound were in the first `frames` frames, or forgotten before their end."""

@@ -1,0 +1,328 @@
+"""A WebSocket over which a voice agent sends speech in bursts, and is told how far the face has come with it.
+
+The messages are those of OpenAI's realtime interface where it has one. Knows nothing of who watches.
+"""
+
+import asyncio
+import base64
+import json
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from aiohttp import WSMsgType, web
+
+from app.serving.conversation import Conversation
+from app.serving.paced_source import AHEAD_SECONDS, PacedSource, decode_pcm16
+from app.serving.security import is_same_secret
+from app.serving.stage import Stage
+from app.stats import Stats
+from engine.errors import ConfigurationError
+from engine.media import SAMPLE_RATE
+
+PATH = "/pcm"
+
+_RATES = ("24000", "16000", "48000")  # Hz; the first where none is named
+_KEYS = {"avatar", "size", "lookahead", "rate", "conversation", "owner"}
+_LARGEST_MESSAGE = 2**20  # bytes: 16 s and more
+_LARGEST_READ = 2**24  # bytes, beyond which a message is not even read to its end, and the socket is closed
+_MOST_MESSAGES = 1000  # in a second; more of them wait
+_MOST_ERRORS = 20  # after which the socket is closed
+_POSITION_FRAMES = 5  # from one reply about the position to the next
+_FULL_WAIT = 0.1  # s, from one look for room to the next
+_HEARTBEAT = 15.0  # s, from one ping to the next; a peer that does not answer has gone
+_CLOSING_SECONDS = 0.5  # for the other side to say that it closes too
+
+
+def routes(stage: Stage) -> list[web.RouteDef]:
+    """Where agents connect."""
+    return [web.get(PATH, _Sockets(stage).serve)]
+
+
+class _Sockets:
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._open: dict[str, _Dialogue] = {}  # by conversation
+
+    async def serve(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(
+            max_msg_size=_LARGEST_READ, compress=False, heartbeat=_HEARTBEAT, timeout=_CLOSING_SECONDS
+        )
+        if not socket.can_prepare(request):
+            raise web.HTTPUpgradeRequired(text=f"{PATH} speaks WebSocket: connect with a client of that.")
+        if unknown := sorted(request.query.keys() - _KEYS):
+            raise ConfigurationError(
+                f"Found the unknown setting “{unknown[0][:40]}”: known are {', '.join(sorted(_KEYS))}."
+            )
+        rate = _rate(request.query.get("rate", _RATES[0]))
+        conversation, source = await self._conversation(request)
+        dialogue = _Dialogue(socket, conversation, source, rate)
+        conversation.enter(dialogue)
+        before = self._open.get(conversation.id)
+        self._open[conversation.id] = dialogue
+        try:
+            if before is not None:
+                await before.give_up()
+            await socket.prepare(request)
+            await dialogue.hold()
+        finally:
+            conversation.leave(dialogue)
+            if self._open.get(conversation.id) is dialogue:
+                del self._open[conversation.id]
+        return socket
+
+    async def _conversation(self, request: web.Request) -> tuple[Conversation, PacedSource]:
+        """A new one, or that to which its owner comes back."""
+        conversations = self._stage.conversations
+        if (name := request.query.get("conversation")) is None:
+            wish = await self._stage.wish(request.query)
+            source = PacedSource(self._stage.clock)
+            return await conversations.open(wish, source, self._stage.encoding_cost(wish), Stats()), source
+        conversation = conversations.get(name)
+        if not is_same_secret(request.query.get("owner", ""), conversation.owner):
+            raise web.HTTPForbidden(
+                text="Only who opened the conversation may speak in it: send its “owner”, as session.created told it."
+            )
+        if not isinstance(conversation.source, PacedSource):
+            raise ConfigurationError("In this conversation a WebRTC peer speaks: begin a new one for an agent.")
+        return conversation, conversation.source
+
+
+@dataclass(slots=True)
+class _Item:
+    """One utterance: what was sent between two commits. `begin` and `end` count the source's samples."""
+
+    name: str
+    begin: int
+    end: int | None = None
+    samples: int = 0  # of the sender
+    told: int = 0  # likewise, that were heard by the last reply
+
+    def heard(self, heard: int, rate: int) -> int:
+        """Samples of the sender, where the source tells `heard`."""
+        if self.end is not None and heard >= self.end:
+            return self.samples
+        return min(self.samples, max(0, heard - self.begin) * rate // SAMPLE_RATE)
+
+
+class _Refusal(Exception):  # noqa: N818
+    """A message that is not followed: `code` for programs, the text for people."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class _Dialogue:
+    """What is said over one socket, in an event loop."""
+
+    def __init__(
+        self, socket: web.WebSocketResponse, conversation: Conversation, source: PacedSource, rate: int
+    ) -> None:
+        self._socket = socket
+        self._conversation = conversation
+        self._source = source
+        self._rate = rate
+        self._items: deque[_Item] = deque()  # of which something has not been heard; the last one may be open
+        self._last_item: str | None = None
+        self._clears = source.clears
+        self._count = {"item": 0, "event": 0, "error": 0}
+        self._is_full = False
+
+    async def hold(self) -> None:
+        """Greet, then follow messages and tell positions until either side closes."""
+        height, width = self._conversation.wish.avatar.photo.shape[:2]
+        await self._send(
+            "session.created",
+            conversation=self._conversation.id,
+            owner=self._conversation.owner,
+            whep="/whep?" + urlencode({"conversation": self._conversation.id}),
+            avatar=self._conversation.wish.name,
+            width=width,
+            height=height,
+            lookahead=self._conversation.wish.lookahead,
+            input_audio_format="pcm16",
+            rate=self._rate,
+        )
+        telling = asyncio.create_task(self._tell_forever())
+        try:
+            await self._follow_forever()
+        finally:
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
+
+    async def give_up(self) -> None:
+        """Close, as the agent speaks over another socket now."""
+        await self._socket.close(code=1012, message=b"The agent has connected again.")
+
+    async def _follow_forever(self) -> None:
+        loop = asyncio.get_running_loop()
+        second, count = loop.time(), 0
+        async for message in self._socket:
+            if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
+                break  # the error of a message that is far too long, after which aiohttp has closed the socket
+            await self._follow(message.data)
+            count += 1
+            if count >= _MOST_MESSAGES:
+                await asyncio.sleep(max(0.0, second + 1 - loop.time()))
+                second, count = loop.time(), 0
+            if self._count["error"] >= _MOST_ERRORS:
+                await self._socket.close(code=1008, message=b"Too many messages could not be understood.")
+
+    async def _follow(self, data: str | bytes) -> None:
+        event: object = None
+        try:
+            if len(data) > _LARGEST_MESSAGE:
+                raise _Refusal(
+                    "message_too_large",
+                    f"Found a message of {len(data)} bytes, expected at most {_LARGEST_MESSAGE}: send shorter pieces.",
+                )
+            if isinstance(data, bytes):
+                await self._append(data)
+                return
+            document = _parsed(data)
+            event = document.get("event_id")
+            await self._act(document)
+        except _Refusal as refusal:
+            self._count["error"] += 1
+            await self._refuse(refusal, event)
+
+    async def _act(self, document: dict[str, object]) -> None:
+        match document.get("type"):
+            case "input_audio_buffer.append":
+                await self._append(_decoded(document.get("audio")))
+            case "input_audio_buffer.commit":
+                await self._commit()
+            case "input_audio_buffer.clear" | "output_audio_buffer.clear" | "response.cancel":
+                await self._conversation.interrupt()
+                await self._tell_interruption()
+            case kind:
+                raise _Refusal(
+                    "unknown_type",
+                    f"Found a message of type “{str(kind)[:60]}”: known are input_audio_buffer.append, .commit and "
+                    ".clear, output_audio_buffer.clear and response.cancel.",
+                )
+
+    async def _append(self, pcm: bytes) -> None:
+        if len(pcm) % 2:
+            raise _Refusal(
+                "odd_audio", f"Found {len(pcm)} bytes of sound: PCM16 has two for each sample, so their number is even."
+            )
+        await self._tell_interruption()  # before there is an item that is not meant by it
+        clears = self._source.clears
+        second = 2 * self._rate
+        for start in range(0, len(pcm), second):
+            piece = pcm[start : start + second]
+            begin = self._source.pushed
+            while not self._source.push(decode_pcm16(piece), self._rate):
+                await self._wait_for_room()
+                if self._source.clears != clears or not self._conversation.is_running:
+                    return  # an interrupt that came another way is meant for the rest of this sound, too
+            self._is_full = False
+            self._item(begin).samples += len(piece) // 2
+            await asyncio.sleep(0)  # long messages must not hold up other conversations
+            if self._source.clears != clears:
+                return
+
+    def _item(self, begin: int) -> _Item:
+        if not self._items or self._items[-1].end is not None:
+            self._count["item"] += 1
+            self._items.append(_Item(f"item_{self._count['item']}", begin))
+        return self._items[-1]
+
+    async def _wait_for_room(self) -> None:
+        if not self._is_full:
+            self._is_full = True
+            text = (
+                f"Found {AHEAD_SECONDS} s of sound that wait to be spoken, which is the most: nothing is lost, but "
+                "what you send is read only as there is room."
+            )
+            await self._refuse(_Refusal("input_audio_buffer_full", text), None)
+        await asyncio.sleep(_FULL_WAIT)
+
+    async def _commit(self) -> None:
+        if not self._items or self._items[-1].end is not None:
+            raise _Refusal(
+                "input_audio_buffer_commit_empty", "Found nothing to commit: append sound since the last commit first."
+            )
+        item = self._items[-1]
+        item.end = self._source.pushed
+        await self._send("input_audio_buffer.committed", item_id=item.name, previous_item_id=self._last_item)
+        self._last_item = item.name
+
+    async def _tell_forever(self) -> None:
+        viewing = self._conversation.relay.view()
+        try:
+            while (frame := await viewing.next()) is not None:
+                await self._tell(frame.index + 1)
+        finally:
+            viewing.close()
+        reason = self._conversation.error or "it was ended, or nobody spoke for long"
+        await self._refuse(_Refusal("session_ended", f"The conversation has ended: {reason}."), None, "server_error")
+        await self._socket.close(code=1001)
+
+    async def _tell(self, frames: int) -> None:
+        await self._tell_interruption()
+        heard = self._source.heard(frames)
+        while self._items:
+            item = self._items[0]
+            samples = item.heard(heard, self._rate)
+            is_over = item.end is not None and heard >= item.end
+            if samples and not item.told:
+                await self._send("output_audio_buffer.started", item_id=item.name)
+            if samples > item.told and (is_over or frames % _POSITION_FRAMES == 0 or not item.told):
+                await self._send("playback.position", **self._position(item, samples))
+                item.told = samples
+            if not is_over:
+                return
+            self._items.popleft()
+            await self._send("output_audio_buffer.stopped", **self._position(item, samples))
+
+    async def _tell_interruption(self) -> None:
+        """Of whichever way it came: over this socket, from a viewer, by a request."""
+        if self._source.clears == self._clears:
+            return
+        self._clears = self._source.clears
+        item = self._items[0] if self._items else None
+        samples = item.heard(self._source.heard_then, self._rate) if item else 0
+        self._items.clear()
+        await self._send("output_audio_buffer.cleared", **self._position(item, samples))
+
+    def _position(self, item: _Item | None, samples: int) -> dict[str, object]:
+        return {"item_id": item and item.name, "samples": samples, "ms": samples * 1000 // self._rate}
+
+    async def _refuse(self, refusal: _Refusal, event: object, kind: str = "invalid_request_error") -> None:
+        await self._send(
+            "error", error={"type": kind, "code": refusal.code, "message": str(refusal), "event_id": event}
+        )
+
+    async def _send(self, kind: str, **content: object) -> None:
+        self._count["event"] += 1
+        with suppress(ConnectionError):  # the other side has gone, which the next read tells
+            await self._socket.send_json({"type": kind, "event_id": f"event_{self._count['event']}", **content})
+
+
+def _rate(text: str) -> int:
+    if text not in _RATES:
+        raise ConfigurationError(f"The rate is “{text[:20]}”: it must be one of {', '.join(_RATES)} Hz.")
+    return int(text)
+
+
+def _parsed(text: str) -> dict[str, object]:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise _Refusal(
+            "invalid_json", "Found a text that is no object in JSON: send one, or sound in a binary message."
+        )
+    return document
+
+
+def _decoded(audio: object) -> bytes:
+    try:
+        return base64.b64decode(audio if isinstance(audio, str) else "?", validate=True)
+    except ValueError as error:
+        raise _Refusal("invalid_audio", "Found no “audio” in base64: send PCM16 in it.") from error
