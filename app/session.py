@@ -83,7 +83,7 @@ class Session:
         self._opened: list[Sink] = []
         self._stopping = threading.Event()
         self._interrupted = threading.Event()
-        self._handing = threading.Lock()  # held while a frame is handed to the sinks
+        self._handing = threading.RLock()  # held while a frame is handed to the sinks, one of which may interrupt
         self._muted = threading.Event()
         self._failure: BaseException | None = None
         self._ended = False

@@ -153,7 +153,7 @@ class VoiceTrack(MediaStreamTrack):
 
 
 def _packet(data: bytes, pts: int, rate: int) -> "Packet[Any]":
-    packet: "Packet[Any]" = Packet(data)
+    packet: Packet[Any] = Packet(data)
     packet.pts = pts
     packet.time_base = Fraction(1, rate)
     return packet
