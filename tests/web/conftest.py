@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from app.performer import ASSETS
 from tests.web.live_server import serving
+from tests.web.waiting import PATIENCE_MS
 
-PATIENCE_MS = 30_000  # for anything that a loaded machine has to do
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = (
     *("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync"),

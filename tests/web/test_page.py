@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from app.performer import ASSETS
+from tests.web.waiting import wait_until
 
 PORTRAIT = ASSETS / "avatars" / "maya" / "photo.png"
 
@@ -55,10 +56,8 @@ def start(page: Page) -> None:
 
 
 def wait_until_the_mouth_moves(page: Page) -> None:
-    before = page.evaluate(MOUTH)
-    page.wait_for_function(
-        f"(before) => ({MOUTH})().some((value, place) => Math.abs(value - before[place]) > 40)", arg=before
-    )
+    page.evaluate(f"window.before = ({MOUTH})()")
+    wait_until(page, f"({MOUTH})().some((value, place) => Math.abs(value - before[place]) > 40)")
 
 
 def choose_file(page: Page, speech: Path) -> None:
@@ -149,7 +148,7 @@ def test_the_keyboard_does_all_that_buttons_do(open_page: Open) -> None:
     page = open_page(CHANNELS)
     page.keyboard.press("Space")
     expect(page.locator("#state")).to_have_text("Live")
-    page.wait_for_function("channels[0].readyState === 'open'")
+    wait_until(page, "channels[0].readyState === 'open'")
     page.keyboard.press("i")
     page.keyboard.press("Escape")
     assert page.evaluate("messages") == [{"type": "interrupt"}] * 2
@@ -158,9 +157,9 @@ def test_the_keyboard_does_all_that_buttons_do(open_page: Open) -> None:
     page.keyboard.press("s")
     assert page.evaluate("video.muted")
     page.keyboard.press("f")
-    page.wait_for_function("document.fullscreenElement !== null")
+    wait_until(page, "document.fullscreenElement !== null")
     page.keyboard.press("f")
-    page.wait_for_function("document.fullscreenElement === null")
+    wait_until(page, "document.fullscreenElement === null")
     page.focus("#mute")
     page.keyboard.press("Space")
     expect(page.locator("#mute")).to_have_attribute("aria-pressed", "false")
@@ -179,15 +178,28 @@ def test_what_is_muted_is_not_sent(open_page: Open) -> None:
     expect(page.locator("#level")).not_to_have_attribute("aria-valuenow", "0")
 
 
-def test_the_lookahead_is_told_in_milliseconds_and_sent(open_page: Open) -> None:
-    page = open_page(CHANNELS)
+def test_the_lookahead_is_told_in_milliseconds_and_begins_a_new_conversation(open_page: Open) -> None:
+    page = open_page()
     expect(page.locator("#lookahead-effect")).to_have_text("+80 ms")
     start(page)
-    page.wait_for_function("channels[0].readyState === 'open'")
     page.focus("#lookahead")
-    page.keyboard.press("ArrowRight")
+    with page.expect_request("**/offer") as offer:
+        page.keyboard.press("ArrowRight")
     expect(page.locator("#lookahead-effect")).to_have_text("+120 ms")
-    assert page.evaluate("messages") == [{"type": "lookahead", "lookahead": 3}]
+    assert offer.value.post_data_json["lookahead"] == 3
+    assert "conversation" not in offer.value.post_data_json
+    expect(page.locator("#state")).to_have_text("Live")
+    wait_until_the_mouth_moves(page)
+
+
+def test_another_face_takes_the_first_ones_place(open_page: Open) -> None:
+    page = open_page()
+    start(page)
+    with page.expect_request("**/offer") as offer:
+        page.get_by_label("Samuel").check(force=True)
+    assert offer.value.post_data_json["avatar"] == "samuel"
+    expect(page.locator("#state")).to_have_text("Live")
+    page.wait_for_selector("#stage[data-live]")
 
 
 def test_a_lost_connection_comes_back_to_the_same_conversation(open_page: Open) -> None:

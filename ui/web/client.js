@@ -38,6 +38,9 @@ const start = find("start");
 const mute = find("mute");
 const silence = find("silence");
 
+/** Somebody else's conversation, such as a voice agent's, that the page's address names: then there is only to look. */
+const watched = new URLSearchParams(location.search).get("conversation");
+
 /** What is being sent. @type {import("./microphone.js").Voice | null} */
 let voice = null;
 let isOpening = false;
@@ -46,6 +49,7 @@ let isOpening = false;
 
 async function toggle() {
   if (isOpening || conversation.state !== "idle") return conversation.stop();
+  if (watched) return conversation.start(null, { conversation: watched });
   if (!choice.isReady) return choice.browse();
   isOpening = true;
   stage.clear();
@@ -54,11 +58,14 @@ async function toggle() {
     await context.resume();
     await speak();
   } catch (error) {
-    isOpening = false;
     fail(error);
-    return;
   }
   isOpening = false;
+  await perform();
+}
+
+/** Let the chosen face say what is being sent. */
+async function perform() {
   if (voice) await conversation.start(voice.track, { avatar: gallery.chosen, lookahead: Number(lookahead.value) });
 }
 
@@ -84,6 +91,7 @@ function hush() {
 function fail(error) {
   const failure = error instanceof Failure ? error : new Failure("refused", String(error));
   conversation.stop();
+  hush();
   stage.showState("failed");
   stage.tell(failure, true);
 }
@@ -119,13 +127,14 @@ conversation.addEventListener("stats", (event) => {
 });
 conversation.addEventListener("trouble", (event) => stage.tell(/** @type {CustomEvent} */ (event).detail, false));
 conversation.addEventListener("failure", (event) => fail(/** @type {CustomEvent} */ (event).detail));
-stage.addEventListener("retry", () => (gallery.chosen ? toggle() : prepare()));
+stage.addEventListener("retry", () => (gallery.chosen || watched ? toggle() : prepare()));
 
 // Choices
 
 gallery.addEventListener("choice", () => {
   stage.showPhoto(gallery.photo);
-  if (conversation.state !== "idle") restart();
+  stage.showNoStream();
+  if (conversation.state !== "idle") perform();
 });
 gallery.addEventListener("failure", (event) => refuse(/** @type {CustomEvent} */ (event).detail));
 choice.addEventListener("failure", (event) => stage.tell(/** @type {CustomEvent} */ (event).detail, false));
@@ -142,13 +151,7 @@ choice.addEventListener("change", async () => {
 lookahead.addEventListener("input", () => {
   find("lookahead-effect").textContent = `+${Number(lookahead.value) * PICTURE_MS} ms`;
 });
-lookahead.addEventListener("change", () => conversation.look(Number(lookahead.value)));
-
-/** Another face needs another session. */
-async function restart() {
-  conversation.stop();
-  await toggle();
-}
+lookahead.addEventListener("change", () => conversation.state !== "idle" && perform());
 
 // Photos and files from outside
 
@@ -252,6 +255,7 @@ setInterval(async () => {
 }, READ_MS);
 
 window.addEventListener("pagehide", () => conversation.stop());
+for (const own of document.querySelectorAll("[data-own]")) own.toggleAttribute("hidden", watched !== null);
 choice.list();
 prepare();
 
@@ -262,7 +266,7 @@ async function prepare() {
     conversation.iceServers = settings.ice_servers;
     lookahead.value = String(settings.lookahead);
     lookahead.dispatchEvent(new Event("input"));
-    await gallery.load();
+    if (!watched) await gallery.load();
   } catch (error) {
     fail(error);
   }

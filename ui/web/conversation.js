@@ -11,7 +11,8 @@ const LONGEST_PAUSE_MS = 4_000;
 
 /**
  * @typedef {"idle" | "connecting" | "live" | "reconnecting"} State
- * @typedef {{avatar: string, lookahead: number}} Wish
+ * A face of one's own, or a look at somebody else's conversation.
+ * @typedef {{avatar: string, lookahead: number} | {conversation: string}} Wish
  */
 
 /**
@@ -23,7 +24,7 @@ export class Conversation extends EventTarget {
   /** @type {AbortController} */ #run = new AbortController();
   /** @type {RTCPeerConnection | null} */ #peer = null;
   /** @type {RTCDataChannel | null} */ #channel = null;
-  /** @type {{conversation: string, owner: string} | null} */ #kept = null;
+  /** @type {{conversation: string, owner?: string} | null} */ #kept = null;
   /** @type {MediaStreamTrack | null} */ #track = null;
 
   /** @param {import("./server.js").Server} server */
@@ -33,7 +34,7 @@ export class Conversation extends EventTarget {
     /** @type {RTCIceServer[]} */
     this.iceServers = [];
     /** @type {Wish} */
-    this.wish = { avatar: "", lookahead: 2 };
+    this.wish = { conversation: "" };
   }
 
   get state() {
@@ -46,16 +47,19 @@ export class Conversation extends EventTarget {
   }
 
   /**
-   * @param {MediaStreamTrack} track what the server hears
+   * Begin, in place of what went on before.
+   * @param {MediaStreamTrack | null} track what the server hears; null in somebody else's conversation
    * @param {Wish} wish
    */
   async start(track, wish) {
-    this.stop();
+    const left = this.#leave();
+    const run = (this.#run = new AbortController());
     this.wish = wish;
     this.#track = track;
-    const run = (this.#run = new AbortController());
     this.#become("connecting");
+    await left; // a server that holds one face has no room before
     try {
+      run.signal.throwIfAborted();
       await this.#connect(run.signal);
     } catch (error) {
       this.#fail(run, error);
@@ -64,14 +68,17 @@ export class Conversation extends EventTarget {
 
   /** End it, here and on the server. */
   stop() {
+    this.#leave();
+    this.#become("idle");
+  }
+
+  async #leave() {
     this.#run.abort();
     this.#disconnect();
     const kept = this.#kept;
     this.#kept = null;
-    this.#track = null;
     // Whatever hinders the farewell, the server ends by itself what nobody comes back to.
-    if (kept) this.server.hangUp(kept.conversation, kept.owner).catch(() => {});
-    this.#become("idle");
+    if (kept?.owner) await this.server.hangUp(kept.conversation, kept.owner).catch(() => {});
   }
 
   /**
@@ -86,40 +93,27 @@ export class Conversation extends EventTarget {
 
   /** Close the mouth and forget all sound that has not been shown. */
   interrupt() {
-    this.#tell({ type: "interrupt" });
-  }
-
-  /** @param {number} lookahead in pictures */
-  look(lookahead) {
-    this.wish = { ...this.wish, lookahead };
-    this.#tell({ type: "lookahead", lookahead });
-  }
-
-  /** @param {object} message */
-  #tell(message) {
-    if (this.#channel?.readyState === "open") this.#channel.send(JSON.stringify(message));
+    if (this.#channel?.readyState === "open") this.#channel.send(JSON.stringify({ type: "interrupt" }));
   }
 
   /** @param {AbortSignal} signal */
   async #connect(signal) {
-    if (!window.RTCPeerConnection || this.#track === null) throw new Failure("browser");
+    if (!window.RTCPeerConnection) throw new Failure("browser");
     const peer = (this.#peer = new RTCPeerConnection({ iceServers: this.iceServers }));
     const channel = (this.#channel = peer.createDataChannel("liveface"));
     const stream = new MediaStream();
-    peer.addTransceiver(this.#track, { direction: "sendrecv" });
+    peer.addTransceiver(this.#track ?? "audio", { direction: this.#track ? "sendrecv" : "recvonly" });
     peer.addTransceiver("video", { direction: "recvonly" });
     peer.ontrack = ({ track }) => stream.addTrack(track);
-    channel.onmessage = ({ data }) => this.#listen(data);
+    channel.onmessage = ({ data }) => this.#listen(JSON.parse(data));
 
     await peer.setLocalDescription();
     await gathered(peer);
     signal.throwIfAborted();
     const offer = /** @type {RTCSessionDescription} */ (peer.localDescription);
     const answer = await this.server.offer({ sdp: offer.sdp, type: offer.type, ...this.wish, ...this.#kept });
-    if (signal.aborted) {
-      this.server.hangUp(answer.conversation, answer.owner).catch(() => {});
-      signal.throwIfAborted();
-    }
+    if (signal.aborted && answer.owner) this.server.hangUp(answer.conversation, answer.owner).catch(() => {});
+    signal.throwIfAborted();
     this.#kept = { conversation: answer.conversation, owner: answer.owner };
     await peer.setRemoteDescription({ sdp: answer.sdp, type: answer.type });
     this.dispatchEvent(new CustomEvent("stream", { detail: stream }));
@@ -164,7 +158,8 @@ export class Conversation extends EventTarget {
         if (run.signal.aborted) return;
         if (!(error instanceof Failure) || error.kind === "token" || error.kind === "refused")
           return this.#fail(run, error);
-        if (error.kind === "unknown") this.#kept = null;
+        if (error.kind === "unknown" && this.#kept?.owner) this.#kept = null;
+        else if (error.kind === "unknown") return this.#fail(run, error);
         else if (performance.now() + pause > end)
           return this.#fail(run, error.kind === "route" ? new Failure("lost") : error);
         this.#trouble(error);
@@ -197,10 +192,10 @@ export class Conversation extends EventTarget {
     this.dispatchEvent(new Event("state"));
   }
 
-  /** @param {string} text */
-  #listen(text) {
-    const message = JSON.parse(text);
+  /** @param {any} message */
+  #listen(message) {
     if (message.type === "stats") this.dispatchEvent(new CustomEvent("stats", { detail: message }));
+    if (message.type === "ended") this.#fail(this.#run, new Failure("ended", message.reason ?? ""));
   }
 }
 

@@ -2,7 +2,7 @@
 
 /**
  * @typedef {"browser" | "insecure" | "permission" | "no-microphone" | "busy-microphone"
- *   | "microphone-lost" | "sound-file" | "capacity" | "unreachable" | "unknown" | "token" | "refused" | "route" | "lost"} Kind
+ *   | "microphone-lost" | "sound-file" | "capacity" | "unreachable" | "unknown" | "ended" | "token" | "refused" | "route" | "lost"} Kind
  */
 
 /** @type {Record<Kind, [title: string, remedy: string]>} */
@@ -27,6 +27,7 @@ const WORDS = {
   capacity: ["The server is full", ""],
   unreachable: ["The server does not answer", "See whether liveface serve still runs and the network is up."],
   unknown: ["It is no longer there", "Start again."],
+  ended: ["The conversation has ended", "The server has closed it."],
   token: ["The server asks for its token", "Open the address that liveface serve printed when it started."],
   refused: ["The server refused", ""],
   route: [

@@ -7,8 +7,9 @@ const PATIENCE_MS = 15_000; // for an answer
 /**
  * `photo`: the address of its picture. `secret`: with which one's own can be deleted.
  * @typedef {{name: string, photo: string, secret?: string}} Portrait
- * @typedef {{sdp: string, type: string, avatar: string, lookahead: number, conversation?: string, owner?: string}} Offer
- * @typedef {{sdp: string, type: RTCSdpType, conversation: string, owner: string}} Answer
+ * `avatar` and `lookahead` of a new conversation, or the one to join, with the `owner` that its own peer was told.
+ * @typedef {{sdp: string, type: string, avatar?: string, lookahead?: number, conversation?: string, owner?: string}} Offer
+ * @typedef {{sdp: string, type: RTCSdpType, conversation: string, owner?: string}} Answer
  */
 
 /** Asks the server, and turns everything that goes wrong into a `Failure`. A cookie proves that we may ask. */

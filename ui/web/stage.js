@@ -44,10 +44,13 @@ export class Stage extends EventTarget {
   showState(state) {
     this.state.dataset.state = state;
     this.stateText.textContent = WORDS[state];
-    if (state === "idle" || state === "failed") {
-      this.video.srcObject = null;
-      delete this.place.dataset.live;
-    }
+    if (state === "idle" || state === "failed") this.showNoStream();
+  }
+
+  /** The photo takes the face's place. */
+  showNoStream() {
+    this.video.srcObject = null;
+    delete this.place.dataset.live;
   }
 
   /**
