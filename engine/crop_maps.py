@@ -49,6 +49,7 @@ def crop_maps(
     inputs[3] = inner
     inputs[4] = lips
     inputs[5] = mesh_warp.bend(mouth.inner, offsets) * level if mouth.inner.any() else 0.0
-    dropped = teeth.dropped(mouth.crop[:, :2] @ (landmarks[face_space.CHIN] - mouth.closed[face_space.CHIN]))
+    drop = mouth.crop[:, :2] @ (landmarks[face_space.CHIN] - mouth.closed[face_space.CHIN])
+    dropped = teeth.dropped(drop, mouth.iod)
     inputs[6], inputs[7] = dropped.upper.guide, dropped.lower.guide
     return CropMaps(inputs, inner, reach, dropped)

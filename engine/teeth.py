@@ -52,7 +52,9 @@ _FINE = 200.0  # pixels of a drawn row for one IOD
 _ROW_SIZE = (260, 70)  # its pixels, the biting edge near the lower border
 _IVORY = np.array([1.07, 0.945, 0.83], np.float32)  # of a luminance of about 1
 _FLESH = np.array([1.26, 0.92, 0.78], np.float32)  # colour of a face in even light, likewise
+_TINT = np.array([[0.96, 0.9, 0.7], [1.06, 1.06, 1.06]], np.float32)  # least and most of the light's colour in teeth
 _UPPER_EDGE, _LOWER_EDGE = 0.055, 0.03  # IOD below the line where the lips meet
+_EMERGING = (0.03, 0.12)  # IOD that the chin drops while the lower row comes out behind the upper one
 _LOWER_LIGHT = 0.65  # of the upper row's
 _SMILE_SHARE = 0.7  # of the curve of the closed lips that rows of teeth follow
 
@@ -93,9 +95,16 @@ class Teeth:
         upper = _own_row(crop, mouth) or _drawn_row(_UPPER_ROW, _UPPER_EDGE, white, mouth)
         return cls(upper, _drawn_row(_LOWER_ROW, _LOWER_EDGE, _LOWER_LIGHT * white, mouth, is_lower=True))
 
-    def dropped(self, chin: Array) -> "Teeth":
-        """The same with the chin moved from rest by (2,) crop pixels."""
-        return Teeth(self.upper, self.lower.moved(chin))
+    def dropped(self, chin: Array, iod: float) -> "Teeth":
+        """The same with the chin moved from rest by (2,) crop pixels, of which `iod` are one IOD.
+
+        Little of the lower row is seen before the chin has dropped: the upper one is in front of it.
+        """
+        low, high = _EMERGING
+        share = np.float32(np.clip((float(np.hypot(*chin)) / iod - low) / (high - low), 0.0, 1.0))
+        lower = self.lower.moved(chin)
+        lower.layer[..., 3] *= share
+        return Teeth(self.upper, lower)
 
     def over(self, picture: Array, inner: Array) -> Array:
         """The painted mouth (height, width, 3) with its teeth; `inner` (height, width): the open mouth's mask."""
@@ -116,8 +125,8 @@ def _white(crop: Array) -> Array:
     skin = crop.reshape(-1, 3).mean(axis=0)
     luminance = float(skin @ _LUMINANCE)
     # What makes the face yellower or bluer than faces are in even light is taken for the light's colour.
-    tint = np.clip(skin / max(luminance, 0.02) / _FLESH, 0.96, 1.06)
-    return np.asarray(_IVORY * tint * min(1.4 * luminance + 0.08, 0.92), np.float32)
+    tint = np.clip(skin / max(luminance, 0.02) / _FLESH, *_TINT)
+    return np.asarray(_IVORY * tint * min(1.3 * luminance + 0.07, 0.92), np.float32)
 
 
 @cache

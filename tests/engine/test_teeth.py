@@ -65,12 +65,19 @@ def test_drawn_teeth_take_the_light_of_the_face() -> None:
 
 def test_the_upper_row_stays_with_the_skull_and_the_lower_follows_the_chin() -> None:
     teeth, shape = smiling(0.0, 0.0)
-    dropped = teeth.dropped(np.array([0.0, 12.0], np.float32))
+    dropped = teeth.dropped(np.array([0.0, 12.0], np.float32), shape.iod)
     assert dropped.upper is teeth.upper
     np.testing.assert_allclose(dropped.lower.layer[12:], teeth.lower.layer[:-12], atol=1e-5)
     rows = np.arange(CROP_SIZE[1])
     height = [(row.guide.sum(axis=1) @ rows) / row.guide.sum() for row in (teeth.upper, teeth.lower)]
     assert height[0] < shape.to_crop(shape.closed)[14, 1] < height[1]
+
+
+def test_the_lower_row_hides_behind_the_upper_one_until_the_chin_drops() -> None:
+    teeth, shape = smiling(0.0, 0.0)
+    covers = [teeth.dropped(np.array([0.0, drop * shape.iod]), shape.iod).lower.layer[..., 3] for drop in (0.0, 0.2)]
+    assert not covers[0].any()
+    assert covers[1].max() > 0.9
 
 
 def test_drawn_teeth_follow_the_curve_of_a_smile() -> None:
