@@ -21,6 +21,7 @@ from app.ensemble import Ensemble, open_ensemble
 from app.performer import DEFAULT_AVATAR
 from app.serving.avatar_shelf import AvatarShelf
 from app.serving.conversation import Conversations, Limits
+from app.serving.door import Door
 from app.serving.encoding_cost import EncodingCost, measure_encoding
 from app.serving.listener import address_of, listening
 from app.serving.photo_worker import PhotoWorker
@@ -32,6 +33,7 @@ from engine.avatar import Avatar
 
 _WORKERS = 4  # threads for what would hold up the event loop
 _GRACE = 0.3  # s that requests get to finish when the server ends
+_HANDSHAKE = 10.0  # s that TLS may take to begin
 _KEEP_ALIVE = 30.0  # s that a connection may be idle
 _DEFAULTS = ServeSettings()
 
@@ -131,19 +133,27 @@ async def _serve(
         settings.size,
         settings.lookahead,
     )
+    door = Door()
+    application = make_application(stage, ensemble, settings.access())
+    application.middlewares.append(door.middleware())
     runner = web.AppRunner(
-        make_application(stage, ensemble, settings.access()),
+        application,
         access_log=None,
         keepalive_timeout=_KEEP_ALIVE,
         shutdown_timeout=_GRACE,
         auto_decompress=False,  # nobody needs it, and little can become much
     )
     await runner.setup()
+    assert runner.server is not None
+    handshake = None if tls is None else _HANDSHAKE
+    open_door = await loop.create_server(
+        door.leading_to(runner.server), sock=listener, ssl=tls, ssl_handshake_timeout=handshake
+    )
     try:
-        await web.SockSite(runner, listener, ssl_context=tls).start()
         print(greeting, flush=True)
         await stopping.wait()
     finally:
+        open_door.close()
         await runner.cleanup()
 
 

@@ -2,21 +2,18 @@
 
 import time
 from dataclasses import dataclass
-from fractions import Fraction
 from statistics import median
-from typing import Literal
 
 import cv2
 import numpy as np
-from aiortc import RTCRtpCodecParameters
-from aiortc.codecs import get_encoder
-from av import VideoFrame
 
+from app.serving.codecs import PictureCodec, PictureEncoder
 from engine.avatar import Avatar
-from engine.media import FPS, Picture
+from engine.media import Picture
 
 _SIDES = (256, 512)  # pixels of the squares that are encoded
 _PICTURES = 8  # of each size, of which the first is whole and counts less than the others
+_PIXEL_BITRATE = 8  # bits per second for each pixel: 2 Mbit/s at 512x512
 _SWAY = 0.5  # pixels, by which the squares move from picture to picture: costs as much as a speaking face
 
 
@@ -32,21 +29,20 @@ class EncodingCost:
         return self.picture + pixels * self.pixel
 
 
-def measure_encoding(avatar: Avatar, codec: Literal["vp8", "h264"]) -> EncodingCost:
+def measure_encoding(avatar: Avatar, codec: PictureCodec) -> EncodingCost:
     """Encode squares of two sizes for a fifth of a second in all; counts this process's time on all cores."""
     small, large = (_typical(avatar.framed(side, side).photo, codec) for side in _SIDES)
     pixel = max(0.0, large - small) / (_SIDES[1] ** 2 - _SIDES[0] ** 2)
     return EncodingCost(max(0.0, small - pixel * _SIDES[0] ** 2), pixel)
 
 
-def _typical(photo: Picture, codec: str) -> float:
-    encoder = get_encoder(RTCRtpCodecParameters(mimeType=f"video/{codec}", clockRate=90_000, payloadType=96))
+def _typical(photo: Picture, codec: PictureCodec) -> float:
+    encoder = PictureEncoder(codec, _PIXEL_BITRATE * photo.shape[0] * photo.shape[1])
     taken = []
     for index in range(_PICTURES):
-        frame = VideoFrame.from_ndarray(_swayed(photo, index), format="rgb24")
-        frame.pts, frame.time_base = index, Fraction(1, FPS)
+        picture = _swayed(photo, index)
         started = time.process_time()
-        encoder.encode(frame, force_keyframe=index == 0)
+        encoder.encode(picture, is_key=index == 0)
         taken.append(time.process_time() - started)
     return median(taken)
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from app.serving.conversation import Conversation
+from app.serving.negotiation import check_offer, parsed
 from app.serving.remote_source import RemoteSource
 from app.serving.security import is_same_secret
-from app.serving.session_description import SessionDescription
 from app.serving.stage import Stage
 from app.stats import Stats
-from engine.errors import CapacityError, PeerError
+from engine.errors import CapacityError
 
 OWNER = "Liveface-Owner"  # the header with the secret of who opened a conversation or uploaded a photo
 
@@ -96,6 +96,7 @@ class _Offers:
 
     async def _begin(self, offer: _Offer) -> dict[str, str]:
         """A new conversation, which ends at once if its peer cannot be answered."""
+        check_offer(parsed(offer.sdp, "offer"), is_heard=True, is_shown=True)  # before anything is begun for it
         wish = await self._stage.wish(offer.named)
         stats = Stats()
         source = RemoteSource(self._stage.clock, stats)
@@ -138,14 +139,12 @@ class _Offers:
 
 
 def _parsed(document: dict[str, object]) -> _Offer:
-    """Raises `web.HTTPBadRequest` or `PeerError` for what cannot be an offer, before anything is begun for it."""
+    """Raises `web.HTTPBadRequest` for what cannot be an offer."""
     if unknown := sorted(document.keys() - _KEYS):
         raise web.HTTPBadRequest(text=f"The offer has an unknown key “{unknown[0][:40]}”: known are {_listed(_KEYS)}.")
     sdp, kind, conversation, owner = (_text(document, key) for key in ("sdp", "type", "conversation", "owner"))
     if sdp is None or kind != "offer":
         raise web.HTTPBadRequest(text='An offer is needed: send {"type": "offer", "sdp": "v=0..."}.')
-    if not SessionDescription.parse(sdp).sections:
-        raise PeerError("The offer's session description names no medium: offer sound, pictures or both.")
     named = {key: document[key] for key in ("avatar", "size", "lookahead") if document.get(key) is not None}
     return _Offer(sdp, conversation, owner, named)
 

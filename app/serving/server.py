@@ -14,7 +14,7 @@ from aiohttp.typedefs import Handler
 from app.config import parse_size
 from app.ensemble import Ensemble
 from app.performer import ASSETS
-from app.serving import gallery, offers, whip
+from app.serving import gallery, offers, pcm_socket, whip
 from app.serving.metrics import CONTENT_TYPE, Metrics
 from app.serving.photo_worker import MAXIMUM_BYTES
 from app.serving.security import Access, Rates, guard, header_writer
@@ -70,6 +70,7 @@ def make_application(stage: Stage, ensemble: Ensemble, access: Access, page: Pat
             *offers.routes(stage),
             *gallery.routes(stage.avatars),
             *whip.routes(stage),
+            *pcm_socket.routes(stage),
             *(_file_route(path) for path in sorted(page.iterdir()) if path.suffix in _KINDS),
         ]
     )

@@ -27,7 +27,21 @@ from engine.avatar import Avatar
 from engine.errors import CapacityError, NotFoundError, PeerError
 from tests import faces
 
-SDP = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n"
+_SECURITY = (
+    "a=ice-ufrag:abcd",
+    "a=ice-pwd:0123456789abcdef0123456789",
+    f"a=fingerprint:sha-256 {':'.join(['AB'] * 32)}",
+    "a=setup:actpass",
+    "a=rtcp-mux",
+)
+_LINES = (
+    *("v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "t=0 0", "a=group:BUNDLE 0 1"),
+    *("m=audio 9 UDP/TLS/RTP/SAVPF 96", "c=IN IP4 0.0.0.0", "a=mid:0", "a=sendrecv", "a=rtpmap:96 opus/48000/2"),
+    *_SECURITY,
+    *("m=video 9 UDP/TLS/RTP/SAVPF 97", "c=IN IP4 0.0.0.0", "a=mid:1", "a=recvonly", "a=rtpmap:97 VP8/90000"),
+    *_SECURITY,
+)
+SDP = "".join(f"{line}\r\n" for line in _LINES)
 
 
 class StillClock:
