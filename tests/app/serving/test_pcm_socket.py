@@ -1,0 +1,428 @@
+"""Tests of the agents' WebSocket: a real server and real conversations, with stand-ins for the engine."""
+
+import asyncio
+import base64
+import json
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
+from aiohttp.test_utils import TestClient, TestServer
+
+from app.admission import Admission
+from app.clock import MonotonicClock
+from app.drawing_cost import DrawingCost
+from app.scheduler import Drawn
+from app.serving import pcm_socket
+from app.serving.conversation import Conversation, Conversations, Limits
+from app.serving.encoding_cost import EncodingCost
+from app.serving.paced_source import PacedSource
+from app.serving.peer import PeerSettings
+from app.serving.security import Access
+from app.serving.server import make_application
+from app.serving.stage import Stage
+from app.session import Session, Sink
+from app.sources import Source
+from app.stats import Stats
+from engine.avatar import Avatar
+from engine.errors import NotFoundError
+from engine.media import Frame
+from tests.app.fakes import FakeRenderer, FakeStreamer, an_avatar
+from tests.app.serving.application_fakes import StillClock
+
+RATE = 24_000
+Event = dict[str, object]
+
+
+class FakeEnsemble:
+    """Sessions whose faces open the mouth with the sound."""
+
+    def __init__(self) -> None:
+        self.admission = Admission(DrawingCost(0.0, 0.0125, 0.0), 0.0, cores=2)
+        self.scheduler = SimpleNamespace(drawn=Drawn())
+        self.seconds: Callable[[int], float] = lambda index: 0.001
+
+    @contextmanager
+    def performing(
+        self, source: Source, avatar: Avatar, sinks: Sequence[Sink], stats: Stats, lookahead: int, encoding: float
+    ) -> Iterator[Session]:
+        clock = MonotonicClock()
+        renderer = FakeRenderer(clock, self.seconds)
+        session = Session(source, FakeStreamer(lookahead), renderer, avatar, sinks, clock, stats)
+        session.start()
+        try:
+            yield session
+        finally:
+            session.stop()
+
+
+class FakeShelf:
+    async def framed(self, name: str, width: int, height: int) -> Avatar:
+        if name != "clara":
+            raise NotFoundError(f"No avatar is named “{name}”.")
+        return an_avatar(width, height)
+
+
+class Agent:
+    """One socket, as a client sees it."""
+
+    def __init__(self, socket: ClientWebSocketResponse) -> None:
+        self.socket = socket
+        self.events: list[Event] = []
+
+    async def next(self) -> Event:
+        message = await self.socket.receive(10)
+        assert message.type is WSMsgType.TEXT, message
+        self.events.append(json.loads(message.data))
+        return self.events[-1]
+
+    async def until(self, kind: str) -> Event:
+        while (event := await self.next())["type"] != kind:
+            pass
+        return event
+
+    async def closed(self) -> int | None:
+        while (message := await self.socket.receive(10)).type is WSMsgType.TEXT:
+            self.events.append(json.loads(message.data))
+        return self.socket.close_code
+
+    async def send(self, kind: str, **content: object) -> None:
+        await self.socket.send_json({"type": kind, **content})
+
+    def kinds(self) -> list[object]:
+        return [event["type"] for event in self.events]
+
+
+class World:
+    def __init__(self, client: TestClient, ensemble: FakeEnsemble, clock: StillClock, stage: Stage) -> None:  # type: ignore[type-arg]
+        self.client = client
+        self.ensemble = ensemble
+        self.clock = clock
+        self.conversations = stage.conversations
+
+    async def connect(self, **query: object) -> Agent:
+        agent = Agent(await self.client.ws_connect("/pcm", params={"size": "128x128"} | query))
+        assert (await agent.next())["type"] == "session.created"
+        return agent
+
+    def conversation(self, agent: Agent) -> Conversation:
+        return self.conversations.get(str(agent.events[0]["conversation"]))
+
+    async def refused(self, **query: object) -> int:
+        with pytest.raises(WSServerHandshakeError) as refusal:
+            await self.client.ws_connect("/pcm", params=query)
+        return refusal.value.status
+
+
+def visited(folder: Path, visit: Callable[[World], Awaitable[None]]) -> None:
+    async def run() -> None:
+        ensemble, clock = FakeEnsemble(), StillClock()
+        stage = Stage(
+            Conversations(ensemble, clock, Limits()),  # type: ignore[arg-type]
+            FakeShelf(),  # type: ignore[arg-type]
+            PeerSettings(),
+            MonotonicClock(),
+            EncodingCost(0.0, 0.0),
+        )
+        application = make_application(stage, ensemble, Access(), folder)  # type: ignore[arg-type]
+        async with asyncio.timeout(30), TestClient(TestServer(application)) as client:
+            await visit(World(client, ensemble, clock, stage))
+
+    asyncio.run(run())
+
+
+def noise(seconds: float, rate: int = RATE, level: int = 30_000) -> bytes:
+    return np.random.default_rng(0).integers(level // 2, level, round(seconds * rate)).astype("<i2").tobytes()
+
+
+def is_open(frame: Frame) -> bool:
+    return bool(frame.image[0, 0, 1])
+
+
+def test_a_burst_is_spoken_and_its_playback_told_to_the_last_sample(tmp_path: Path) -> None:
+    async def visit(world: World) -> None:
+        agent = await world.connect()
+        created = agent.events[0]
+        assert (created["rate"], created["width"], created["avatar"]) == (RATE, 128, "clara")
+        assert created["whep"] == f"/whep?conversation={created['conversation']}"
+        viewing = world.conversation(agent).relay.view(1000)
+        pcm = noise(0.6)
+        for start in range(0, len(pcm), 4800):
+            await agent.socket.send_bytes(pcm[start : start + 4800])
+        await agent.send("input_audio_buffer.commit")
+        stopped = await agent.until("output_audio_buffer.stopped")
+        assert (stopped["item_id"], stopped["samples"], stopped["ms"]) == ("item_1", len(pcm) // 2, 600)
+        kinds = agent.kinds()
+        assert kinds.index("output_audio_buffer.started") < kinds.index("playback.position")
+        committed = next(event for event in agent.events if event["type"] == "input_audio_buffer.committed")
+        assert (committed["item_id"], committed["previous_item_id"]) == ("item_1", None)
+        told = [event["samples"] for event in agent.events if event["type"] == "playback.position"]
+        assert told == sorted(set(told))
+        assert told[-1] == len(pcm) // 2
+        assert len(told) >= 3
+        assert len({event["event_id"] for event in agent.events}) == len(agent.events)
+        frames = [await viewing.next() for _ in range(viewing.waiting)]
+        assert 15 <= sum(frame is not None and is_open(frame) for frame in frames) <= 16
+
+    visited(tmp_path, visit)
+
+
+@pytest.mark.parametrize("rate", [16_000, 24_000, 48_000])
+def test_utterances_in_json_are_told_one_after_the_other(tmp_path: Path, rate: int) -> None:
+    async def visit(world: World) -> None:
+        agent = await world.connect(rate=rate)
+        for seconds in (0.2, 0.1):
+            audio = base64.b64encode(noise(seconds, rate)).decode()
+            await agent.send("input_audio_buffer.append", audio=audio)
+            await agent.send("input_audio_buffer.commit")
+        first = await agent.until("output_audio_buffer.stopped")
+        second = await agent.until("output_audio_buffer.stopped")
+        assert [(event["item_id"], event["ms"]) for event in (first, second)] == [("item_1", 200), ("item_2", 100)]
+        committed = [event for event in agent.events if event["type"] == "input_audio_buffer.committed"]
+        assert [event["previous_item_id"] for event in committed] == [None, "item_1"]
+
+    visited(tmp_path, visit)
+
+
+@pytest.mark.parametrize("kind", ["input_audio_buffer.clear", "output_audio_buffer.clear", "response.cancel"])
+def test_an_interrupt_is_answered_with_what_was_heard_and_nothing_more_of_it_is(tmp_path: Path, kind: str) -> None:
+    async def visit(world: World) -> None:
+        agent = await world.connect()
+        await agent.socket.send_bytes(noise(10.0))
+        await agent.send("input_audio_buffer.commit")
+        while (await agent.until("playback.position"))["samples"] < 0.2 * RATE:  # type: ignore[operator]
+            pass
+        viewing = world.conversation(agent).relay.view(1000)
+        await agent.send(kind)
+        cleared = await agent.until("output_audio_buffer.cleared")
+        assert cleared["item_id"] == "item_1"
+        assert 0.2 * RATE <= cleared["samples"] < 3 * RATE  # type: ignore[operator]
+        await agent.socket.send_bytes(noise(0.1, level=1000))
+        await agent.send("input_audio_buffer.commit")
+        stopped = await agent.until("output_audio_buffer.stopped")
+        assert (stopped["item_id"], stopped["samples"]) == ("item_2", RATE // 10)
+        frames = [await viewing.next() for _ in range(viewing.waiting)]
+        heard = np.concatenate([frame.pcm for frame in frames if frame is not None])
+        assert np.abs(heard).max() < 2000 / 32768
+        assert not any(frame is not None and is_open(frame) for frame in frames[6:12])
+
+    visited(tmp_path, visit)
+
+
+def test_an_interrupt_that_comes_as_a_request_is_told_too(tmp_path: Path) -> None:
+    async def visit(world: World) -> None:
+        agent = await world.connect()
+        await agent.socket.send_bytes(noise(5.0))
+        await agent.until("playback.position")
+        conversation = world.conversation(agent)
+        response = await world.client.post(
+            f"/conversations/{conversation.id}/interrupt", headers={"Liveface-Owner": conversation.owner}
+        )
+        assert response.status == 204
+        assert (await agent.until("output_audio_buffer.cleared"))["item_id"] == "item_1"
+
+    visited(tmp_path, visit)
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        (b"odd", "odd_audio"),
+        (bytes(2**20 + 2), "message_too_large"),
+        (bytes(10_000_000), "message_too_large"),
+        ("not json", "invalid_json"),
+        ("[1, 2]", "invalid_json"),
+        ("[" * 100_000, "invalid_json"),
+        ('{"type": "session.update"}', "unknown_type"),
+        ('{"type": ["input_audio_buffer.append"]}', "unknown_type"),
+        ('{"event_id": "mine"}', "unknown_type"),
+        ('{"type": "input_audio_buffer.append"}', "invalid_audio"),
+        ('{"type": "input_audio_buffer.append", "audio": 7}', "invalid_audio"),
+        ('{"type": "input_audio_buffer.append", "audio": "&&&&"}', "invalid_audio"),
+        ('{"type": "input_audio_buffer.append", "audio": "AAA="', "invalid_json"),
+        ('{"type": "input_audio_buffer.append", "audio": "AAAA"}', "odd_audio"),
+        ('{"type": "input_audio_buffer.commit"}', "input_audio_buffer_commit_empty"),
+    ],
+)
+def test_a_message_that_cannot_be_followed_gets_one_error_and_changes_nothing(
+    tmp_path: Path, message: str | bytes, code: str
+) -> None:
+    async def visit(world: World) -> None:
+        agent = await world.connect()
+        await (agent.socket.send_bytes(message) if isinstance(message, bytes) else agent.socket.send_str(message))
+        error = (await agent.until("error"))["error"]
+        assert isinstance(error, dict)
+        assert (error["code"], error["type"]) == (code, "invalid_request_error")
+        assert error["event_id"] == ("mine" if "mine" in str(message) else None)
+        assert len(error["message"]) < 300
+        await agent.socket.send_bytes(noise(0.05))
+        await agent.send("input_audio_buffer.commit")
+        await agent.until("output_audio_buffer.stopped")
+        assert agent.kinds().count("error") == 1
+
+    visited(tmp_path, visit)
+
+
+def test_a_message_without_end_closes_its_own_socket_only(tmp_path: Path) -> None:
+    async def visit(world: World) -> None:
+        agent, other = await world.connect(), await world.connect()
+        with suppress(ConnectionError):  # it may be closed before all of it has been sent
+            await agent.socket.send_bytes(bytes(2**24 + 2))
+        assert await agent.closed() in (1009, 1006)
+        await other.socket.send_bytes(noise(0.1))
+        await other.until("playback.position")
+
+    visited(tmp_path, visit)
+
+
+def test_a_socket_that_sends_nothing_but_nonsense_is_closed(tmp_path: Path) -> None:
+    async def visit(world: World) -> None:
+        agent = await world.connect()
+        for _ in range(30):
+            await agent.socket.send_str("nonsense")
+        assert await agent.closed() == 1008
+        assert agent.kinds().count("error") == 20
+
+    visited(tmp_path, visit)
+
+
+def test_more_than_the_buffer_holds_waits_with_one_error_and_a_request_can_still_interrupt(tmp_path: Path) -> None:
+    async def visit(world: World) -> None:
+        agent = await world.connect(rate=48_000)
+        sending = asyncio.create_task(send_all(agent))
+        error = (await agent.until("error"))["error"]
+        assert isinstance(error, dict)
+        assert error["code"] == "input_audio_buffer_full"
+        conversation = world.conversation(agent)
+        assert isinstance(conversation.source, PacedSource)
+        assert 118 < conversation.source.ahead < 120
+        while (await agent.until("playback.position"))["ms"] < 600:  # type: ignore[operator]
+            pass
+        assert agent.kinds().count("error") == 1
+        await conversation.interrupt()
+        await agent.until("output_audio_buffer.cleared")
+        await sending
+
+    async def send_all(agent: Agent) -> None:
+        second = noise(1.0, 48_000)
+        for _ in range(123):
+            await agent.socket.send_bytes(second)
+
+    visited(tmp_path, visit)
+
+
+def test_too_many_messages_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pcm_socket, "_MOST_MESSAGES", 10)
+
+    async def visit(world: World) -> None:
+        agent = await world.connect()
+        began = asyncio.get_running_loop().time()
+        for _ in range(21):
+            await agent.socket.send_bytes(noise(0.001))
+        await agent.send("input_audio_buffer.commit")
+        await agent.until("input_audio_buffer.committed")
+        assert asyncio.get_running_loop().time() - began > 1.9
+
+    visited(tmp_path, visit)
+
+
+def test_an_agent_that_comes_back_speaks_in_the_same_conversation(tmp_path: Path) -> None:
+    async def visit(world: World) -> None:
+        agent = await world.connect()
+        conversation = world.conversation(agent)
+        await agent.socket.close()
+        world.clock.moment += 29
+        again = await world.connect(conversation=conversation.id, owner=conversation.owner)
+        assert world.conversation(again) is conversation
+        assert len(world.conversations) == 1
+        world.clock.moment += 60
+        await world.conversations.sweep()
+        await again.socket.send_bytes(noise(0.1))
+        await again.until("playback.position")
+
+    visited(tmp_path, visit)
+
+
+def test_a_second_socket_of_the_owner_takes_over(tmp_path: Path) -> None:
+    async def visit(world: World) -> None:
+        agent = await world.connect()
+        conversation = world.conversation(agent)
+        again = await world.connect(conversation=conversation.id, owner=conversation.owner)
+        assert await agent.closed() == 1012
+        await again.socket.send_bytes(noise(0.1))
+        await again.until("playback.position")
+        await again.socket.close()
+        assert conversation.is_running
+
+    visited(tmp_path, visit)
+
+
+def test_a_conversation_ends_half_a_minute_after_its_agent_has_gone(tmp_path: Path) -> None:
+    async def visit(world: World) -> None:
+        agent = await world.connect()
+        world.clock.moment += 600
+        await world.conversations.sweep()
+        assert len(world.conversations) == 1
+        await agent.socket.close()
+        while world.conversation(agent)._members:
+            await asyncio.sleep(0.01)
+        world.clock.moment += 29
+        await world.conversations.sweep()
+        assert len(world.conversations) == 1
+        world.clock.moment += 2
+        await world.conversations.sweep()
+        assert len(world.conversations) == 0
+
+    visited(tmp_path, visit)
+
+
+def test_the_end_of_the_conversation_is_told_and_closes_the_socket(tmp_path: Path) -> None:
+    async def visit(world: World) -> None:
+        agent = await world.connect()
+        await world.conversations.close(world.conversation(agent).id)
+        assert await agent.closed() == 1001
+        error = agent.events[-1]["error"]
+        assert isinstance(error, dict)
+        assert (error["type"], error["code"]) == ("server_error", "session_ended")
+
+    visited(tmp_path, visit)
+
+
+def test_a_session_that_fails_ends_its_own_socket_only(tmp_path: Path) -> None:
+    async def visit(world: World) -> None:
+        other = await world.connect()
+        world.ensemble.seconds = fail_once
+        agent = await world.connect()
+        await agent.closed()
+        assert agent.events[-1]["type"] == "error"
+        await other.socket.send_bytes(noise(0.1))
+        await other.until("playback.position")
+
+    failed: list[int] = []
+
+    def fail_once(index: int) -> float:
+        if index == 5 and not failed:
+            failed.append(index)
+            raise NotFoundError("The face is lost.")
+        return 0.001
+
+    visited(tmp_path, visit)
+
+
+def test_what_cannot_be_begun_is_refused_before_anything_is_opened(tmp_path: Path) -> None:
+    async def visit(world: World) -> None:
+        assert await world.refused(rate=44_100) == 400
+        assert await world.refused(voice="clara") == 400
+        assert await world.refused(avatar="nobody") == 404
+        assert await world.refused(lookahead=9) == 400
+        assert await world.refused(conversation="none", owner="me") == 404
+        assert (await world.client.get("/pcm")).status == 426
+        assert len(world.conversations) == 0
+        agent = await world.connect()
+        assert await world.refused(conversation=world.conversation(agent).id, owner="me") == 403
+
+    visited(tmp_path, visit)
