@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from engine import face_space, mesh_warp, mouth
 from engine.avatar import Avatar
 from engine.crop_maps import CropMaps
-from engine.idle import Idle
+from engine.idle import LARGEST_PITCH, LARGEST_ROLL, LARGEST_YAW, Idle
 from engine.media import Picture
 from engine.teeth import Teeth
 
@@ -49,15 +49,73 @@ _EYES = (
 )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Speech:
+    """How speech bends one picture, in cells of the map's grid, float32 (grid height, grid width, 2).
+
+    `photo`: offsets into the scene's photo (see `mesh_warp.offsets`); `crop`: into the avatar's own, in which parted
+    lips are parted.
+    """
+
+    photo: Array
+    crop: Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """The part of the picture where the mouth's crop may be seen, wherever the head turns.
+
+    `left`, `top`: its first pixel; `places`: float32 (height, width, 6), in each pixel the head's offsets (see
+    `Scene.head`), and its place in the crop, across and down, while the head is at rest;
+    `low`, `high`: (2,), where the crop is seen then, from the window's first pixel, with some room;
+    `sway`: float32 (4,), the head's offsets in the middle of the mouth.
+    """
+
+    left: int
+    top: int
+    places: Array
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    sway: Array
+
+    @classmethod
+    def of(cls, shape: mouth.Mouth, head: Array, step: Array, width: int, height: int) -> "Window":
+        """Prepare the window of a picture of `width` x `height`; `head` and `step` as in `Scene`."""
+        right, bottom = mouth.CROP_SIZE
+        corners = np.array([[0, 0], [right, 0], [0, bottom], [right, bottom]]) - 0.5
+        corners = (corners - shape.crop[:, 2]) @ np.linalg.inv(shape.crop[:, :2]).T
+        low, high = corners.min(axis=0), corners.max(axis=0)
+        limits = Idle(0.0, LARGEST_YAW, LARGEST_PITCH, LARGEST_ROLL, 1.0)
+        farthest = np.abs(_turn(limits, _BREATH * shape.photo_iod / float(step[1]))) * step
+        sway = np.abs(head).max(axis=(0, 1)) @ farthest
+        size = [width, height]
+        left, top = np.clip(np.floor(low - sway), 0, size).astype(int).tolist()
+        columns, rows = (np.clip(np.ceil(high + sway), 0, size).astype(int) - [left, top]).tolist()
+        places = np.zeros((rows, columns, 6), np.float32)
+        if places.size:
+            # Enlarge the head's motion from the grid to pixels.
+            to_cells = np.column_stack([np.diag(1.0 / step), (np.array([left, top]) + 0.5) / step - 0.5])
+            flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+            places[..., :4] = cv2.warpAffine(
+                head, to_cells, (columns, rows), flags=flags, borderMode=cv2.BORDER_REPLICATE
+            )
+            places[..., 4:] = cv2.transform(mesh_warp.grid(columns, rows, left, top), shape.crop)
+        middle = np.clip((low + high) / 2 / step, 0, np.array(head.shape[1::-1]) - 1).astype(int)
+        moved = head[middle[1], middle[0]]
+        # The head moves no part of the window otherwise than its middle by more than this.
+        room = np.abs(places[..., :4] - moved).max(axis=(0, 1), initial=0.0) @ farthest + 1.0
+        return cls(left, top, places, low - room - [left, top], high + room - [left, top], moved)
+
+
 @dataclass(slots=True, eq=False)
 class Scene:
     """One framed avatar, prepared for drawing: all that does not change from picture to picture.
 
     `photo`: what is bent, uint8, an open mouth closed; `mesh`: float32 (468, 2), the mesh of that in its pixels;
-    `reference`: the mouth's crop with margins, uint8, as the avatar has it, and its `teeth`;
-    `step`: (2,) picture pixels per cell of the
-    map's grid, across and down; `head`: float32 (grid height, grid width, 4), the offsets in cells that one radian of
-    turn, one radian of lean across and down, and one cell of lift give to each place of the grid.
+    `reference`: the mouth's crop with margins, uint8, as the avatar has it, and its `teeth`; `step`: (2,) picture
+    pixels per cell of the map's grid, across and down; `head`: float32 (grid height, grid width, 4), the offsets in
+    cells that one radian of turn, one radian of lean across and down, and one cell of lift give to each place of the
+    grid.
     """
 
     photo: Picture
@@ -67,6 +125,7 @@ class Scene:
     step: Array
     head: Array
     teeth: Teeth
+    window: Window
     _ring: Array
     _blinks: dict[int, Array] = field(default_factory=dict)
 
@@ -83,6 +142,7 @@ class Scene:
         depth, hold = _head(in_cells, iod / coarse, columns, rows)
         pivot = in_cells[face_space.CHIN, :2] + np.array([0.0, 0.6 * iod / coarse], np.float32)
         lean = (mesh_warp.grid(columns, rows) - pivot) * hold[..., None]
+        head = np.dstack([hold * depth, lean, hold])
         gap = float(face_space.mouth_gap(shape.points)) / shape.photo_iod
         reference = mouth.reference_crop(avatar.photo, shape)
         shown = _without_teeth(avatar.photo, shape) if gap >= _OPEN else avatar.photo
@@ -92,50 +152,57 @@ class Scene:
             shape,
             reference,
             step,
-            np.dstack([hold * depth, lean, hold]),
+            head,
             Teeth.of(reference, shape),
+            Window.of(shape, head, step, width, height),
             mesh_warp.with_ring(shape.points)[len(shape.points) :],
         )
 
-    def speech(self, landmarks: Array) -> Array:
-        """The offsets (see `mesh_warp.offsets`) that take the photo's mesh to `landmarks` (468, 2) in its pixels,
-        float32 (grid height, grid width, 2), in cells."""
+    def speech(self, landmarks: Array) -> Speech:
+        """What takes the photo's mesh to `landmarks` (468, 2) in its pixels."""
         rows, columns = self.head.shape[:2]
-        source = _to_cells(np.concatenate([self.mesh, self._ring]), self.step)
-        target = _to_cells(np.concatenate([landmarks, self._ring]), self.step)
-        return mesh_warp.offsets(target, source, mesh_warp.speech_triangles(), columns, rows)
+        meshes = [self.mesh] if self.mesh is self.mouth.source else [self.mesh, self.mouth.source]
+        target, *sources = (
+            _to_cells(np.concatenate([points, self._ring]), self.step) for points in (landmarks, *meshes)
+        )
+        fields = mesh_warp.offsets_from(sources, target, mesh_warp.speech_triangles(), columns, rows)
+        return Speech(fields[0], fields[-1])
 
-    def in_crop(self, speech: Array) -> Array | None:
-        """The offsets `speech` as the mouth's crop has them, float32 (crop height, crop width, 2), in its pixels.
-
-        None where the photo's lips were parted: in the crop they still are.
-        """
-        if self.mesh is not self.mouth.source:
-            return None
+    def in_crop(self, speech: Speech) -> Array:
+        """The offsets as the mouth's crop has them, float32 (crop height, crop width, 2), in its pixels."""
         to_photo = np.linalg.inv(self.mouth.crop[:, :2])
         start = (0.5 - to_photo @ self.mouth.crop[:, 2]) / self.step - 0.5
         to_cells = np.column_stack([to_photo / self.step[:, None], start])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        moved = cv2.warpAffine(speech, to_cells, mouth.CROP_SIZE, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        moved = cv2.warpAffine(speech.crop, to_cells, mouth.CROP_SIZE, flags=flags, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(cv2.transform(moved, self.mouth.crop[:, :2] * self.step), np.float32)
 
-    def offsets(self, speech: Array, idle: Idle) -> tuple[Array, Array]:
-        """Where the grid's cells come from: offsets float32 (grid height, grid width, 2), in cells.
+    def turn(self, idle: Idle) -> Array:
+        """How much of each of the head's offsets becomes an offset across and one down, float32 (4, 2)."""
+        return _turn(idle, _BREATH * self.mouth.photo_iod / float(self.step[1]))
 
-        `speech`: from the method of that name. Returns the offsets of everything, for the photo, and those of head
-        motion alone, for the painted mouth.
-        """
+    def offsets(self, speech: Speech, idle: Idle) -> Array:
+        """Where the grid's cells come from: offsets float32 (grid height, grid width, 2), in cells."""
+        bent = speech.photo
         if idle.blink > 0.0:
-            speech = speech + self._blink(round(idle.blink * _BLINK_STEPS))
-        yaw, pitch, roll = np.radians([idle.yaw, idle.pitch, idle.roll])
-        breath = idle.breath * _BREATH * self.mouth.photo_iod / self.step[1]
-        if not (yaw or pitch or roll or breath):
-            return speech, np.zeros_like(speech)
-        # Each cell's turn, lean across, lean down and lift become an offset across and one down.
-        amounts = np.array([[-yaw, 0.0, roll, 0.0], [-pitch, -roll, 0.0, breath]], np.float32)
-        head = self.head @ amounts.T
+            bent = bent + self._blink(round(idle.blink * _BLINK_STEPS))
+        turn = self.turn(idle)
+        if not turn.any():
+            return bent
+        head = self.head @ turn
         rows, columns = head.shape[:2]
-        return head + mesh_warp.sample(speech, mesh_warp.grid(columns, rows) + head), head
+        return np.asarray(head + mesh_warp.sample(bent, mesh_warp.grid(columns, rows) + head), np.float32)
+
+    def in_window(self, idle: Idle) -> tuple[int, int, Array]:
+        """Where the crop is seen: left and top in the picture, and the crop's places that the pixels from there show,
+        float32 (height, width, 2)."""
+        turn, window = self.turn(idle) * self.step, self.window
+        moved = window.sway @ turn
+        size = window.places.shape[1::-1]
+        left, top = np.clip(np.floor(window.low - moved), 0, size).astype(int).tolist()
+        right, bottom = np.clip(np.ceil(window.high - moved), 0, size).astype(int).tolist()
+        to_crop = np.concatenate([turn @ self.mouth.crop[:, :2].T, np.eye(2)]).astype(np.float32)
+        return window.left + left, window.top + top, window.places[top:bottom, left:right] @ to_crop
 
     def _blink(self, level: int) -> Array:
         """Offsets of a blink, computed once per level."""
@@ -147,6 +214,12 @@ class Scene:
             lids = np.concatenate([np.concatenate(eye) for eye in _EYES])
             self._blinks[level] = mesh_warp.offsets(moved, source, _lid_triangles(lids), columns, rows)
         return self._blinks[level]
+
+
+def _turn(idle: Idle, rise: float) -> Array:
+    """See `Scene.turn`; `rise`: of a full breath, in cells."""
+    yaw, pitch, roll = np.radians([idle.yaw, idle.pitch, idle.roll])
+    return np.array([[-yaw, -pitch], [0.0, -roll], [roll, 0.0], [0.0, idle.breath * rise]], np.float32)
 
 
 def _without_teeth(photo: Picture, shape: mouth.Mouth) -> Picture:
@@ -244,80 +317,44 @@ def _eased(share: NDArray[np.floating]) -> Array:
     return np.asarray(share * share * (3.0 - 2.0 * share), np.float32)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Bent:
-    """A photo bent by speech, blink and head motion, its mouth not yet painted.
-
-    `image` uint8 (height, width, 3) RGB, new memory; `head` as of `Scene.offsets`.
-    """
-
-    image: Picture
-    head: Array
-
-
-def bend(scene: Scene, speech: Array, idle: Idle) -> Bent:
-    """Bend the photo by `speech`, from `Scene.speech`, and by blink and head motion."""
+def bend(scene: Scene, speech: Speech, idle: Idle) -> Picture:
+    """The photo bent by speech, blink and head motion, its mouth not yet painted; new memory."""
     height, width = scene.photo.shape[:2]
-    full, head = scene.offsets(speech, idle)
+    moved = scene.offsets(speech, idle)
+    in_pixels = np.multiply(moved.reshape(len(moved), -1), np.tile(scene.step, moved.shape[1])).reshape(moved.shape)
     # What is enlarged is the offset, not the place: cv2.resize goes on flatly beyond the outermost cells' centres.
-    places = cv2.resize(full * scene.step, (width, height), interpolation=cv2.INTER_LINEAR)
+    places = cv2.resize(in_pixels, (width, height), interpolation=cv2.INTER_LINEAR)
     np.add(places, mesh_warp.grid(width, height), out=places)
-    return Bent(np.asarray(mesh_warp.sample(scene.photo, places), np.uint8), head)
+    return np.asarray(mesh_warp.sample(scene.photo, places), np.uint8)
 
 
-def compose(scene: Scene, maps: CropMaps, speech: Array, picture: Array, change: Array, idle: Idle) -> Picture:
-    """The finished picture, uint8 (height, width, 3) RGB, new memory; arguments as for `bend` and `lay_in`."""
-    bent = bend(scene, speech, idle)
-    lay_in(scene, bent, maps, picture, change)
-    return bent.image
-
-
-def lay_in(scene: Scene, bent: Bent, maps: CropMaps, picture: Array, change: Array) -> None:
+def lay_in(scene: Scene, bent: Picture, maps: CropMaps, picture: Array, change: Array, idle: Idle) -> None:
     """Paint the mouth into the bent photo, in place, only where the generator may change it.
 
     `picture`, `change`: float32 (crop height, crop width, 3), what the generator painted inside the mouth and the
     change of colour around it, 0 to 1.
     """
-    window, where = _window(scene, bent, np.maximum(maps.inner, maps.reach) > 0.0)
-    if not where.size:
+    left, top, places = scene.in_window(idle)
+    rows, columns = places.shape[:2]
+    if not places.size:
         return
-    # Everything in the unit of the output's 256 levels; the picture's share is `inner`, the photo's the rest.
-    share = maps.inner[..., None]
-    added = np.dstack([(255.0 * (1.0 - share) * maps.reach[..., None]) * change, share])
-    laid = mesh_warp.sample(added, where)
-    mixed = np.add(laid[..., :3], window)
-    left, top, across, down = cv2.boundingRect((laid[..., 3] > 0.0).astype(np.uint8))
+    window = bent[top : top + rows, left : left + columns]
+    # Beyond the crop nothing changes.
+    tint = mesh_warp.sample(change * cv2.merge([maps.reach * 255.0] * 3), places, border=cv2.BORDER_CONSTANT)
+    tinted = cv2.add(window, tint, dtype=cv2.CV_8U)
+    share = mesh_warp.sample(maps.inner, places, border=cv2.BORDER_CONSTANT)
+    left, top, across, down = cv2.boundingRect((share > 0.0).astype(np.uint8))
     if across and down:
         # The sharp and dear way of sampling only where the picture shows.
         inside = np.s_[top : top + down, left : left + across]
-        places = np.ascontiguousarray(where[inside])
-        painted = mesh_warp.sample(np.asarray(picture * 255.0 + 0.5, np.uint8), places, cv2.INTER_CUBIC)
-        mixed[inside] += laid[inside][..., 3:] * np.subtract(painted, window[inside], dtype=np.float32)
-    window[:] = cv2.convertScaleAbs(np.maximum(mixed, 0.0, out=mixed))
+        colours = np.asarray(picture * 255.0 + 0.5, np.uint8)
+        painted = mesh_warp.sample(colours, np.ascontiguousarray(places[inside]), cv2.INTER_CUBIC)
+        tinted[inside] = cv2.blendLinear(painted, tinted[inside], share[inside], 1.0 - share[inside])
+    window[:] = tinted
 
 
-def _window(scene: Scene, bent: Bent, touched: NDArray[np.bool_]) -> tuple[Picture, Array]:
-    """The part of the bent picture that shows what is touched of the crop, bool (crop height, crop width).
-
-    Returns it as a view, and where its pixels lie in the crop, float32 (height, width, 2); empty if it shows nothing.
-    """
-    height, width = bent.image.shape[:2]
-    left, top, across, down = cv2.boundingRect(touched.astype(np.uint8))
-    box = np.array([[left - 1, top - 1], [left + across, top - 1], [left - 1, top + down], [left + across, top + down]])
-    crop = scene.mouth.crop
-    corners = (box - crop[:, 2]) @ np.linalg.inv(crop[:, :2]).T
-    # The head has moved it, by nearly the same amount everywhere in so small a place.
-    end = np.array(bent.head.shape[1::-1]) - 1
-    (x0, y0), (x1, y1) = (np.clip(at(corners, axis=0) / scene.step, 0, end).astype(int) for at in (np.min, np.max))
-    moved = bent.head[y0 : y1 + 1, x0 : x1 + 1] * scene.step
-    first = np.maximum(np.floor(corners.min(axis=0) - moved.max(axis=(0, 1))) - 1, 0).astype(int)
-    last = np.minimum(np.ceil(corners.max(axis=0) - moved.min(axis=(0, 1))) + 2, [width, height]).astype(int)
-    columns, rows = (last - first).tolist()
-    if not across or columns <= 0 or rows <= 0:
-        return bent.image[:0, :0], np.zeros((0, 0, 2), np.float32)
-    # Enlarge the head's motion from the grid to the window of output pixels.
-    enlarge = np.column_stack([np.diag(1.0 / scene.step), (first + 0.5) / scene.step - 0.5])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    head = cv2.warpAffine(bent.head, enlarge, (columns, rows), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    places = mesh_warp.grid(width, height)[first[1] : last[1], first[0] : last[0]] + head * scene.step
-    return bent.image[first[1] : last[1], first[0] : last[0]], np.asarray(cv2.transform(places, crop), np.float32)
+def compose(scene: Scene, maps: CropMaps, speech: Speech, picture: Array, change: Array, idle: Idle) -> Picture:
+    """The finished picture, uint8 (height, width, 3) RGB, new memory; arguments as for `bend` and `lay_in`."""
+    bent = bend(scene, speech, idle)
+    lay_in(scene, bent, maps, picture, change, idle)
+    return bent

@@ -158,9 +158,14 @@ def _affine_offsets(corners: Array, moved: Array) -> Array:
     return maps
 
 
-def sample(image: NDArray[Any], places: NDArray[Any], interpolation: int = cv2.INTER_LINEAR) -> NDArray[Any]:
-    """A picture or map (H, W[, channels]) read at `places` float32 (height, width, 2); outside it the edge goes on."""
-    border = cv2.BORDER_REPLICATE
+def sample(
+    image: NDArray[Any],
+    places: NDArray[Any],
+    interpolation: int = cv2.INTER_LINEAR,
+    border: int = cv2.BORDER_REPLICATE,
+) -> NDArray[Any]:
+    """A picture or map (H, W[, channels]) read at `places` float32 (height, width, 2); outside it the edge goes on,
+    or there is 0 with `cv2.BORDER_CONSTANT`."""
     return np.asarray(cv2.remap(image, places, None, interpolation, borderMode=border))  # type: ignore[call-overload]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -94,18 +95,17 @@ class MouthRenderer:
             tuple(np.concatenate(level) for level in zip(*(identity for _, identity in prepared), strict=True)),
         )
         # The photos are bent while the mouths are painted.
-        bent = [
-            compositor.bend(scene, moved, self._resting(motion.index))
-            for scene, moved, motion in zip(scenes, speech, motions, strict=True)
-        ]
+        idles = [self._resting(motion.index) for motion in motions]
+        bent = [compositor.bend(*each) for each in zip(scenes, speech, idles, strict=True)]
 
         def finish() -> list[Frame]:
-            pictures, changes = (np.ascontiguousarray(layer.transpose(0, 2, 3, 1)) for layer in painted())
-            for scene, photo, seen, picture, change in zip(scenes, bent, maps, pictures, changes, strict=True):
-                compositor.lay_in(scene, photo, seen, seen.teeth.over(picture, seen.inner), change)
+            pictures, changes = ([cv2.merge(list(planes)) for planes in layer] for layer in painted())
+            for scene, photo, seen, picture, change, idle in zip(
+                scenes, bent, maps, pictures, changes, idles, strict=True
+            ):
+                compositor.lay_in(scene, photo, seen, seen.teeth.over(picture, seen.inner), change, idle)
             return [
-                Frame(motion.index, one.image, motion.pcm, drawn=True)
-                for motion, one in zip(motions, bent, strict=True)
+                Frame(motion.index, image, motion.pcm, drawn=True) for motion, image in zip(motions, bent, strict=True)
             ]
 
         return finish
