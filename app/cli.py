@@ -51,15 +51,20 @@ def main() -> None:
 
 def command_line(chosen: str | None) -> typer.Typer:
     """Return the program with all commands named, of which only the chosen one is imported, so that help is instant."""
-    program = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+    program = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
-    @program.callback()
+    @program.callback(invoke_without_command=True)
     def liveface(
+        context: typer.Context,
         _: Annotated[
             bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
         ] = False,
     ) -> None:
-        """One photo and live speech become a talking head."""
+        """One photo and live speech become a talking head. Without a command, its window opens."""
+        if context.invoked_subcommand is None:
+            from app.commands.run import run
+
+            run()
 
     for name, summary in SUMMARIES.items():
         body = _load(name) if name == chosen else _not_loaded

@@ -78,9 +78,18 @@ def perform(task: Task) -> None:
 
     if task.kind == "window":
         # The window's library is loaded where there is a window.
-        from app.commands.run import show
+        from app.commands.window import Opening, show
 
-        show(performer, make_source, clock, task.seconds, is_audible=task.audible)
+        opening = Opening(
+            lambda folder: performer,
+            lambda heard, stats: make_source(stats),
+            lambda lookahead: performer.streamer,
+            given={"hears_itself": task.audible},
+            seconds=task.seconds,
+            is_bare=True,
+            remembers=False,
+        )
+        show(opening, clock)
     else:
         stats = Stats()
         session = performer.session(make_source(stats), [], clock, stats)

@@ -109,7 +109,7 @@ def test_the_user_interface_knows_only_the_media_and_qt(module: str) -> None:
 
 
 def test_only_the_command_that_opens_a_window_imports_the_user_interface(module: str) -> None:
-    if not is_within(module, "ui", "app.commands.run"):
+    if not is_within(module, "ui", "app.commands.window"):
         assert not {name for name in imports(MODULES[module]) if is_within(name, "ui", "PyQt6")}
 
 

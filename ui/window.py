@@ -1,150 +1,304 @@
-"""The window: the face, how it is doing, and the few things one can tell it."""
+"""The window: the face in the middle, faces to choose from at its left, figures or settings at its right."""
 
-from typing import Protocol
+from pathlib import Path
 
-from PyQt6.QtCore import Qt, QTimer
-from PyQt6.QtGui import QCloseEvent, QKeyEvent
-from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PyQt6.QtCore import QByteArray, QTimer
+from PyQt6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QResizeEvent
+from PyQt6.QtWidgets import QApplication, QFileDialog, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
+from ui.arrivals import PHOTO_SUFFIXES, SOUND_SUFFIXES, Arrivals, arrivals_in
 from ui.bridge import FrameBridge
 from ui.canvas import Canvas
-from ui.meters import LevelMeter
+from ui.contracts import Notice, Program, Standing
+from ui.controls import Controls
+from ui.gallery import Gallery
+from ui.keys import Keys
+from ui.live_panel import LivePanel
+from ui.notice_bar import NoticeBar
+from ui.settings_panel import SettingsPanel
+from ui.source_bar import SourceBar
+from ui.theme import Theme
 
-_STATUS_INTERVAL = 500  # ms
-_STYLE = """
-    QWidget { background: #121214; color: #d8d8dc; font-size: 12px; }
-    QPushButton { background: #2a2a2e; border: none; border-radius: 6px; padding: 6px 14px; min-width: 56px; }
-    QPushButton:hover { background: #36363c; }
-    QPushButton:checked { background: #7a4238; }
-    QPushButton:focus { outline: none; border: 1px solid #5cb88c; }
-"""
-
-
-class Performance(Protocol):
-    """What the window shows and controls."""
-
-    def start(self) -> None:
-        """Begin to send frames."""
-
-    def stop(self) -> None:
-        """Send no more frames."""
-
-    def mute(self, is_muted: bool) -> None:
-        """Hear nothing, or hear again."""
-
-    def status(self) -> tuple[bool, str]:
-        """Whether frames still come, and one line about how it is going. What it raises closes the window."""
+_GLANCE = 100  # ms
+_FIGURES_EVERY = 5  # glances
+_PANEL_WIDTH = 292  # pixels
+_WIDE, _WIDER = 700, 960  # pixels of width, from which the gallery and a panel have room beside the face
+_SMALLEST = (480, 420)
+_MARGIN = 16
 
 
-class Window(QWidget):
-    """Space or M mutes, Escape closes. `failure` is what the performance raised."""
+class Window(QMainWindow):
+    """Shows one program. Everything that takes time is done elsewhere; the window only looks and asks."""
 
-    def __init__(self, title: str, bridge: FrameBridge, performance: Performance) -> None:
+    def __init__(self, program: Program, bridge: FrameBridge, theme: Theme) -> None:
         super().__init__()
-        self.failure: Exception | None = None
+        self._program = program
         self._bridge = bridge
-        self._performance = performance
-        self._is_running = False
-        self.setWindowTitle(title)
-        self.setStyleSheet(_STYLE)
-
+        self._theme = theme
+        self._glances = 0
+        self._is_bare = False
+        self.setWindowTitle("liveface")
+        self.setAcceptDrops(True)
+        self.setMinimumSize(*_SMALLEST)  # so that it can become small enough for its panels to go
+        chosen = program.choices.choices()
+        self.gallery = Gallery()
         self.canvas = Canvas()
-        self.meter = LevelMeter()
-        self.status = QLabel("starting")
-        self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.status.setWordWrap(True)
-        self.status.setContentsMargins(12, 0, 12, 10)
-        self.status.setMinimumHeight(2 * self.status.fontMetrics().lineSpacing() + 10)  # two lines, so nothing jumps
-        self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.start_button = QPushButton("Stop")
-        self.start_button.clicked.connect(self.toggle_running)
-        self.mute_button = QPushButton("Mute")
-        self.mute_button.setCheckable(True)
-        self.mute_button.toggled.connect(self._performance.mute)
-        for button in (self.start_button, self.mute_button):
-            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the space bar mutes wherever one has clicked
-
-        controls = QHBoxLayout()
-        controls.setContentsMargins(12, 8, 12, 10)
-        controls.setSpacing(10)
-        for button in (self.start_button, self.mute_button):
-            controls.addWidget(button)
-        controls.addStretch(1)
-        controls.addWidget(self.meter)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(self.canvas, stretch=1)
-        layout.addLayout(controls)
-        layout.addWidget(self.status)
-
-        bridge.arrived.connect(self._show_latest)
+        self.notice = NoticeBar()
+        self.source = SourceBar(program.player)
+        self.source.microphone.choose(chosen["microphone"])
+        self.controls = Controls()
+        self.live = LivePanel(program.units)
+        self.settings = SettingsPanel(program.choices, program.devices)
+        self.panels = QStackedWidget()
+        self.panels.setFixedWidth(_PANEL_WIDTH)
+        self.panels.addWidget(self.live)
+        self.panels.addWidget(self.settings)
+        self._lay_out()
+        self._connect()
+        self.keys = Keys(self)
+        self._panel = chosen["panel"]
+        self._wants_gallery = True
+        theme.choose(chosen["theme"])
+        self._show_push_to_talk(chosen["is_push_to_talk"])
+        self._restore(chosen["geometry"])
         self._timer = QTimer(self)
-        self._timer.timeout.connect(self._show_status)
-        self._timer.start(_STATUS_INTERVAL)
+        self._timer.timeout.connect(self._glance)
+        self._timer.start(_GLANCE)
+        self._glance()
 
-    def fit(self) -> None:
-        """Be as large as the picture in its own size needs, or as the screen allows."""
-        screen = self.screen()
-        size = self.sizeHint()
-        self.resize(size if screen is None else size.boundedTo(screen.availableSize()))
+    # What one can do
 
     def toggle_running(self) -> None:
-        """Start the performance, or stop it."""
-        try:
-            (self._performance.stop if self._is_running else self._performance.start)()
-        except Exception as error:
-            self._fail(error)
-        else:
-            self._show_running(not self._is_running)
-            if self._is_running:
-                self._performance.mute(self.mute_button.isChecked())
+        """Start, or stop."""
+        performance = self._program.performance
+        (performance.start if self._program.watch.standing().phase == "stopped" else performance.stop)()
+        self._glance()
 
-    def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802
-        """Obey the keys."""
-        key = None if event is None else event.key()
-        if key in (Qt.Key.Key_Space, Qt.Key.Key_M):
-            self.mute_button.toggle()
-        elif key == Qt.Key.Key_Escape:
-            self.close()
-        else:
-            super().keyPressEvent(event)
+    def apply_mute(self) -> None:
+        """Be heard, unless muted or not talking while that is needed."""
+        waits = self._program.choices.choices()["is_push_to_talk"] and not self.controls.talk.isDown()
+        self._program.performance.mute(self.controls.mute.isChecked() or waits)
+
+    def choose_photo(self) -> None:
+        """Ask for photos and import them."""
+        names, _ = QFileDialog.getOpenFileNames(self, "Make a face of a photo", "", _filter("Photos", PHOTO_SUFFIXES))
+        for name in names:
+            self._program.gallery.add(Path(name))
+
+    def choose_sound(self) -> None:
+        """Ask for a sound file and let it speak."""
+        name, _ = QFileDialog.getOpenFileName(self, "Let a sound file speak", "", _filter("Sound", SOUND_SUFFIXES))
+        if name:
+            self._program.player.open_file(Path(name))
+
+    def paste(self) -> None:
+        """Take what is in the clipboard."""
+        clipboard = QApplication.clipboard()
+        self._take(arrivals_in(None if clipboard is None else clipboard.mimeData()))
+
+    def show_bare(self, is_bare: bool) -> None:
+        """Show nothing but the face, or everything."""
+        self._is_bare = is_bare
+        self.canvas.show_bare(is_bare)
+        self._arrange()
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether there is nothing but the face."""
+        return self._is_bare
+
+    def toggle_panel(self, name: str) -> None:
+        """Show the panel live or settings, or none if it is shown already."""
+        self._panel = "" if self._panel == name else name
+        self._program.choices.change("panel", self._panel)
+        self._arrange(is_asked=True)
+
+    def toggle_gallery(self) -> None:
+        """Show the faces, or hide them."""
+        self._wants_gallery = not self.gallery.isVisible()
+        self._arrange(is_asked=True)
+
+    # What comes
+
+    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:  # noqa: N802
+        """Say what becomes of it."""
+        if event is None:
+            return
+        arrivals = arrivals_in(event.mimeData())
+        if arrivals.photos or arrivals.sound or arrivals.others:
+            event.acceptProposedAction()
+            self.canvas.invite("Drop it here: a photo becomes a face, a sound file speaks")
+
+    def dragLeaveEvent(self, _: QDragLeaveEvent | None) -> None:  # noqa: N802
+        """Go on."""
+        self.canvas.invite("")
+
+    def dropEvent(self, event: QDropEvent | None) -> None:  # noqa: N802
+        """Take it."""
+        self.canvas.invite("")
+        if event is not None:
+            event.acceptProposedAction()
+            self._take(arrivals_in(event.mimeData()))
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802
+        """Give the face its room."""
+        super().resizeEvent(event)
+        self._arrange()
 
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802
-        """Stop the performance before the window goes."""
+        """Remember where the window was."""
         self._timer.stop()
-        if self._is_running:
-            self._is_running = False
-            try:
-                self._performance.stop()
-            except Exception as error:
-                self.failure = self.failure or error
+        if not self._is_bare:
+            self._program.choices.change("geometry", self.saveGeometry().toBase64().data().decode())
         super().closeEvent(event)
+
+    def _take(self, arrivals: Arrivals) -> None:
+        for photo in arrivals.photos:
+            self._program.gallery.add(photo)
+        if arrivals.sound is not None:
+            self._program.player.open_file(arrivals.sound)
+        elif not arrivals.photos and arrivals.others:
+            self._program.gallery.add(arrivals.others[0])  # which says what is wrong with it
+
+    def _glance(self) -> None:
+        program = self._program
+        standing = program.watch.standing()
+        self._show_standing(standing)
+        self.gallery.show_portraits(program.gallery.portraits(), standing.avatar)
+        self.source.look()
+        for notice in program.watch.notices():
+            self._tell(notice)
+        if self._glances % _FIGURES_EVERY == 0:
+            self.source.microphone.offer(program.devices.microphones())
+            if self.live.isVisible():
+                self.live.show_figures(program.watch.figures())
+            if self.settings.isVisible():
+                self.settings.look()
+        self._glances += 1
+
+    def _show_standing(self, standing: Standing) -> None:
+        is_live = standing.phase == "live"
+        self.controls.show_running(standing.phase != "stopped")
+        if standing.phase == "starting":
+            self.canvas.show_state("Getting ready…", "resting")
+        elif not is_live:
+            self.canvas.show_state("Stopped", "resting")
+        elif standing.is_deaf:
+            self.canvas.show_state("Nothing to hear", "problem")
+        elif self.controls.mute.isChecked():
+            self.canvas.show_state("Muted", "problem")
+        elif self.controls.talk.isVisible() and not self.controls.talk.isDown():
+            self.canvas.show_state("Hold T to talk", "resting")
+        else:
+            self.canvas.show_state("Live", "live")
+        self.canvas.show_recorded(standing.recorded)
+        for button in (self.controls.interrupt, self.controls.record):
+            button.setEnabled(is_live)
+        outputs = self._program.outputs
+        for button, is_on in (
+            (self.controls.record, standing.recorded is not None),
+            (self.controls.camera, outputs.is_sent("camera")),
+            (self.controls.voice, outputs.is_sent("voice")),
+        ):
+            if not button.isDown():
+                button.setChecked(is_on)
+
+    def _tell(self, notice: Notice) -> None:
+        self.notice.tell(notice)
+
+    def _act(self, remedy: str, subject: str) -> None:
+        match remedy:
+            case "retry":
+                self._program.performance.start()
+            case "file":
+                self.choose_sound()
+            case "photo":
+                self.choose_photo()
+            case "undo":
+                self._program.gallery.restore(subject)
+            case "show":
+                self._program.show_file(Path(subject))
 
     def _show_latest(self) -> None:
         frame = self._bridge.take()
         if frame is not None:
             self.canvas.show_picture(frame.image)
-            self.meter.show_level(float(abs(frame.pcm).max()))
+            self.source.meter.show_level(float(abs(frame.pcm).max()))
+            if self.live.isVisible():
+                self.live.show_units(self._program.watch.action_units())
 
-    def _show_status(self) -> None:
-        if not self._is_running:
-            return
-        try:
-            is_running, text = self._performance.status()
-            if not is_running:
-                self._performance.stop()
-        except Exception as error:
-            self._fail(error)
-        else:
-            self.status.setText(text)
-            self._show_running(is_running)
+    def _follow(self, name: str, value: object) -> None:
+        """Do what the window itself has to do about a changed setting."""
+        if name == "theme":
+            self._theme.choose(str(value))
+        elif name == "is_push_to_talk":
+            self._show_push_to_talk(bool(value))
 
-    def _show_running(self, is_running: bool) -> None:
-        self._is_running = is_running
-        self.start_button.setText("Stop" if is_running else "Start")
+    def _show_push_to_talk(self, is_wanted: bool) -> None:
+        self.controls.talk.setVisible(is_wanted)
+        self.apply_mute()
 
-    def _fail(self, error: Exception) -> None:
-        self.failure = error
-        self._is_running = False
-        self.close()
+    def _connect(self) -> None:
+        program, controls = self._program, self.controls
+        self._bridge.arrived.connect(self._show_latest)
+        self.gallery.chosen.connect(lambda key: program.choices.change("avatar", key))
+        self.gallery.removed.connect(program.gallery.remove)
+        self.gallery.wished.connect(self.choose_photo)
+        self.notice.acted.connect(self._act)
+        self.source.file_wished.connect(self.choose_sound)
+        self.source.microphone.opened.connect(program.devices.refresh)
+        self.source.microphone.picked.connect(lambda name: program.choices.change("microphone", name))
+        self.settings.changed.connect(self._follow)
+        controls.start.clicked.connect(self.toggle_running)
+        controls.mute.toggled.connect(self.apply_mute)
+        controls.talk.pressed.connect(self.apply_mute)
+        controls.talk.released.connect(self.apply_mute)
+        controls.interrupt.clicked.connect(program.performance.interrupt)
+        controls.record.clicked.connect(program.outputs.record)
+        controls.snapshot.clicked.connect(program.outputs.snapshot)
+        controls.camera.clicked.connect(lambda is_wanted: program.outputs.send("camera", is_wanted))
+        controls.voice.clicked.connect(lambda is_wanted: program.outputs.send("voice", is_wanted))
+        controls.faces.clicked.connect(self.toggle_gallery)
+        controls.live.clicked.connect(lambda: self.toggle_panel("live"))
+        controls.settings.clicked.connect(lambda: self.toggle_panel("settings"))
+
+    def _lay_out(self) -> None:
+        self._middle = QVBoxLayout()
+        self._middle.setSpacing(12)
+        self._middle.addWidget(self.canvas, stretch=1)
+        for widget in (self.notice, self.source, self.controls):
+            self._middle.addWidget(widget)
+        self._outer = QHBoxLayout()
+        self._outer.setSpacing(_MARGIN)
+        self._outer.addWidget(self.gallery)
+        self._outer.addLayout(self._middle, stretch=1)
+        self._outer.addWidget(self.panels)
+        central = QWidget()
+        central.setLayout(self._outer)
+        self.setCentralWidget(central)
+
+    def _arrange(self, is_asked: bool = False) -> None:
+        """Show what has room; what was just asked for is shown in any case."""
+        width, bare = self.width(), self._is_bare
+        shows_panel = bool(self._panel) and (width >= _WIDER or is_asked)
+        self.gallery.setVisible(not bare and self._wants_gallery and (width >= _WIDE or is_asked))
+        self.panels.setVisible(not bare and shows_panel)
+        self.panels.setCurrentIndex(1 if self._panel == "settings" else 0)
+        for widget in (self.source, self.controls):
+            widget.setVisible(not bare)
+        margin = 0 if bare else _MARGIN
+        self._outer.setContentsMargins(margin, margin, margin, margin)
+        self._outer.activate()
+        self.controls.faces.setChecked(not self.gallery.isHidden())
+        self.controls.live.setChecked(shows_panel and self._panel == "live")
+        self.controls.settings.setChecked(shows_panel and self._panel == "settings")
+
+    def _restore(self, geometry: str) -> None:
+        if not geometry or not self.restoreGeometry(QByteArray.fromBase64(geometry.encode())):
+            self.resize(1180, 760)
+            if (screen := self.screen()) is not None:
+                self.resize(self.size().boundedTo(screen.availableSize()))
+
+
+def _filter(name: str, suffixes: tuple[str, ...]) -> str:
+    return f"{name} ({' '.join(f'*{suffix}' for suffix in suffixes)});;All files (*)"

@@ -1,34 +1,30 @@
 """The command that makes a face speak live. The only one that opens a window."""
 
 import json
-import signal
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from app.budget import Plan, make_plan, measure_pace, parse_budget
 from app.clock import Clock, MonotonicClock
+from app.commands.window import Opening, show
 from app.config import CAPTURE_MS, DEFAULT_LOOKAHEAD, Backend, Settings, parse_size
-from app.devices import choose
+from app.live_stage import Heard
 from app.media_files import read_audio
 from app.microphone import Microphone
 from app.performer import ASSETS, Performer, load_performer, load_streamer
+from app.player import Player
 from app.screen import check_screen
-from app.session import Session, Sink
 from app.sources import FileSource, Source
-from app.speaker import Speaker
 from app.stats import Report, Stats, process_age, resident_memory
-from engine.errors import ConfigurationError, DeviceError
+from engine.errors import ConfigurationError
 from engine.media import HOP
-
-if TYPE_CHECKING:
-    from ui.bridge import FrameBridge
+from engine.streamer import Streamer
 
 _BLOCKS_MS = (CAPTURE_MS, CAPTURE_MS // 2)  # of sound, that a microphone can be asked for
 _MEASURED = 40 * HOP  # samples of speech by which the machine is measured, 1.6 s
@@ -71,26 +67,41 @@ def run(
     width, height = parse_size(size)
     ahead = DEFAULT_LOOKAHEAD if lookahead is None else lookahead
     settings = Settings(width, height, ahead, mouth_amount, seed, backend)
-    performer = load_performer(settings, photo, avatar, face)
     clock = MonotonicClock()
+    plan, block_ms = None, CAPTURE_MS
+
+    def load(folder: Path | None) -> Performer:
+        return load_performer(settings, photo, avatar if photo or avatar else folder, face)
 
     def source_of(block_ms: int, stats: Stats) -> Source:
         if audio is None:
-            return Microphone(microphone, clock, stats, block_ms, partial(print, file=sys.stderr, flush=True))
+            return Microphone(microphone, clock, stats, block_ms)
         return FileSource(audio, clock, stats, live=True, loop=seconds is not None)
 
-    if budget is None:
-        plan, make_source = None, partial(source_of, CAPTURE_MS)
-    else:
+    def load_ahead(frames: int) -> Streamer:
+        return load_streamer(replace(settings, lookahead=frames))
+
+    if budget is not None:
+        performer = load(None)
         plan = _planned(budget, performer, source_of, _BLOCKS_MS if audio is None else (CAPTURE_MS,), clock)
         print(plan, file=sys.stderr)
-        performer = replace(performer, streamer=load_streamer(replace(settings, lookahead=plan.lookahead)))
-        make_source = partial(source_of, plan.block_ms)
+        ahead, block_ms = plan.lookahead, plan.block_ms
     if headless:
-        numbers = measure(performer, make_source, clock, seconds)
+        performer = load(None) if plan is None else replace(performer, streamer=load_ahead(ahead))
+        numbers = measure(performer, partial(source_of, block_ms), clock, seconds)
         print(json.dumps(numbers if plan is None else numbers | {"budget": _kept(plan, numbers)}))
-    else:
-        show(performer, make_source, clock, seconds, is_audible=audio is not None, budget_ms=budget)
+        return
+
+    def make_source(heard: Heard, stats: Stats) -> Source:
+        if heard.file is None:
+            return Microphone(heard.microphone or None, clock, stats, block_ms)
+        return Player(read_audio(heard.file), clock, stats, loop=seconds is not None)
+
+    given: dict[str, Any] = {} if microphone is None else {"microphone": microphone}
+    if lookahead is not None or plan is not None:
+        given["lookahead"] = ahead
+    has_own_avatar = photo is not None or avatar is not None
+    show(Opening(load, make_source, load_ahead, has_own_avatar, given, audio, seconds, budget), clock)
 
 
 def _planned(
@@ -157,115 +168,3 @@ def _numbers(report: Report) -> dict[str, Any]:
         "lost_ms": round(report.lost_ms),
         "xruns": report.xruns,
     }
-
-
-def show(
-    performer: Performer,
-    make_source: Callable[[Stats], Source],
-    clock: Clock,
-    seconds: float | None,
-    is_audible: bool,
-    budget_ms: float | None = None,
-) -> None:
-    """Perform in a window until it is closed, or for so many seconds.
-
-    `is_audible` where the sound shall be played; `budget_ms` is the delay that was promised, if one was.
-    """
-    from PyQt6.QtCore import QTimer
-    from PyQt6.QtWidgets import QApplication
-
-    from ui.bridge import FrameBridge
-    from ui.window import Window
-
-    application = QApplication(sys.argv[:1])
-    bridge = FrameBridge()
-    live = _Live(performer, make_source, clock, bridge, is_audible, budget_ms)
-    window = Window(f"{performer.avatar.name} - liveface", bridge, live)
-    interrupted: list[int] = []
-
-    def interrupt(number: int, _frame: object) -> None:
-        interrupted.append(number)
-        window.close()
-
-    # The window's timer lets Python look up often enough to see the signal.
-    before = signal.signal(signal.SIGINT, interrupt)
-    window.canvas.show_picture(performer.avatar.photo)
-    window.fit()
-    window.show()
-    window.toggle_running()
-    if seconds is not None:
-        QTimer.singleShot(round(seconds * 1000), window.close)
-    application.exec()
-    signal.signal(signal.SIGINT, before)
-    if live.latest is not None:
-        print(status_line(live.latest, live.latest.fps, budget_ms))
-    if window.failure is not None:
-        raise window.failure
-    if interrupted:
-        raise KeyboardInterrupt
-
-
-class _Live:
-    """Performs in a window, each time in a new session; `latest` is what the one before measured."""
-
-    def __init__(
-        self,
-        performer: Performer,
-        make_source: Callable[[Stats], Source],
-        clock: Clock,
-        bridge: "FrameBridge",
-        is_audible: bool,
-        budget_ms: float | None,
-    ) -> None:
-        self._performer = performer
-        self._make_source = make_source
-        self._clock = clock
-        self._bridge = bridge
-        self._is_audible = is_audible
-        self._budget_ms = budget_ms
-        self._session: Session | None = None
-        self.latest: Report | None = None
-
-    def start(self) -> None:
-        stats = Stats()
-        sinks: list[Sink] = [self._bridge]
-        if self._is_audible:
-            with suppress(DeviceError):  # without a speaker the picture is all there is
-                choose("output", None)
-                speaker = Speaker(None, self._clock)
-                self._bridge.hold = speaker.delay
-                sinks.append(speaker)
-        session = self._performer.session(self._make_source(stats), sinks, self._clock, stats)
-        session.start()
-        self._session = session
-
-    def stop(self) -> None:
-        session, self._session = self._session, None
-        if session is not None:
-            self.latest = session.report()
-            session.stop()
-
-    def mute(self, is_muted: bool) -> None:
-        if self._session is not None:
-            self._session.mute(is_muted)
-
-    def status(self) -> tuple[bool, str]:
-        if self._session is None:
-            return False, "stopped"
-        report = self._session.report()
-        return self._session.is_running, status_line(report, report.recent_fps, self._budget_ms)
-
-
-def status_line(report: Report, fps: float, budget_ms: float | None) -> str:
-    """The numbers of a session in one line, with the delay that was promised, if one was."""
-    parts = [f"{fps:.1f} fps"]
-    if (delay := report.mic_to_picture_ms) is not None:
-        text = f"mic to picture p50 {delay.p50:.0f}, p95 {delay.p95:.0f}, p99 {delay.p99:.0f} ms"
-        if budget_ms is not None:
-            text += f" ({'within' if delay.p95 <= budget_ms else 'over'} {budget_ms:.0f})"
-        parts.append(text)
-    parts += [f"{stage} {percentiles.p50:.1f} ms" for stage, percentiles in report.stages_ms.items()]
-    parts.append(f"{report.skipped} skipped")
-    if report.lost_ms:
-        parts.append(f"{report.lost_ms:.0f} ms of sound lost")
-    return "   ".join(parts)

@@ -1,201 +1,217 @@
-"""Tests of the window without a screen."""
+"""Tests of the window without a screen: what it shows, and what it asks the program for."""
 
-import time
-from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
-from PyQt6.QtCore import QSize, Qt
+from PyQt6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PyQt6.QtGui import QColor, QDropEvent, QImage
+from PyQt6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
-from engine.errors import DeviceError
-from engine.media import HOP, Frame
+from app.desktop import Figures, Standing
+from app.notices import Notice
+from tests.ui.program import FakeProgram, a_frame, a_portrait
+from tests.ui.test_canvas import colour_at
 from ui.bridge import FrameBridge
-from ui.canvas import Canvas
-from ui.meters import LevelMeter
+from ui.theme import Theme
 from ui.window import Window
 
 
-def a_frame(index: int = 0, colour: tuple[int, int, int] = (200, 30, 60), peak: float = 0.5) -> Frame:
-    image = np.full((100, 200, 3), colour, np.uint8)
-    return Frame(index, image, np.full(HOP, peak, np.float32), True)
-
-
-class FakePerformance:
-    def __init__(self, status: Callable[[], tuple[bool, str]] = lambda: (True, "25.0 fps")) -> None:
-        self.calls: list[str] = []
-        self.status = status
-
-    def start(self) -> None:
-        self.calls.append("start")
-
-    def stop(self) -> None:
-        self.calls.append("stop")
-
-    def mute(self, is_muted: bool) -> None:
-        self.calls.append("mute" if is_muted else "unmute")
+@pytest.fixture(scope="module")
+def theme(qapp: QApplication) -> Theme:
+    return Theme(qapp)
 
 
 @pytest.fixture
-def performance() -> FakePerformance:
-    return FakePerformance()
+def program() -> FakeProgram:
+    return FakeProgram()
 
 
 @pytest.fixture
-def window(qtbot: QtBot, performance: FakePerformance) -> Window:
-    made = Window("someone", FrameBridge(), performance)
+def bridge(qtbot: QtBot) -> FrameBridge:
+    return FrameBridge()
+
+
+@pytest.fixture
+def window(qtbot: QtBot, program: FakeProgram, bridge: FrameBridge, theme: Theme) -> Window:
+    made = Window(program.program, bridge, theme)
     qtbot.addWidget(made)
-    made.toggle_running()
+    made.resize(1180, 760)
+    made.show()
+    program.calls.clear()
     return made
 
 
-def colour_at(canvas: Canvas, x: int, y: int) -> tuple[int, int, int]:
-    colour = canvas.grab().toImage().pixelColor(x, y)
-    return colour.red(), colour.green(), colour.blue()
+def test_a_frame_from_another_part_is_shown_with_its_level_and_action_units(
+    window: Window, program: FakeProgram, bridge: FrameBridge, qtbot: QtBot
+) -> None:
+    program.units = np.array([5.0, 2.5], np.float32)
+    bridge.send(a_frame())
+    middle = window.canvas.rect().center()
+    qtbot.waitUntil(lambda: colour_at(window.canvas, middle.x(), middle.y()) == (200, 30, 60))
+    assert window.source.meter.share > 0.8
+    assert [bar.share for bar in window.live.bars] == [1.0, 0.5]
 
 
-def test_the_picture_keeps_its_proportions_and_colours(qtbot: QtBot) -> None:
-    canvas = Canvas()
-    qtbot.addWidget(canvas)
-    canvas.resize(400, 400)
-    canvas.show_picture(a_frame().image)
-    assert colour_at(canvas, 200, 200) == (200, 30, 60)
-    assert colour_at(canvas, 5, 110) == (200, 30, 60)
-    assert colour_at(canvas, 200, 90) != (200, 30, 60)
-    assert canvas.sizeHint() == QSize(200, 100)
+def test_the_main_button_stops_and_starts(window: Window, program: FakeProgram) -> None:
+    assert window.controls.start.text() == " &Stop"
+    window.controls.start.click()
+    assert window.controls.start.text() == " &Start"
+    window.controls.start.click()
+    assert program.calls == [("stop",), ("start",)]
 
 
-def test_a_picture_at_its_own_size_is_shown_pixel_for_pixel(qtbot: QtBot) -> None:
-    picture = np.random.default_rng(0).integers(0, 255, (300, 400, 3), dtype=np.uint8)
-    canvas = Canvas()
-    qtbot.addWidget(canvas)
-    canvas.resize(400, 300)
-    canvas.show_picture(picture)
-    for x, y in ((0, 0), (399, 299), (123, 45)):
-        assert colour_at(canvas, x, y) == tuple(picture[y, x])
+def test_mute_is_told_and_shown(window: Window, program: FakeProgram, qtbot: QtBot) -> None:
+    window.controls.mute.click()
+    assert program.calls == [("mute", True)]
+    qtbot.waitUntil(lambda: window.canvas.accessibleDescription() == "Muted")
+    window.controls.mute.click()
+    assert program.calls[-1] == ("mute", False)
 
 
-def test_the_window_shows_a_frame_that_another_part_sends(window: Window, qtbot: QtBot) -> None:
-    window.canvas.resize(400, 200)
-    window._bridge.send(a_frame())
-    qtbot.waitUntil(lambda: colour_at(window.canvas, 200, 100) == (200, 30, 60))
-    assert window.meter.share > 0.8
+@pytest.mark.parametrize(
+    ("standing", "words"),
+    [
+        (Standing("starting", False, "clara", None), "Getting ready…"),
+        (Standing("live", False, "clara", None), "Live"),
+        (Standing("live", True, "clara", None), "Nothing to hear"),
+        (Standing("stopped", False, "clara", None), "Stopped"),
+    ],
+)
+def test_the_face_says_how_it_stands(
+    window: Window, program: FakeProgram, qtbot: QtBot, standing: Standing, words: str
+) -> None:
+    program.stands = standing
+    qtbot.waitUntil(lambda: window.canvas.accessibleDescription() == words)
+    assert window.controls.interrupt.isEnabled() == (standing.phase == "live")
 
 
-def test_the_window_fits_the_picture(window: Window) -> None:
-    window.canvas.show_picture(np.zeros((480, 640, 3), np.uint8))
-    window.fit()
-    window.show()
-    assert window.canvas.size() == QSize(640, 480)
+def test_push_to_talk_is_heard_only_while_the_button_is_held(
+    window: Window, program: FakeProgram, qtbot: QtBot
+) -> None:
+    window.settings.switches["is_push_to_talk"].click()
+    assert program.calls[-1] == ("mute", True)
+    qtbot.mousePress(window.controls.talk, Qt.MouseButton.LeftButton)
+    assert program.calls[-1] == ("mute", False)
+    qtbot.mouseRelease(window.controls.talk, Qt.MouseButton.LeftButton)
+    assert program.calls[-1] == ("mute", True)
+    window.settings.switches["is_push_to_talk"].click()
+    assert program.calls[-1] == ("mute", False)
 
 
-def test_a_frame_that_is_held_back_arrives_when_it_is_due(qtbot: QtBot) -> None:
-    bridge = FrameBridge()
-    bridge.hold = lambda: 0.05
-    sent = time.monotonic()
-    with qtbot.waitSignal(bridge.arrived, timeout=1000):
-        bridge.send(a_frame(1))
-        assert bridge.take() is None
-    assert 0.05 <= time.monotonic() - sent < 0.5
-    taken = bridge.take()
-    assert taken is not None
-    assert taken.index == 1
-    assert bridge.take() is None
+def test_figures_are_shown_as_they_change(window: Window, program: FakeProgram, qtbot: QtBot) -> None:
+    program.measured = Figures(24.96, (145.2, 151.7), 3, 40.0)
+    qtbot.waitUntil(lambda: window.live.fps.value.text() == "25.0")
+    assert window.live.typical.value.text() == "145 ms"
+    assert window.live.worst.value.text() == "152 ms"
+    assert window.live.skipped.value.text() == "3"
+    assert "40 ms" in window.live.lost.text()
 
 
-def test_a_frame_that_is_held_back_arrives_though_the_one_before_was_not_taken(qtbot: QtBot) -> None:
-    bridge = FrameBridge()
-    holds = iter([0.0, 0.02])
-    bridge.hold = lambda: next(holds)
-    bridge.send(a_frame(1))
-    bridge.send(a_frame(2))
-    with qtbot.waitSignal(bridge.arrived, timeout=1000):
-        pass
-    taken = bridge.take()
-    assert taken is not None
-    assert taken.index == 2
+def test_a_refused_photo_is_explained_and_another_can_be_chosen(
+    window: Window, program: FakeProgram, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *_: (["/photos/better.jpg"], ""))
+    program.news.append(Notice("No face was found in cat.jpg.", True, "photo", "cat"))
+    qtbot.waitUntil(window.notice.isVisible)
+    assert window.notice.text.text() == "No face was found in cat.jpg."
+    window.notice.action.click()
+    assert program.calls[-1] == ("add", Path("/photos/better.jpg"))
+    assert not window.notice.isVisible()
 
 
-def test_of_many_frames_only_the_latest_waits(qtbot: QtBot) -> None:
-    bridge = FrameBridge()
-    arrivals: list[None] = []
-    bridge.arrived.connect(lambda: arrivals.append(None))
-    for index in range(5):
-        bridge.send(a_frame(index))
-    taken = bridge.take()
-    assert taken is not None
-    assert taken.index == 4
-    assert bridge.take() is None
-    assert len(arrivals) == 1
+@pytest.mark.parametrize(
+    ("remedy", "call"),
+    [("retry", ("start",)), ("undo", ("restore", "anna")), ("show", ("show", Path("anna")))],
+)
+def test_a_notice_offers_its_remedy(
+    window: Window, program: FakeProgram, qtbot: QtBot, remedy: str, call: tuple[object, ...]
+) -> None:
+    program.news.append(Notice("Something happened.", False, remedy, "anna"))  # type: ignore[arg-type]
+    qtbot.waitUntil(window.notice.isVisible)
+    window.notice.action.click()
+    assert program.calls[-1] == call
 
 
-@pytest.mark.parametrize("key", [Qt.Key.Key_Space, Qt.Key.Key_M])
-def test_space_and_m_mute_and_unmute(window: Window, performance: FakePerformance, qtbot: QtBot, key: Qt.Key) -> None:
-    window.show()
-    performance.calls.clear()
-    qtbot.keyClick(window, key)
-    qtbot.keyClick(window, key)
-    assert performance.calls == ["mute", "unmute"]
+def dropped(window: Window, data: QMimeData) -> None:
+    buttons, modifiers = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    window.dropEvent(QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, data, buttons, modifiers))
 
 
-def test_escape_stops_and_closes(window: Window, performance: FakePerformance, qtbot: QtBot) -> None:
-    window.show()
-    qtbot.keyClick(window, Qt.Key.Key_Escape)
-    qtbot.waitUntil(lambda: not window.isVisible())
-    assert performance.calls[-1] == "stop"
-    assert window.failure is None
+def test_a_dropped_photo_becomes_a_face_and_a_dropped_sound_speaks(window: Window, program: FakeProgram) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile("/a/me.JPG"), QUrl.fromLocalFile("/a/talk.mp3")])
+    dropped(window, data)
+    assert program.calls == [("add", Path("/a/me.JPG")), ("open_file", Path("/a/talk.mp3"))]
 
 
-def test_the_button_stops_and_starts_again(window: Window, performance: FakePerformance) -> None:
-    performance.calls.clear()
-    window.start_button.click()
-    assert window.start_button.text() == "Start"
-    window.start_button.click()
-    assert window.start_button.text() == "Stop"
-    assert performance.calls == ["stop", "start", "unmute"]
+def test_a_file_of_another_kind_is_handed_on_to_be_refused(window: Window, program: FakeProgram) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile("/a/letter.pdf")])
+    dropped(window, data)
+    assert program.calls == [("add", Path("/a/letter.pdf"))]
 
 
-def test_a_new_start_stays_muted(window: Window, performance: FakePerformance) -> None:
-    window.mute_button.toggle()
-    window.start_button.click()
-    window.start_button.click()
-    assert performance.calls[-1] == "mute"
+def test_a_pasted_picture_becomes_a_face(window: Window, program: FakeProgram) -> None:
+    image = QImage(8, 8, QImage.Format.Format_RGB32)
+    image.fill(QColor(10, 20, 30))
+    clipboard = QApplication.clipboard()
+    assert clipboard is not None
+    clipboard.setImage(image)
+    window.paste()
+    name, content = program.calls[-1]
+    assert name == "add"
+    assert isinstance(content, bytes)
+    assert content.startswith(b"\x89PNG")
 
 
-def test_the_status_line_tells_how_it_goes(window: Window, qtbot: QtBot) -> None:
-    qtbot.waitUntil(lambda: window.status.text() == "25.0 fps")
+def test_panels_open_and_close_and_are_remembered(window: Window, program: FakeProgram) -> None:
+    assert window.live.isVisible()
+    window.controls.settings.click()
+    assert window.settings.isVisible()
+    assert not window.live.isVisible()
+    window.controls.settings.click()
+    assert not window.panels.isVisible()
+    assert [call for call in program.calls if call[0] == "change"] == [
+        ("change", "panel", "settings"),
+        ("change", "panel", ""),
+    ]
 
 
-def test_the_end_of_the_sound_offers_a_new_start(qtbot: QtBot) -> None:
-    performance = FakePerformance(lambda: (False, "0 fps"))
-    window = Window("someone", FrameBridge(), performance)
-    qtbot.addWidget(window)
-    window.toggle_running()
-    qtbot.waitUntil(lambda: window.start_button.text() == "Start")
-    assert performance.calls[-1] == "stop"
+def test_a_small_window_keeps_its_room_for_the_face(window: Window) -> None:
+    window.resize(window.minimumSize())
+    assert not window.gallery.isVisible()
+    assert not window.panels.isVisible()
+    window.resize(1180, 760)
+    assert window.gallery.isVisible()
+    assert window.panels.isVisible()
 
 
-def test_a_failure_closes_the_window_and_is_kept(qtbot: QtBot) -> None:
-    def lost() -> tuple[bool, str]:
-        raise DeviceError("the microphone has gone")
-
-    window = Window("someone", FrameBridge(), FakePerformance(lost))
-    qtbot.addWidget(window)
-    window.show()
-    window.toggle_running()
-    qtbot.waitUntil(lambda: not window.isVisible())
-    assert isinstance(window.failure, DeviceError)
+def test_nothing_but_the_face_fills_the_window(window: Window) -> None:
+    window.show_bare(True)
+    assert window.canvas.size() == window.size()
+    window.show_bare(False)
+    assert window.controls.isVisible()
 
 
-def test_the_meter_rises_at_once_and_falls_slowly(qtbot: QtBot) -> None:
-    meter = LevelMeter()
-    qtbot.addWidget(meter)
-    meter.show_level(1.0)
-    assert meter.share == 1
-    meter.show_level(0.0)
-    assert 0.8 < meter.share < 1
-    meter.show_level(0.001)
-    for _ in range(20):
-        meter.show_level(0.0)
-    assert meter.share == 0
-    assert not meter.grab().isNull()
+def test_the_place_of_the_window_is_remembered(window: Window, program: FakeProgram) -> None:
+    window.close()
+    name, preference, value = program.calls[-1]
+    assert (name, preference) == ("change", "geometry")
+    assert value
+
+
+def test_the_running_recording_is_shown(window: Window, program: FakeProgram, qtbot: QtBot) -> None:
+    window.controls.record.click()
+    assert program.calls[-1] == ("record", True)
+    program.stands = Standing("live", False, "clara", 65.0)
+    qtbot.waitUntil(lambda: window.canvas._recorded == "1:05")
+    assert window.controls.record.isChecked()
+
+
+def test_the_worn_face_is_chosen_in_the_gallery(window: Window, program: FakeProgram, qtbot: QtBot) -> None:
+    program.faces.append(a_portrait("anna", is_shipped=False))
+    program.stands = Standing("live", False, "anna", None)
+    qtbot.waitUntil(lambda: (item := window.gallery.list.currentItem()) is not None and item.text() == "Anna")
+    assert ("change", "avatar", "anna") not in program.calls  # it is worn already

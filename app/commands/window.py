@@ -1,0 +1,176 @@
+"""Opens the window and joins it with the program behind it. The only module that imports the user interface."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from app.avatar_gallery import AvatarGallery
+from app.clock import Clock
+from app.desktop import Desktop
+from app.live_stage import LiveStage, MakeSource
+from app.notices import Notice, Noticeboard
+from app.outputs import Outputs
+from app.performer import ASSETS, DEFAULT_AVATAR, MODELS, Performer
+from app.preferences import Preferences, PreferencesFile, avatars_folder, preferences_path
+from app.session import Sink
+from app.stats import Report
+from engine.action_units import ACTION_UNITS
+from engine.errors import ConfigurationError, LivefaceError
+from engine.landmarks import FaceMesh
+from engine.streamer import Streamer
+
+_PATIENCE = 0.8  # s for what cannot be interrupted, when the window closes
+_WORDS = {
+    10: "Upper lip raiser",
+    14: "Dimpler",
+    18: "Lip pucker",
+    20: "Lip stretcher",
+    24: "Lip pressor",
+    25: "Lips part",
+    26: "Jaw drop",
+}
+_WELCOME = "Speak, and the face speaks with you. Choose another one at the left, or add a photo of your own."
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a window begins with.
+
+    `load` makes the performer, of a folder of an avatar unless it has its own. `has_own_avatar`: it has.
+    `given`: preferences for this time only. `sound`: a file to hear. `budget_ms`: the delay that was promised.
+    `is_bare`: nothing but the face. `remembers`: whether the user's preferences count and are kept.
+    """
+
+    load: Callable[[Path], Performer]
+    make_source: MakeSource
+    load_streamer: Callable[[int], Streamer]
+    has_own_avatar: bool = False
+    given: Mapping[str, Any] = field(default_factory=dict)
+    sound: Path | None = None
+    seconds: float | None = None
+    budget_ms: float | None = None
+    is_bare: bool = False
+    remembers: bool = True
+
+
+def show(opening: Opening, clock: Clock) -> None:
+    """Perform in a window until it is closed; raises what kept it from performing."""
+    from PyQt6 import sip
+    from PyQt6.QtCore import QStandardPaths, QTimer, QUrl
+    from PyQt6.QtGui import QDesktopServices
+    from PyQt6.QtWidgets import QApplication
+
+    from ui.bridge import FrameBridge
+    from ui.contracts import Program
+    from ui.theme import Theme
+    from ui.window import Window
+
+    application = QApplication(sys.argv[:1])
+    application.setApplicationName("liveface")
+    application.setDesktopFileName("liveface")
+    places = QStandardPaths.StandardLocation
+
+    def folder(place: QStandardPaths.StandardLocation) -> Path:
+        return Path(QStandardPaths.writableLocation(place) or Path.home())
+
+    def show_file(path: Path) -> None:
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(path.parent)))
+
+    board = Noticeboard()
+    bridge = FrameBridge()
+    gallery = AvatarGallery(DEFAULT_AVATAR.parent, avatars_folder(), lambda: FaceMesh.load(MODELS), board)
+    outputs = Outputs(clock, board, folder(places.MoviesLocation), folder(places.PicturesLocation))
+    desktop = _desktop(opening, gallery, outputs, board, bridge, clock)
+    bridge.hold = desktop.held_back
+    program = Program(
+        performance=desktop,
+        watch=desktop,
+        player=desktop,
+        gallery=gallery,
+        devices=desktop,
+        outputs=desktop,
+        choices=desktop,
+        units=[(number, _WORDS[number]) for number in ACTION_UNITS],
+        sample=ASSETS / "audio" / "speech.wav",
+        show_file=show_file,
+    )
+    desktop.start()
+    desktop.open()
+    window = Window(program, bridge, Theme(application))
+    if opening.is_bare:
+        window.show_bare(True)
+        window.resize(window.canvas.sizeHint())
+    window.show()
+    interrupted: list[int] = []
+
+    def close(number: int, _frame: object) -> None:
+        interrupted.append(number)
+        window.close()
+
+    # The window's timer lets Python look up often enough to see a signal.
+    before = {number: signal.signal(number, close) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    if opening.seconds is not None:
+        QTimer.singleShot(round(opening.seconds * 1000), window.close)
+    application.exec()
+    has_ended = desktop.close(_PATIENCE)
+    sip.delete(window)  # before the application, which Python might delete first
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    if desktop.latest is not None:
+        print(status_line(desktop.latest, desktop.latest.fps, opening.budget_ms))
+    if not has_ended:
+        sys.stdout.flush()
+        os._exit(130 if interrupted else 0)  # not through Python's end, which a thread in a library can crash
+    if signal.SIGINT in interrupted:
+        raise KeyboardInterrupt
+    if desktop.failure is not None:
+        raise desktop.failure
+
+
+def _desktop(
+    opening: Opening, gallery: AvatarGallery, outputs: Outputs, board: Noticeboard, window: Sink, clock: Clock
+) -> Desktop:
+    file = PreferencesFile(preferences_path()) if opening.remembers else None
+    preferences = Preferences()
+    try:
+        if file is not None:
+            if not file.exists:
+                board.post(Notice(_WELCOME))
+            preferences = file.load()
+    except ConfigurationError as error:
+        board.post(Notice(str(error), is_problem=True))
+    avatar = "" if opening.has_own_avatar else preferences.avatar or DEFAULT_AVATAR.name
+    preferences = replace(preferences, avatar=avatar, **opening.given)
+
+    def load_stage(window: Sink, outputs: Outputs) -> LiveStage:
+        try:
+            performer = opening.load(gallery.folder(avatar or DEFAULT_AVATAR.name))
+        except LivefaceError as error:
+            if opening.has_own_avatar or avatar == DEFAULT_AVATAR.name:
+                raise
+            board.post(Notice(str(error), is_problem=True))
+            performer = opening.load(DEFAULT_AVATAR)
+        return LiveStage(performer, opening.make_source, opening.load_streamer, window, outputs.fan_out, clock)
+
+    return Desktop(
+        preferences, file.keep if file else None, gallery, outputs, board, load_stage, window, {}, opening.sound
+    )
+
+
+def status_line(report: Report, fps: float, budget_ms: float | None) -> str:
+    """The numbers of a session in one line, with the delay that was promised, if one was."""
+    parts = [f"{fps:.1f} fps"]
+    if (delay := report.mic_to_picture_ms) is not None:
+        text = f"mic to picture p50 {delay.p50:.0f}, p95 {delay.p95:.0f}, p99 {delay.p99:.0f} ms"
+        if budget_ms is not None:
+            text += f" ({'within' if delay.p95 <= budget_ms else 'over'} {budget_ms:.0f})"
+        parts.append(text)
+    parts += [f"{stage} {percentiles.p50:.1f} ms" for stage, percentiles in report.stages_ms.items()]
+    parts.append(f"{report.skipped} skipped")
+    if report.lost_ms:
+        parts.append(f"{report.lost_ms:.0f} ms of sound lost")
+    return "   ".join(parts)

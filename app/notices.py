@@ -1,0 +1,45 @@
+"""What the program wants to tell the person at the window: short texts that wait until they are read."""
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+from typing import Literal
+
+_MOST_WAITING = 16  # the oldest are dropped: they are the least true
+
+Remedy = Literal["", "retry", "file", "photo", "undo", "show"]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One text. `remedy` is what can be done about it at once, to the thing that `subject` names.
+
+    retry: start again; file: choose a sound file; photo: choose another photo; undo: bring back an avatar by its key;
+    show: open the folder of a file.
+    """
+
+    text: str
+    is_problem: bool = False
+    remedy: Remedy = ""
+    subject: str = ""
+
+
+class Noticeboard:
+    """Takes notices from any thread; each is read once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: deque[Notice] = deque(maxlen=_MOST_WAITING)
+
+    def post(self, notice: Notice) -> None:
+        """Add a notice, unless the latest says the same."""
+        with self._lock:
+            if not self._waiting or self._waiting[-1] != notice:
+                self._waiting.append(notice)
+
+    def take(self) -> list[Notice]:
+        """All that have come since the last call."""
+        with self._lock:
+            taken = list(self._waiting)
+            self._waiting.clear()
+        return taken

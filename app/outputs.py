@@ -1,0 +1,115 @@
+"""Where the pictures go besides the window: a recording, and whatever else is wanted, each by its name.
+
+What is wanted may be said from any thread; the thread that performs settles it, because devices take their time.
+"""
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import cv2
+
+from app.clock import Clock
+from app.fan_out import FanOut
+from app.notices import Notice, Noticeboard
+from app.recorder import Recorder
+from app.session import Sink
+from engine.errors import LivefaceError
+from engine.media import FPS, Picture
+
+RECORDING = "recording"
+_RECORDING_MS = 4000  # of frames that wait while the disk or the encoder is slow: nothing of a recording shall be lost
+
+Open = Callable[[], Sink]
+
+
+class Outputs:
+    """`fan_out` is the sink of the sessions. Names of files are made of the date."""
+
+    def __init__(self, clock: Clock, board: Noticeboard, movies: Path, pictures: Path) -> None:
+        self.fan_out = FanOut(clock, self._failed)
+        self._board = board
+        self._movies = movies
+        self._pictures = pictures
+        self._lock = threading.Lock()
+        self._wanted: dict[str, Open] = {}
+        self._given: dict[str, Open] = {}
+        self._file: Path | None = None  # of the recording
+
+    def want(self, name: str, open_sink: Open | None) -> None:
+        """Give the frames to that sink as well, or no longer; counts from the next `settle` on."""
+        with self._lock:
+            if open_sink is None:
+                self._wanted.pop(name, None)
+            else:
+                self._wanted[name] = open_sink
+
+    def record(self, is_wanted: bool) -> None:
+        """Record into a new file, or finish it."""
+        self.want(RECORDING, self._new_recorder if is_wanted else None)
+
+    def is_wanted(self, name: str) -> bool:
+        """Whether that output is on, or about to be."""
+        with self._lock:
+            return name in self._wanted
+
+    @property
+    def recorded(self) -> float | None:
+        """Seconds in the recording so far, None where there is none."""
+        delivery = self.fan_out.deliveries().get(RECORDING)
+        return None if delivery is None else delivery.sent / FPS
+
+    def settle(self) -> None:
+        """Close and open what has changed; problems come as notices."""
+        with self._lock:
+            wanted = dict(self._wanted)
+        for name in [name for name, open_sink in self._given.items() if wanted.get(name) is not open_sink]:
+            del self._given[name]
+            self._remove(name)
+        for name, open_sink in wanted.items():
+            if name not in self._given:
+                try:
+                    self.fan_out.add(name, open_sink(), **({"waiting_ms": _RECORDING_MS} if name == RECORDING else {}))
+                except LivefaceError as error:
+                    self._failed(name, error)
+                else:
+                    self._given[name] = open_sink
+
+    def keep(self, picture: Picture) -> None:
+        """Write a picture, uint8 (H, W, 3) RGB, into a file of its own."""
+        path = _dated(self._pictures, ".png")
+        temporary = path.with_name(f".{path.name}.part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes())
+            temporary.replace(path)
+        except OSError as error:
+            self._board.post(Notice(f"The snapshot cannot be written to {path} ({error.strerror}).", is_problem=True))
+        else:
+            self._board.post(Notice(f"Snapshot saved: {path.name}", remedy="show", subject=str(path)))
+
+    def _new_recorder(self) -> Sink:
+        self._file = _dated(self._movies, ".mp4")
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        return Recorder(self._file)
+
+    def _remove(self, name: str) -> None:
+        delivery = self.fan_out.remove(name)
+        if name == RECORDING and self._file is not None and delivery is not None and delivery.failure is None:
+            lost = f", {delivery.dropped} pictures left out" if delivery.dropped else ""
+            if delivery.sent:
+                self._board.post(
+                    Notice(f"Recording saved: {self._file.name}{lost}", remedy="show", subject=str(self._file))
+                )
+
+    def _failed(self, name: str, error: Exception) -> None:
+        self.want(name, None)
+        self._board.post(Notice(str(error), is_problem=True))
+
+
+def _dated(folder: Path, suffix: str) -> Path:
+    """A name that nobody has, of the present second."""
+    stem = f"liveface {datetime.now():%Y-%m-%d %H.%M.%S}"
+    candidates = (folder / f"{stem}{number}{suffix}" for number in ("", *(f" {count}" for count in range(2, 100))))
+    return next((path for path in candidates if not path.exists()), folder / f"{stem}{suffix}")

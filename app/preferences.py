@@ -1,0 +1,110 @@
+"""What a user has chosen in the window, and the file that keeps it. Knows nothing of what the choices do."""
+
+import json
+import os
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from app.config import DEFAULT_LOOKAHEAD
+from engine.errors import ConfigurationError, OutputError
+from engine.streamer import LOOKAHEADS
+
+_CHOICES: dict[str, tuple[object, ...]] = {
+    "theme": ("system", "light", "dark"),
+    "lookahead": tuple(LOOKAHEADS),
+    "camera_fit": ("letterbox", "crop"),
+    "panel": ("", "live", "settings"),
+}
+_FOLDER = "liveface"
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """`avatar` is a key of the gallery, `microphone`, `speaker`, `camera` and `voice` are devices' names: "" = default.
+
+    `camera_background` is "blur" or a colour such as "#202020". `geometry` is the window's, as Qt tells it, in base64.
+    Raises `ConfigurationError` for a value that cannot be.
+    """
+
+    theme: str = "system"
+    avatar: str = ""
+    microphone: str = ""
+    speaker: str = ""
+    has_noise_gate: bool = True
+    has_automatic_gain: bool = True
+    is_push_to_talk: bool = False
+    hears_itself: bool = False
+    lookahead: int = DEFAULT_LOOKAHEAD
+    camera: str = ""
+    camera_fit: str = "letterbox"
+    camera_background: str = "blur"
+    voice: str = ""
+    panel: str = "live"
+    geometry: str = ""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value, expected = getattr(self, field.name), type(field.default)
+            choices = _CHOICES.get(field.name)
+            if type(value) is not expected or (choices is not None and value not in choices):
+                wanted = expected.__name__ if choices is None else f"one of {', '.join(map(repr, choices))}"
+                raise ConfigurationError(f"The setting {field.name} is {value!r}: expected is {wanted}.")
+
+
+class PreferencesFile:
+    """Keeps the preferences across starts and crashes: a file is whole or it is the one before."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._saved = Preferences()
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything was ever saved."""
+        return self._path.exists()
+
+    def load(self) -> Preferences:
+        """The saved preferences, or the default ones where none were saved; raises `ConfigurationError`."""
+        remedy = "the default settings are used, and the file is replaced when you change one."
+        try:
+            values: Any = json.loads(self._path.read_text(encoding="utf-8"))
+            self._saved = Preferences(**values)
+        except FileNotFoundError:
+            pass
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{str(error).rstrip('.')} in {self._path}; {remedy}") from error
+        except (OSError, ValueError, TypeError) as error:
+            raise ConfigurationError(f"The settings in {self._path} cannot be read ({error}): {remedy}") from error
+        return self._saved
+
+    def keep(self, name: str, value: object) -> None:
+        """Change one preference in the file, at once and for good; raises `ConfigurationError` or `OutputError`."""
+        changed: dict[str, Any] = {name: value}
+        self._saved = replace(self._saved, **changed)
+        temporary = self._path.with_name(f".{self._path.name}.part")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("w", encoding="utf-8") as file:
+                json.dump(asdict(self._saved), file, indent=1)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(self._path)
+        except OSError as error:
+            raise OutputError(
+                f"The settings cannot be written to {self._path} ({error.strerror}): they last until the window closes."
+            ) from error
+
+
+def preferences_path() -> Path:
+    """Where the desktop's convention puts settings."""
+    return _base("XDG_CONFIG_HOME", ".config") / "preferences.json"
+
+
+def avatars_folder() -> Path:
+    """Where the desktop's convention puts what a user has made: here the imported avatars."""
+    return _base("XDG_DATA_HOME", ".local/share") / "avatars"
+
+
+def _base(variable: str, default: str) -> Path:
+    return Path(os.environ.get(variable) or Path.home() / default) / _FOLDER

@@ -1,0 +1,188 @@
+"""What the window needs from the program, and nothing of how that is done.
+
+All methods return at once; what takes time goes on behind them, and the window looks again ten times a second.
+"""
+# ruff: noqa: D102 - a class says what its values are
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.media import Picture
+
+
+class Standing(Protocol):
+    """How it stands. `phase` is starting, live or stopped; `is_deaf` while live: the face lives, but hears nothing."""
+
+    @property
+    def phase(self) -> str: ...
+    @property
+    def is_deaf(self) -> bool: ...
+    @property
+    def avatar(self) -> str:
+        """The key of the one that is worn."""
+
+    @property
+    def recorded(self) -> float | None:
+        """Seconds in the recording, None where there is none."""
+
+
+class Figures(Protocol):
+    """What is measured. `delay`: from microphone to picture in ms, half of the pictures and 95 of 100."""
+
+    @property
+    def fps(self) -> float: ...
+    @property
+    def delay(self) -> tuple[float, float] | None: ...
+    @property
+    def skipped(self) -> int: ...
+    @property
+    def lost_ms(self) -> float: ...
+
+
+class Reel(Protocol):
+    """A sound file that is heard; times in seconds."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def position(self) -> float: ...
+    @property
+    def length(self) -> float: ...
+    @property
+    def is_playing(self) -> bool: ...
+
+
+class Notice(Protocol):
+    """Something to tell; `remedy` is retry, file, photo, undo, show or empty, `subject` what it is about."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def is_problem(self) -> bool: ...
+    @property
+    def remedy(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+
+
+class Portrait(Protocol):
+    """An avatar in the gallery; `progress` is below 1 while it is being prepared."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def is_shipped(self) -> bool: ...
+    @property
+    def progress(self) -> float: ...
+    @property
+    def picture(self) -> Picture: ...
+
+
+class Performance(Protocol):
+    """The face that speaks."""
+
+    def start(self) -> None:
+        """Perform; once more where it failed."""
+
+    def stop(self) -> None:
+        """Perform no more."""
+
+    def mute(self, is_muted: bool) -> None:
+        """Hear nothing, or hear again."""
+
+    def interrupt(self) -> None:
+        """Forget what has been heard and not been shown."""
+
+
+class Watch(Protocol):
+    """How the performance goes."""
+
+    def standing(self) -> Standing: ...
+    def figures(self) -> Figures | None: ...
+    def action_units(self) -> NDArray[np.float32]:
+        """Intensities 0 to 5 of the latest picture."""
+
+    def notices(self) -> Sequence[Notice]:
+        """Those that have come since the last call."""
+
+
+class Player(Protocol):
+    """A sound file in place of the microphone."""
+
+    def open_file(self, path: Path | None) -> None:
+        """Hear a file from its beginning, or the microphone again."""
+
+    def play(self, is_wanted: bool) -> None:
+        """Go on, or pause."""
+
+    def seek(self, seconds: float) -> None: ...
+    def reel(self) -> Reel | None: ...
+
+
+class Gallery(Protocol):
+    """The avatars to choose from."""
+
+    def portraits(self) -> Sequence[Portrait]: ...
+    def add(self, photo: Path | bytes) -> None:
+        """Import a photo: a file, or what a PNG file would hold."""
+
+    def remove(self, key: str) -> None: ...
+    def restore(self, key: str) -> None: ...
+
+
+class Devices(Protocol):
+    """The names of what is connected, as far as known."""
+
+    def microphones(self) -> Sequence[str]: ...
+    def speakers(self) -> Sequence[str]: ...
+    def cameras(self) -> Sequence[str]: ...
+    def refresh(self) -> None:
+        """Look again."""
+
+
+class Outputs(Protocol):
+    """Where the face goes besides the window."""
+
+    def record(self, is_wanted: bool) -> None: ...
+    def snapshot(self) -> None: ...
+    def send(self, name: str, is_wanted: bool) -> None:
+        """Feed the virtual camera or the virtual microphone: `name` is camera or voice."""
+
+    def is_sent(self, name: str) -> bool: ...
+
+
+class Choices(Protocol):
+    """What the user has chosen; it is remembered."""
+
+    def choices(self) -> Mapping[str, Any]:
+        """All by their names."""
+
+    def change(self, name: str, value: object) -> None: ...
+    def expected_ms(self, lookahead: int) -> float:
+        """From microphone to picture, at that lookahead in pictures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """All that the window speaks to. `units` names the Action Units, number and word each.
+
+    `sample`: a sound file that every machine has.
+    """
+
+    performance: Performance
+    watch: Watch
+    player: Player
+    gallery: Gallery
+    devices: Devices
+    outputs: Outputs
+    choices: Choices
+    units: Sequence[tuple[int, str]]
+    sample: Path
+    show_file: Callable[[Path], None]

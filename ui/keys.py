@@ -1,0 +1,95 @@
+"""The window's keys, and the page that lists them."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from PyQt6.QtCore import QEvent, QObject, Qt
+from PyQt6.QtGui import QKeyEvent, QKeySequence, QShortcut
+from PyQt6.QtWidgets import QApplication, QDialog, QDialogButtonBox, QGridLayout, QLabel, QVBoxLayout
+
+if TYPE_CHECKING:
+    from ui.window import Window
+
+_TALK = Qt.Key.Key_T
+
+
+class Keys(QObject):
+    """Belongs to one window."""
+
+    def __init__(self, window: "Window") -> None:
+        super().__init__(window)
+        self._window = window
+        controls, transport = window.controls, window.source.transport
+        self.bindings: list[tuple[str, str, Callable[[], object]]] = [
+            ("Ctrl+Return", "Start or stop", window.toggle_running),
+            ("M", "Mute", controls.mute.toggle),
+            ("I", "Interrupt: forget what has been said", controls.interrupt.click),
+            ("Ctrl+O", "Make a face of a photo", window.choose_photo),
+            ("Ctrl+V", "Paste a photo", window.paste),
+            ("Ctrl+Shift+O", "Let a sound file speak", window.choose_sound),
+            ("P", "Play or pause the sound file", transport.button.click),
+            ("Ctrl+R", "Record", controls.record.click),
+            ("Ctrl+S", "Save the picture", controls.snapshot.click),
+            ("Ctrl+K", "Virtual camera", controls.camera.click),
+            ("Ctrl+J", "Voice in step with the face", controls.voice.click),
+            ("Ctrl+G", "Faces", window.toggle_gallery),
+            ("Ctrl+L", "Live figures", lambda: window.toggle_panel("live")),
+            ("Ctrl+,", "Settings", lambda: window.toggle_panel("settings")),
+            ("Ctrl+F", "Nothing but the face", lambda: window.show_bare(not window.is_bare)),
+            ("F11", "Full screen", self._toggle_full_screen),
+            ("F1", "This page", self.show_page),
+            ("Ctrl+Q", "Quit", window.close),
+        ]
+        for keys, _, action in self.bindings:
+            QShortcut(QKeySequence(keys), window).activated.connect(action)
+        if (application := QApplication.instance()) is not None:
+            application.installEventFilter(self)
+
+    def show_page(self) -> None:
+        """List all keys."""
+        page = QDialog(self._window)
+        page.setWindowTitle("Keys")
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(28)
+        grid.setVerticalSpacing(8)
+        rows = [("Hold T", "Be heard, with push to talk"), *((keys, what) for keys, what, _ in self.bindings)]
+        for row, (keys, what) in enumerate(rows):
+            label = QLabel(QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText) if row else keys)
+            label.setObjectName("title")
+            grid.addWidget(label, row, 0)
+            grid.addWidget(QLabel(what), row, 1)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(page.reject)
+        layout = QVBoxLayout(page)
+        layout.setContentsMargins(24, 20, 24, 20)
+        layout.setSpacing(18)
+        layout.addLayout(grid)
+        layout.addWidget(buttons)
+        page.open()
+
+    def eventFilter(self, _: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
+        """Notice T being held and let go, wherever the focus is; Escape leaves the full screen."""
+        if not isinstance(event, QKeyEvent) or not self._window.isActiveWindow():
+            return False
+        kinds = QEvent.Type
+        talk = self._window.controls.talk
+        if event.key() == Qt.Key.Key_Escape and event.type() == kinds.KeyPress:
+            return self._leave()
+        if event.key() != _TALK or event.modifiers() or not talk.isVisible():
+            return False
+        if event.type() in (kinds.KeyPress, kinds.KeyRelease) and not event.isAutoRepeat():
+            talk.setDown(event.type() == kinds.KeyPress)
+            self._window.apply_mute()
+        return event.type() in (kinds.KeyPress, kinds.KeyRelease)
+
+    def _leave(self) -> bool:
+        if self._window.is_bare:
+            self._window.show_bare(False)
+        elif self._window.isFullScreen():
+            self._window.showNormal()
+        else:
+            return False
+        return True
+
+    def _toggle_full_screen(self) -> None:
+        (self._window.showNormal if self._window.isFullScreen() else self._window.showFullScreen)()

@@ -1,0 +1,75 @@
+"""A card that tells one thing at a time, with what can be done about it."""
+
+from PyQt6.QtCore import QTimer, pyqtSignal
+from PyQt6.QtGui import QPalette
+from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy
+
+from ui.contracts import Notice
+from ui.icons import icon
+
+_SHOWN = 9000  # ms, for what is no problem
+_REMEDIES = {
+    "retry": "Try a&gain",
+    "file": "Use a &sound file…",
+    "photo": "&Choose another…",
+    "undo": "&Undo",
+    "show": "S&how in folder",
+}
+
+
+class NoticeBar(QFrame):
+    """Problems stay until they are dismissed, the rest goes by itself. `acted` brings remedy and subject."""
+
+    acted = pyqtSignal(str, str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._notice: Notice | None = None
+        self.setObjectName("card")
+        self._icon = QLabel()
+        self.text = QLabel()
+        self.text.setWordWrap(True)
+        self.text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.action = QPushButton()
+        self.action.clicked.connect(self._act)
+        self.dismiss = QPushButton(icon("close", QPalette.ColorRole.PlaceholderText), "")
+        self.dismiss.setObjectName("flat")
+        self.dismiss.setAccessibleName("Dismiss")
+        self.dismiss.setToolTip("Dismiss")
+        self.dismiss.clicked.connect(self.hide)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(14, 8, 8, 8)
+        layout.setSpacing(12)
+        layout.addWidget(self._icon)
+        layout.addWidget(self.text, stretch=1)
+        layout.addWidget(self.action)
+        layout.addWidget(self.dismiss)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self.hide)
+        self.hide()
+
+    def tell(self, notice: Notice) -> None:
+        """Show a notice instead of the one before."""
+        self._notice = notice
+        self.text.setText(notice.text)
+        role = QPalette.ColorRole.BrightText if notice.is_problem else QPalette.ColorRole.Highlight
+        self._icon.setPixmap(icon("problem" if notice.is_problem else "check", role).pixmap(22, 22))
+        self.action.setText(_REMEDIES.get(notice.remedy, ""))
+        self.action.setVisible(notice.remedy in _REMEDIES)
+        self.setProperty("problem", "true" if notice.is_problem else "false")
+        if (style := self.style()) is not None:
+            style.unpolish(self)
+            style.polish(self)
+        self.setAccessibleName("Problem" if notice.is_problem else "Notice")
+        self.setAccessibleDescription(notice.text)
+        self.show()
+        if notice.is_problem:
+            self._timer.stop()
+        else:
+            self._timer.start(_SHOWN)
+
+    def _act(self) -> None:
+        self.hide()
+        if self._notice is not None:
+            self.acted.emit(self._notice.remedy, self._notice.subject)
