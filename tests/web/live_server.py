@@ -14,18 +14,18 @@ import sys
 import aioice.ice
 aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]
 from app.cli import main
-sys.argv = ["liveface", "serve", "--port", sys.argv[1]]
+sys.argv = ["liveface", "serve", "--port", *sys.argv[1:]]
 main()
 """
 
 
 @contextmanager
-def serving() -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """A server that answers: its address and its process, which is ended in the end."""
+def serving(*options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """A server that answers, with options of `liveface serve`: its address and its process, ended in the end."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-c", SERVE, str(port)]
+    command = [sys.executable, "-c", SERVE, str(port), *options]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
