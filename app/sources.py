@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 import soxr
+from numpy.typing import NDArray
 
 from app.clock import Clock, sleep_until
 from app.config import BACKLOG_MS, CAPTURE_MS
@@ -107,14 +108,10 @@ class PromptResampler:
     """
 
     def __init__(self, rate: int) -> None:
-        # scipy.signal takes long to load, and most sound systems deliver 16 kHz by themselves.
-        from scipy.signal import firwin, lfilter
-
-        self._lfilter = lfilter
         self._finer = next((times for times in _FINER if rate * times % SAMPLE_RATE == 0), 1)
         fine = rate * self._finer
-        self._taps = firwin(_ANTI_ALIAS_TAPS, min(0.45 * SAMPLE_RATE, 0.45 * rate), fs=fine) * self._finer
-        self._state = np.zeros(_ANTI_ALIAS_TAPS - 1)
+        self._taps = _low_pass(min(0.45 * SAMPLE_RATE, 0.45 * rate) / fine) * self._finer
+        self._before = np.zeros(_ANTI_ALIAS_TAPS - 1)
         self._interpolator = soxr.ResampleStream(fine, SAMPLE_RATE, 1, dtype="float32", quality="QQ")
 
     def feed(self, pcm: Samples) -> Samples:
@@ -123,6 +120,18 @@ class PromptResampler:
             return pcm
         finer = np.zeros((len(pcm), self._finer))
         finer[:, 0] = pcm
-        filtered, self._state = self._lfilter(self._taps, 1.0, finer.reshape(-1), zi=self._state)
+        heard = np.concatenate([self._before, finer.reshape(-1)])
+        self._before = heard[-len(self._before) :]
+        filtered = np.convolve(heard, self._taps, "valid")
         converted: Samples = self._interpolator.resample_chunk(filtered.astype(np.float32))
         return converted
+
+
+def _low_pass(cutoff: float) -> NDArray[np.float64]:
+    """A filter's taps, the ideal ones under a Hamming window; `cutoff` as a share of the rate.
+
+    Not scipy.signal's, which takes a second to load.
+    """
+    places = np.arange(_ANTI_ALIAS_TAPS) - (_ANTI_ALIAS_TAPS - 1) / 2
+    taps = np.sinc(2 * cutoff * places) * np.hamming(_ANTI_ALIAS_TAPS)
+    return np.asarray(taps / taps.sum())
