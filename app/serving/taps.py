@@ -63,6 +63,23 @@ def tap_feedback(sender: RTCRtpSender, want_key: Callable[[], None], estimate: C
     vars(sender)["_handle_rtcp_packet"] = handle
 
 
+def tap_reports(receiver: RTCRtpReceiver, note: Callable[[int, int], None]) -> None:
+    """Call `note` with the NTP time and the RTP time of each sender report that comes."""
+    handle_rest = receiver._handle_rtcp_packet
+
+    async def handle(packet: AnyRtcpPacket) -> None:
+        if isinstance(packet, RtcpSrPacket):
+            note(packet.sender_info.ntp_timestamp, packet.sender_info.rtp_timestamp)
+        await handle_rest(packet)
+
+    vars(receiver)["_handle_rtcp_packet"] = handle
+
+
+def first_timestamp(receiver: RTCRtpReceiver) -> int:
+    """The RTP time of the decoded frame whose pts is 0."""
+    return int(vars(receiver)["_RTCRtpReceiver__timestamp_mapper"]._origin)
+
+
 def align_reports(sender: RTCRtpSender, track: FaceTrack | VoiceTrack, clock: MediaClock) -> None:
     """Let sender reports tell the time of frames, so that the receiver shows and plays a frame at one moment."""
     send = sender._send_rtcp

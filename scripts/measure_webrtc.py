@@ -1,0 +1,222 @@
+"""Talk to a conversation over WebRTC from another process, and print what that client sees and hears.
+
+    python scripts/measure_webrtc.py --seconds 20 --size 512x512
+    python scripts/measure_webrtc.py --loss 0.05 --jitter 0.2
+
+The client sends speech with a click each second; the pictures carry their number and the place of the click that they
+heard, so that delay and offset are told from what arrives. The last line is one JSON object.
+"""
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from multiprocessing.connection import Connection
+
+import aioice.ice
+import numpy as np
+
+from app.admission import Admission, measure_drawing, measure_hearing
+from app.clock import MonotonicClock
+from app.config import parse_size
+from app.ensemble import Ensemble
+from app.frame_marks import marked, read
+from app.media_files import iterate_audio
+from app.performer import ASSETS, CORES, DEFAULT_AVATAR, MODELS
+from app.scheduler import Scheduler
+from app.serving.conversation import Conversations, Limits, Wish
+from app.serving.peer import PeerSettings
+from app.serving.probe import Heard, Link, Probe, Reception, Seen
+from app.serving.remote_source import RemoteSource
+from app.stats import Stats, percentiles
+from engine.avatar import Avatar
+from engine.backends.openvino import StepNetwork
+from engine.media import SAMPLE_RATE, Frame, Motion, Samples
+from engine.renderer import Renderer, load_renderer
+from engine.streamer import Streamer
+
+SPEECH = ASSETS / "audio" / "speech.wav"
+RATE = 48_000
+FREEZE = 0.2  # s without a new picture
+LOUD = 0.45  # amplitude that only a click has
+PLACES = 64  # of a click in a frame, in ms, and none
+NUMBERS = 1 << 14  # frames, after which their numbers begin anew
+
+
+class ListeningRenderer:
+    """Draws what another one draws, with the frame's number and the place of a click in its sound in the corner."""
+
+    def __init__(self, renderer: Renderer) -> None:
+        self.renderer = renderer
+
+    def prepare(self, avatar: Avatar) -> None:
+        """See `SharedRenderer.prepare`."""
+        self.renderer.prepare(avatar)
+
+    def draw(self, motions: list[Motion], avatars: list[Avatar]) -> list[Frame]:
+        """See `Renderer.draw`."""
+        frames = self.renderer.draw(motions, avatars)
+        return [replace(frame, image=marked(frame.image, number(frame))) for frame in frames]
+
+
+def number(frame: Frame) -> int:
+    """The frame's number and the millisecond of a click in its sound, if there is one, as one number."""
+    loud = np.flatnonzero(np.abs(frame.pcm) > LOUD)
+    place = 1 + int(loud[0]) * 1000 // SAMPLE_RATE if len(loud) else 0
+    return frame.index % NUMBERS * PLACES + place
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--size", type=parse_size, default=(512, 512))
+    parser.add_argument("--lookahead", type=int, default=2)
+    parser.add_argument("--codec", choices=("vp8", "h264"), default="vp8")
+    parser.add_argument("--loss", type=float, default=0.0, help="share of packets, in both directions")
+    parser.add_argument("--jitter", type=float, default=0.0, help="most seconds that a packet is delayed")
+    options = parser.parse_args()
+    here, there = multiprocessing.Pipe()
+    link = Link(options.loss, options.jitter) if options.loss or options.jitter else None
+    client = multiprocessing.get_context("spawn").Process(
+        target=run_client, args=(there, options.seconds, link, options.codec.upper()), daemon=True
+    )
+    client.start()
+    width, height = options.size
+    wish = Wish(Avatar.load(DEFAULT_AVATAR).framed(width, height), "clara", options.lookahead)
+    server = asyncio.run(serve(here, wish, PeerSettings(codec=options.codec)))
+    received = here.recv()
+    client.join()
+    print(json.dumps({"received": received, "server": server}))
+
+
+async def serve(pipe: Connection, wish: Wish, settings: PeerSettings) -> dict[str, object]:
+    """Answer the client's offer and perform until it says so."""
+    stay_here()
+    clock = MonotonicClock()
+    with performing(clock) as ensemble:
+        conversations = Conversations(ensemble, clock, Limits())
+        pipe.send("ready")
+        offer = await asyncio.to_thread(pipe.recv)
+        stats = Stats()
+        conversation = await conversations.open(wish, RemoteSource(clock, stats), 0.005, stats)
+        peer = conversation.join(settings, speaks=True)
+        pipe.send(await peer.answer(offer))
+        await asyncio.to_thread(pipe.recv)
+        numbers = conversation.numbers()
+        stages = {name: asdict(taken) for name, taken in stats.report().stages_ms.items()}
+        await conversations.close_all()
+    return numbers | {"stages_ms": stages}
+
+
+@contextmanager
+def performing(clock: MonotonicClock) -> Iterator[Ensemble]:
+    """As `open_ensemble` does, with marked pictures."""
+    network = StepNetwork(MODELS / "motion.onnx")
+    renderer = ListeningRenderer(load_renderer(MODELS, 0, CORES))
+    cost = measure_drawing(renderer, Avatar.load(DEFAULT_AVATAR), clock)
+    admission = Admission(cost, measure_hearing(Streamer(network.another()), clock), os.cpu_count() or CORES)
+    with Scheduler(renderer, clock, cost) as scheduler:
+        yield Ensemble(network, scheduler, admission, clock)
+
+
+def run_client(pipe: Connection, seconds: float, link: Link | None, picture_codec: str) -> None:
+    pipe.send(asyncio.run(measure(pipe, seconds, link, picture_codec)))
+
+
+async def measure(pipe: Connection, seconds: float, link: Link | None, picture_codec: str) -> dict[str, object]:
+    """Be the client; returns what came."""
+    stay_here()
+    sound = speech_with_clicks()
+    found: list[tuple[Seen, int]] = []
+    probe = Probe(
+        sound,
+        link=link,
+        picture_codec=picture_codec,
+        keeps_pictures=False,
+        look=lambda seen: found.append((replace(seen, image=seen.image[:0]), read(seen.image) or 0)),
+    )
+    await asyncio.to_thread(pipe.recv)
+    pipe.send(await probe.offer())
+    answer = await asyncio.to_thread(pipe.recv)
+    await probe.accept(answer)
+    await asyncio.sleep(seconds)
+    pipe.send("done")
+    result = told(probe.received, found, seconds)
+    await probe.close()
+    return result
+
+
+def told(received: Reception, found: list[tuple[Seen, int]], seconds: float) -> dict[str, object]:
+    moments = np.array([seen.moment for seen, _ in found])
+    gaps = np.diff(moments)
+    # The first seconds, in which both sides find their pace, count for nothing but the first picture.
+    settled = moments >= received.began + min(3.0, seconds / 3)
+    span = received.began + seconds - (received.began + min(3.0, seconds / 3))
+    pictures = [(seen, mark % PLACES - 1) for seen, mark in found if mark % PLACES]
+    clicks = clicks_in(received.sounds)
+    spoken = received.spoken or 0.0
+    video = (
+        {seen.moment: received.moment_of("video", seen.timestamp) + place / 1000 for seen, place in pictures}
+        if "video" in received.reports
+        else {}
+    )
+    audio = (
+        [received.moment_of("audio", heard.timestamp) + place for heard, place in clicks]
+        if "audio" in received.reports
+        else []
+    )
+    offsets = [shown - min(audio, key=lambda moment: abs(moment - shown)) for shown in video.values()] if audio else []
+    offsets = [offset for offset in offsets if abs(offset) < 0.45]
+    return {
+        "first_picture_ms": round((moments[0] - received.began) * 1000) if len(moments) else None,
+        "pictures": len(moments),
+        "unreadable": sum(mark == 0 for _, mark in found),
+        "fps": round(float(settled.sum()) / span, 2),
+        "freezes": int((gaps[settled[1:]] > FREEZE).sum()) if len(gaps) else None,
+        "longest_gap_ms": round(float(gaps[settled[1:]].max(initial=0.0)) * 1000) if len(gaps) else None,
+        "sounds": len(received.sounds),
+        "clicks": [len(pictures), len(clicks)],
+        "click_to_picture_ms": spread([(seen.moment - spoken) % 1.0 for seen, _ in pictures]),
+        "click_to_sound_ms": spread([(heard.moment - spoken) % 1.0 for heard, _ in clicks]),
+        "sound_after_picture_ms": spread([-offset for offset in offsets]),
+        "messages": len(received.messages),
+    }
+
+
+def spread(seconds: list[float]) -> dict[str, float] | None:
+    return asdict(percentiles(seconds)) if seconds else None
+
+
+def clicks_in(sounds: list[Heard]) -> list[tuple[Heard, float]]:
+    """The pieces of sound in which a click begins, and the seconds until it does."""
+    found: list[tuple[Heard, float]] = []
+    for heard in sounds:
+        loud = np.flatnonzero(np.abs(heard.pcm) > LOUD)
+        is_new = not found or heard.moment - found[-1][0].moment > 0.5
+        if len(loud) and is_new:
+            found.append((heard, float(loud[0]) / RATE))
+    return found
+
+
+def speech_with_clicks() -> Samples:
+    """Speech at 48 kHz, a whole number of seconds, with a click at the beginning of each."""
+    pcm = np.concatenate([block[:, 0] for block in iterate_audio(SPEECH, SAMPLE_RATE)])
+    speech = np.interp(np.arange(len(pcm) * 3) / 3, np.arange(len(pcm)), pcm).astype(np.float32)
+    speech = speech[: len(speech) // RATE * RATE] * np.float32(0.25 / np.abs(speech).max())
+    burst = 0.9 * np.sin(2 * np.pi * 2500 * np.arange(RATE // 250) / RATE) * np.hanning(RATE // 250)
+    for start in range(0, len(speech), RATE):
+        speech[start : start + len(burst)] = burst
+    return speech
+
+
+def stay_here() -> None:
+    """Connect over the loopback device, which ICE leaves out."""
+    aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]
+
+
+if __name__ == "__main__":
+    main()
