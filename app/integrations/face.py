@@ -18,7 +18,7 @@ from engine.media import FPS, SAMPLE_RATE, Frame, Picture
 _MOST_WAITING = 3  # pictures that the owner may not have taken, before sound waits and silent pictures are left out
 _MOST_MARKS = 1000
 _PIECE_SECONDS = 1  # of sound that is pushed at a time
-_LOOK_SECONDS = 1.0  # without a picture, after which the face looks whether its session has failed
+_LOOK_SECONDS = 0.2  # without a picture, after which the face looks whether its session has failed
 
 
 @dataclass(frozen=True, slots=True, eq=False)

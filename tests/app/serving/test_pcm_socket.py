@@ -228,41 +228,39 @@ def test_an_interrupt_that_comes_as_a_request_is_told_too(tmp_path: Path) -> Non
     visited(tmp_path, visit)
 
 
-@pytest.mark.parametrize(
-    ("message", "code"),
-    [
-        (b"odd", "odd_audio"),
-        (bytes(2**20 + 2), "message_too_large"),
-        (bytes(10_000_000), "message_too_large"),
-        ("not json", "invalid_json"),
-        ("[1, 2]", "invalid_json"),
-        ("[" * 100_000, "invalid_json"),
-        ('{"type": "session.update"}', "unknown_type"),
-        ('{"type": ["input_audio_buffer.append"]}', "unknown_type"),
-        ('{"event_id": "mine"}', "unknown_type"),
-        ('{"type": "input_audio_buffer.append"}', "invalid_audio"),
-        ('{"type": "input_audio_buffer.append", "audio": 7}', "invalid_audio"),
-        ('{"type": "input_audio_buffer.append", "audio": "&&&&"}', "invalid_audio"),
-        ('{"type": "input_audio_buffer.append", "audio": "AAA="', "invalid_json"),
-        ('{"type": "input_audio_buffer.append", "audio": "AAAA"}', "odd_audio"),
-        ('{"type": "input_audio_buffer.commit"}', "input_audio_buffer_commit_empty"),
-    ],
-)
-def test_a_message_that_cannot_be_followed_gets_one_error_and_changes_nothing(
-    tmp_path: Path, message: str | bytes, code: str
-) -> None:
+NONSENSE: list[tuple[str | bytes, str]] = [
+    (b"odd", "odd_audio"),
+    (bytes(2**20 + 2), "message_too_large"),
+    (bytes(10_000_000), "message_too_large"),
+    ("not json", "invalid_json"),
+    ("[1, 2]", "invalid_json"),
+    ("[" * 100_000, "invalid_json"),
+    ('{"type": "session.update"}', "unknown_type"),
+    ('{"type": ["input_audio_buffer.append"]}', "unknown_type"),
+    ('{"event_id": "mine"}', "unknown_type"),
+    ('{"type": "input_audio_buffer.append"}', "invalid_audio"),
+    ('{"type": "input_audio_buffer.append", "audio": 7}', "invalid_audio"),
+    ('{"type": "input_audio_buffer.append", "audio": "&&&&"}', "invalid_audio"),
+    ('{"type": "input_audio_buffer.append", "audio": "AAA="', "invalid_json"),
+    ('{"type": "input_audio_buffer.append", "audio": "AAAA"}', "odd_audio"),
+    ('{"type": "input_audio_buffer.commit"}', "input_audio_buffer_commit_empty"),
+]
+
+
+def test_a_message_that_cannot_be_followed_gets_one_error_and_changes_nothing(tmp_path: Path) -> None:
     async def visit(world: World) -> None:
         agent = await world.connect()
-        await (agent.socket.send_bytes(message) if isinstance(message, bytes) else agent.socket.send_str(message))
-        error = (await agent.until("error"))["error"]
-        assert isinstance(error, dict)
-        assert (error["code"], error["type"]) == (code, "invalid_request_error")
-        assert error["event_id"] == ("mine" if "mine" in str(message) else None)
-        assert len(error["message"]) < 300
+        for message, code in NONSENSE:
+            await (agent.socket.send_bytes(message) if isinstance(message, bytes) else agent.socket.send_str(message))
+            error = (await agent.next())["error"]
+            assert isinstance(error, dict)
+            assert (error["code"], error["type"]) == (code, "invalid_request_error")
+            assert error["event_id"] == ("mine" if "mine" in str(message) else None)
+            assert len(error["message"]) < 300
         await agent.socket.send_bytes(noise(0.05))
         await agent.send("input_audio_buffer.commit")
         await agent.until("output_audio_buffer.stopped")
-        assert agent.kinds().count("error") == 1
+        assert agent.kinds().count("error") == len(NONSENSE)
 
     visited(tmp_path, visit)
 
@@ -321,11 +319,11 @@ def test_too_many_messages_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     async def visit(world: World) -> None:
         agent = await world.connect()
         began = asyncio.get_running_loop().time()
-        for _ in range(21):
+        for _ in range(11):
             await agent.socket.send_bytes(noise(0.001))
         await agent.send("input_audio_buffer.commit")
         await agent.until("input_audio_buffer.committed")
-        assert asyncio.get_running_loop().time() - began > 1.9
+        assert asyncio.get_running_loop().time() - began > 0.95
 
     visited(tmp_path, visit)
 
