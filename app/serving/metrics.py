@@ -65,7 +65,20 @@ class _Sessions(Collector):
 
     def collect(self) -> Iterable[Metric]:
         drawn = self._ensemble.scheduler.drawn
-        yield GaugeMetricFamily("liveface_sessions", "Faces that speak.", len(self._stage.conversations))
+        conversations = list(self._stage.conversations)
+        reports = [conversation.stats.report() for conversation in conversations]
+        delays = [report.mic_to_picture_ms.p95 for report in reports if report.mic_to_picture_ms is not None]
+        peers = sum(len(conversation.peers) for conversation in conversations)
+        yield GaugeMetricFamily("liveface_sessions", "Faces that speak.", len(conversations))
+        yield GaugeMetricFamily("liveface_peers", "WebRTC connections.", peers)
+        yield GaugeMetricFamily(
+            "liveface_slowest_fps",
+            "Of the session with the fewest.",
+            min((one.recent_fps for one in reports), default=0),
+        )
+        yield GaugeMetricFamily(
+            "liveface_longest_delay_ms", "Microphone to picture, p95 of the session with most.", max(delays, default=0)
+        )
         yield GaugeMetricFamily("liveface_load", "Share of the machine taken.", self._ensemble.admission.load())
         yield CounterMetricFamily("liveface_pictures", "Pictures drawn.", drawn.pictures)
         yield CounterMetricFamily("liveface_draw_calls", "Calls that drew them.", drawn.calls)

@@ -93,6 +93,7 @@ class FakeConversation:
         self.owner = f"owner{number}"
         self.wish = wish
         self.source = source
+        self.stats = Stats()
         self.peers: list[FakePeer] = []
         self.interruptions = 0
         self.is_muted = False

@@ -22,9 +22,16 @@ async def numbers(client: Client) -> dict[tuple[str, str], float]:
 
 def test_sessions_drawing_and_the_process_are_told(tmp_path: Path) -> None:
     async def visit(client: Client, world: World) -> None:
-        await client.post("/offer", json=OFFER)
+        answer = await (await client.post("/offer", json=OFFER)).json()
+        stats = world.conversations.get(answer["conversation"]).stats
+        for number in range(50):
+            stats.note_frame(number / 25, is_drawn=number % 2 == 0, delay=0.15)
         found = await numbers(client)
         assert found["liveface_sessions", ""] == 1
+        assert found["liveface_peers", ""] == 1
+        assert found["liveface_slowest_fps", ""] == 12.5
+        assert found["liveface_longest_delay_ms", ""] == 150
+        assert answer["conversation"] not in str(found)
         assert found["liveface_load", ""] == 0
         assert found["liveface_avatars", ""] == 2
         assert found["liveface_pictures_total", ""] == 5
