@@ -23,7 +23,7 @@ from engine.errors import CapacityError, NotFoundError
 _UPLOADS = 32  # at once, each a folder of at most 10 MB
 _LIFE = 3600.0  # s without being used, after which an upload is forgotten
 _PIXELS = 8_000_000  # of framed avatars that are kept ready: 30 of 512x512
-_PREVIEW = 256  # pixels, of a portrait's picture in a list
+_PREVIEW = 512  # pixels, of a portrait's picture: a page shows it where the face will speak
 _LONGEST_NAME = 24  # letters of the name that a client wishes
 
 
@@ -83,7 +83,7 @@ class AvatarShelf:
             return self._framed[key]
 
     async def preview(self, name: str) -> bytes:
-        """A small JPEG picture; raises `NotFoundError`."""
+        """A JPEG picture; raises `NotFoundError`."""
         avatar = await self.framed(name, _PREVIEW, _PREVIEW)
         _, data = await asyncio.to_thread(cv2.imencode, ".jpg", cv2.cvtColor(avatar.photo, cv2.COLOR_RGB2BGR))
         return data.tobytes()

@@ -1,5 +1,7 @@
 /** @file The place where the face is seen: photo, video, state, and one message at a time. Knows no network. */
 
+import { Backdrop } from "./backdrop.js";
+
 /** @typedef {import("./conversation.js").State | "failed"} State */
 
 /** @type {Record<State, string>} */
@@ -21,7 +23,8 @@ export class Stage extends EventTarget {
     this.place = find("stage");
     this.video = /** @type {HTMLVideoElement} */ (find("video"));
     this.still = /** @type {HTMLImageElement} */ (find("still"));
-    this.backdrop = /** @type {HTMLImageElement} */ (find("backdrop"));
+    const backdrop = new Backdrop(/** @type {HTMLCanvasElement} */ (find("backdrop")), this.still);
+    this.still.addEventListener("load", () => backdrop.show(this.still));
     this.state = find("state");
     this.stateText = find("state-text");
     this.message = find("message");
@@ -37,7 +40,7 @@ export class Stage extends EventTarget {
 
   /** @param {string} address of the photo of the face that is chosen */
   showPhoto(address) {
-    this.still.src = this.backdrop.src = address;
+    this.still.src = address;
   }
 
   /** @param {State} state */

@@ -164,7 +164,7 @@ def test_a_preview_is_a_small_jpeg(tmp_path: Path) -> None:
         data = await shelf.preview("clara")
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
         assert picture is not None
-        expected = cv2.cvtColor((await shelf.framed("clara", 256, 256)).photo, cv2.COLOR_RGB2BGR)
+        expected = cv2.cvtColor((await shelf.framed("clara", 512, 512)).photo, cv2.COLOR_RGB2BGR)
         assert np.abs(picture.astype(int) - expected).mean() < 10
 
     shelved(tmp_path, use)

@@ -25,7 +25,7 @@ def test_the_list_names_each_avatar_with_its_picture(tmp_path: Path) -> None:
         assert response.content_type == "image/jpeg"
         picture = cv2.imdecode(np.frombuffer(await response.read(), np.uint8), cv2.IMREAD_COLOR)
         assert picture is not None
-        assert picture.shape == (256, 256, 3)
+        assert picture.shape == (512, 512, 3)
 
     visited(tmp_path, visit)
 
