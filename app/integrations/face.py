@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,8 @@ from app.stats import Stats
 from engine.errors import ConfigurationError
 from engine.media import FPS, SAMPLE_RATE, Frame, Picture
 
-_MOST_WAITING = 3  # pictures that the owner may not have taken, before sound waits and silent pictures are left out
+_MOST_PICTURES = 3  # that wait for the owner; then all but the newest are left out
+_MOST_WAITING = 8  # frames, likewise; then sound waits in the source, so that with those under way there are 17 at most
 _MOST_MARKS = 1000
 _PIECE_SECONDS = 1  # of sound that is pushed at a time
 _LOOK_SECONDS = 0.2  # without a picture, after which the face looks whether its session has failed
@@ -25,11 +26,12 @@ _LOOK_SECONDS = 0.2  # without a picture, after which the face looks whether its
 class Spoken:
     """One picture and 40 ms of the sound that was pushed.
 
-    `image`: uint8 (height, width, 3), RGB. `sound`: int16 (rate / 25,), mono, as it was pushed, with silence before
-    and after it; None where nothing is said. `marks`: what was marked after sound that has been said by now.
+    `image`: uint8 (height, width, 3), RGB; None where the owner was late and a newer one follows. `sound`: int16
+    (rate / 25,), mono, as it was pushed, with silence before and after it; None where nothing is said. `marks`: what
+    was marked after sound that has been said by now.
     """
 
-    image: Picture
+    image: Picture | None
     sound: NDArray[np.int16] | None
     marks: tuple[object, ...]
 
@@ -37,7 +39,8 @@ class Spoken:
 class Face:
     """Gives 25 pictures a second from `start` to `stop`, and with them the sound that is pushed, in step.
 
-    An owner that does not take the pictures loses those without sound, and never sound. Used in one event loop.
+    An owner that is late loses pictures, and never sound; while it takes nothing, nothing is said. Used in one event
+    loop.
     """
 
     def __init__(self, performer: Performer, rate: int, clock: Clock | None = None) -> None:
@@ -57,6 +60,7 @@ class Face:
         self._first = 0
         self._origin = 0  # number that the source gives to sample 0
         self._shown = 0  # frames
+        self._untaken = 0  # frames, since the owner took one
         self._marks: deque[tuple[int, object]] = deque()
         self._waiting: deque[Spoken] = deque()
         self._changed = asyncio.Event()
@@ -109,21 +113,27 @@ class Face:
             except TimeoutError:
                 if not self._session.is_running:
                     await self.stop()
-        spoken = self._waiting.popleft()
-        self._source.is_paused = len(self._waiting) >= _MOST_WAITING
-        return spoken
+        self._untaken = 0
+        if len(self._waiting) <= _MOST_PICTURES:
+            self._source.is_paused = False
+        return self._waiting.popleft()
 
     def hand_over(self, frame: Frame) -> None:
         """Take a frame of the session; in any thread."""
         assert self._loop is not None
+        self._untaken += 1
+        if self._untaken >= _MOST_WAITING:
+            self._source.is_paused = True
         self._loop.call_soon_threadsafe(self._receive, frame)
 
     def _receive(self, frame: Frame) -> None:
         self._shown = frame.index + 1
-        if len(self._waiting) >= _MOST_WAITING:
-            self._waiting = deque(spoken for spoken in self._waiting if spoken.sound is not None or spoken.marks)
+        if len(self._waiting) >= _MOST_PICTURES:
+            heard = (spoken for spoken in self._waiting if spoken.sound is not None or spoken.marks)
+            self._waiting = deque(replace(spoken, image=None) for spoken in heard)
         self._waiting.append(Spoken(frame.image, self._sound(frame.index), self._due_marks()))
-        self._source.is_paused = len(self._waiting) >= _MOST_WAITING
+        if len(self._waiting) >= _MOST_WAITING:
+            self._source.is_paused = True
         self._changed.set()
 
     def _due_marks(self) -> tuple[object, ...]:

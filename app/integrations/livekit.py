@@ -53,7 +53,8 @@ class LivefaceVideoGenerator(VideoGenerator):
         try:
             while True:
                 spoken = await face.next()
-                yield rtc.VideoFrame(face.width, face.height, rtc.VideoBufferType.RGB24, spoken.image.tobytes())
+                if spoken.image is not None:
+                    yield rtc.VideoFrame(face.width, face.height, rtc.VideoBufferType.RGB24, spoken.image.tobytes())
                 if spoken.sound is not None:
                     yield rtc.AudioFrame(spoken.sound.tobytes(), self.rate, 1, len(spoken.sound))
                 for mark in spoken.marks:

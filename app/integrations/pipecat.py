@@ -92,7 +92,8 @@ class LivefaceVideoService(FrameProcessor):
 
     async def _push(self, spoken: Spoken, face: Face) -> bool:
         """Returns whether it was the last."""
-        await self.push_frame(OutputImageRawFrame(spoken.image.tobytes(), (face.width, face.height), "RGB"))
+        if spoken.image is not None:
+            await self.push_frame(OutputImageRawFrame(spoken.image.tobytes(), (face.width, face.height), "RGB"))
         if spoken.sound is not None:
             await self.push_frame(TTSAudioRawFrame(spoken.sound.tobytes(), face.rate, 1))
         for mark in spoken.marks:
