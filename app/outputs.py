@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 
 from app.clock import Clock
-from app.fan_out import FanOut
+from app.fan_out import WAITING_MS, FanOut
 from app.notices import Notice, Noticeboard
 from app.recorder import Recorder
 from app.session import Sink
@@ -70,7 +70,7 @@ class Outputs:
         for name, open_sink in wanted.items():
             if name not in self._given:
                 try:
-                    self.fan_out.add(name, open_sink(), **({"waiting_ms": _RECORDING_MS} if name == RECORDING else {}))
+                    self.fan_out.add(name, open_sink(), _RECORDING_MS if name == RECORDING else WAITING_MS)
                 except LivefaceError as error:
                     self._failed(name, error)
                 else:

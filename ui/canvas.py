@@ -1,7 +1,7 @@
 """The face, as large as it fits, in its own proportions, with a word on how it stands."""
 
 from PyQt6.QtCore import QRect, QRectF, QSize, Qt
-from PyQt6.QtGui import QBrush, QColor, QFontMetricsF, QImage, QPainter, QPaintEvent, QPalette
+from PyQt6.QtGui import QBrush, QColor, QFocusEvent, QFontMetricsF, QImage, QPainter, QPaintEvent, QPalette, QPen
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from engine.media import Picture
@@ -27,7 +27,8 @@ class Canvas(QWidget):
         self._state, self._dot = "", "resting"
         self._recorded = ""
         self._invitation = ""
-        self._is_bare = False
+        self._is_bare = self._shows_focus = False
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMinimumSize(_SMALLEST)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("The face")
@@ -76,6 +77,17 @@ class Canvas(QWidget):
         """One pixel of the picture for each of the screen."""
         return _USUAL if self._image.isNull() else self._image.size() / self.devicePixelRatioF()
 
+    def focusInEvent(self, event: QFocusEvent | None) -> None:  # noqa: N802
+        """Show that the keys have come here."""
+        reasons = Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason
+        self._shows_focus = event is not None and event.reason() in reasons
+        self.update()
+
+    def focusOutEvent(self, _: QFocusEvent | None) -> None:  # noqa: N802
+        """Show that they have gone."""
+        self._shows_focus = False
+        self.update()
+
     def paintEvent(self, _: QPaintEvent | None) -> None:  # noqa: N802
         """Draw the picture centred, scaled once with a good filter."""
         painter = QPainter(self)
@@ -89,6 +101,10 @@ class Canvas(QWidget):
             painter.drawRoundedRect(QRectF(place), _RADIUS, _RADIUS)
         if self._is_bare:
             return
+        if self._shows_focus:
+            painter.setPen(QPen(self.palette().color(QPalette.ColorRole.Highlight), 3))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(QRectF(place).adjusted(1.5, 1.5, -1.5, -1.5), _RADIUS, _RADIUS)
         if self._state:
             self._draw_chip(painter, QRectF(place), self._state, _DOTS[self._dot], is_left=True)
         if self._recorded:
@@ -134,11 +150,7 @@ class Canvas(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(_SHADE)
         painter.drawRoundedRect(place, _RADIUS, _RADIUS)
-        pen = painter.pen()
-        pen.setStyle(Qt.PenStyle.DashLine)
-        pen.setColor(_LIT)
-        pen.setWidthF(2)
-        painter.setPen(pen)
+        painter.setPen(QPen(_LIT, 2, Qt.PenStyle.DashLine))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRoundedRect(place.adjusted(14, 14, -14, -14), _RADIUS - 6, _RADIUS - 6)
         painter.setPen(_WORDS)

@@ -106,11 +106,18 @@ class Watch(Protocol):
 
     def standing(self) -> Standing: ...
     def figures(self) -> Figures | None: ...
-    def action_units(self) -> NDArray[np.float32]:
-        """Intensities 0 to 5 of the latest picture."""
-
     def notices(self) -> Sequence[Notice]:
         """Those that have come since the last call."""
+
+
+class Senses(Protocol):
+    """What is heard and shown at this moment."""
+
+    def level(self) -> float:
+        """How loud the microphone is, in decibels below full scale: 0 or less."""
+
+    def action_units(self) -> NDArray[np.float32]:
+        """Intensities 0 to 5 of the latest picture."""
 
 
 class Player(Protocol):
@@ -178,6 +185,7 @@ class Program:
 
     performance: Performance
     watch: Watch
+    senses: Senses
     player: Player
     gallery: Gallery
     devices: Devices

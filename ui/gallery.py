@@ -21,7 +21,7 @@ from PyQt6.QtWidgets import (
 from ui.contracts import Portrait
 from ui.icons import icon
 
-_CELL = QSize(104, 124)
+_CELL = QSize(100, 122)
 _SIDE, _RADIUS = 88.0, 14.0
 _KEY, _PICTURE, _PROGRESS, _IS_SHIPPED = (Qt.ItemDataRole.UserRole + number for number in range(4))
 _TURN = 360 * 16  # Qt counts sixteenths of a degree
@@ -176,7 +176,7 @@ class _PortraitPainter(QStyledItemDelegate):
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(place.adjusted(1, 1, -1, -1), _RADIUS - 1, _RADIUS - 1)
         words = "Preparing…" if progress < 1 else index.data(Qt.ItemDataRole.DisplayRole)
-        painter.setPen(option.palette.color(roles.Text if is_chosen else roles.PlaceholderText))
+        painter.setPen(option.palette.color(roles.Text if is_chosen else roles.Dark))
         name = QRectF(cell.left() + 4, place.bottom() + 5, cell.width() - 8, 20)
         words = option.fontMetrics.elidedText(words, Qt.TextElideMode.ElideRight, int(name.width()))
         painter.drawText(name, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop, words)

@@ -39,25 +39,28 @@ _BODIES = {
 }
 
 
-def icon(name: str, role: QPalette.ColorRole = QPalette.ColorRole.ButtonText, checked: str = "") -> QIcon:
-    """An icon that changes its colour with the theme; `checked` names another one for a button that is down."""
-    return QIcon(_Drawn(name, role, checked or name))
+def icon(
+    name: str,
+    role: QPalette.ColorRole = QPalette.ColorRole.ButtonText,
+    down: tuple[str, QPalette.ColorRole] | None = None,
+) -> QIcon:
+    """An icon that changes its colour with the theme; `down` is another one for a button that is down."""
+    return QIcon(_Drawn((name, role), down or (name, role)))
 
 
 class _Drawn(QIconEngine):
-    """Draws one of the icons, newly each time."""
+    """Draws one of two icons, newly each time."""
 
-    def __init__(self, name: str, role: QPalette.ColorRole, checked: str) -> None:
+    def __init__(self, up: tuple[str, QPalette.ColorRole], down: tuple[str, QPalette.ColorRole]) -> None:
         super().__init__()
-        self._name = name
-        self._role = role
-        self._checked = checked
+        self._up = up
+        self._down = down
 
     def paint(self, painter: QPainter | None, rect: QRect, mode: QIcon.Mode, state: QIcon.State) -> None:
         group = QPalette.ColorGroup.Disabled if mode == QIcon.Mode.Disabled else QPalette.ColorGroup.Normal
-        colour = QGuiApplication.palette().color(group, self._role).name()
-        body = _BODIES[self._checked if state == QIcon.State.On else self._name]
-        drawing = _HEAD.format(colour=colour, body=body.replace("{colour}", colour))
+        name, role = self._down if state == QIcon.State.On else self._up
+        colour = QGuiApplication.palette().color(group, role).name()
+        drawing = _HEAD.format(colour=colour, body=_BODIES[name].replace("{colour}", colour))
         if painter is not None:
             QSvgRenderer(QByteArray(drawing.encode())).render(painter, QRectF(rect))
 
@@ -70,4 +73,4 @@ class _Drawn(QIconEngine):
         return pixmap
 
     def clone(self) -> QIconEngine:
-        return _Drawn(self._name, self._role, self._checked)
+        return _Drawn(self._up, self._down)

@@ -7,6 +7,8 @@ from PyQt6.QtCore import QEvent, QObject, Qt
 from PyQt6.QtGui import QKeyEvent, QKeySequence, QShortcut
 from PyQt6.QtWidgets import QApplication, QDialog, QDialogButtonBox, QGridLayout, QLabel, QVBoxLayout
 
+from ui.theme import Theme
+
 if TYPE_CHECKING:
     from ui.window import Window
 
@@ -16,8 +18,9 @@ _TALK = Qt.Key.Key_T
 class Keys(QObject):
     """Belongs to one window."""
 
-    def __init__(self, window: "Window") -> None:
+    def __init__(self, window: "Window", theme: Theme) -> None:
         super().__init__(window)
+        self._theme = theme
         self._window = window
         controls, transport = window.controls, window.source.transport
         self.bindings: list[tuple[str, str, Callable[[], object]]] = [
@@ -68,10 +71,13 @@ class Keys(QObject):
         page.open()
 
     def eventFilter(self, _: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
-        """Notice T being held and let go, wherever the focus is; Escape leaves the full screen."""
+        """Notice T and Alt being held and let go, wherever the focus is; Escape leaves the full screen."""
         if not isinstance(event, QKeyEvent) or not self._window.isActiveWindow():
             return False
         kinds = QEvent.Type
+        if event.key() == Qt.Key.Key_Alt:
+            self._theme.show_keys(event.type() == kinds.KeyPress)
+            return False
         talk = self._window.controls.talk
         if event.key() == Qt.Key.Key_Escape and event.type() == kinds.KeyPress:
             return self._leave()

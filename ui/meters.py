@@ -1,7 +1,5 @@
 """Bars that show how loud the sound is, and how strongly each part of the face moves."""
 
-from math import log10
-
 from PyQt6.QtCore import QRectF, QSize, Qt
 from PyQt6.QtGui import QPainter, QPaintEvent, QPalette
 from PyQt6.QtWidgets import QSizePolicy, QWidget
@@ -62,9 +60,9 @@ class LevelMeter(Bar):
         super().__init__("Level")
         self.setMinimumWidth(72)
 
-    def show_level(self, peak: float) -> None:
-        """Show the peak of the latest sound, full scale 1."""
-        self.show_share(1 - 20 * log10(peak) / _QUIETEST if peak > 0 else 0.0)
+    def show_level(self, decibels: float) -> None:
+        """Show how loud it is, 0 at full scale."""
+        self.show_share(1 - decibels / _QUIETEST)
 
     def _role(self) -> QPalette.ColorRole:
         return QPalette.ColorRole.BrightText if self._share > _LOUD_SHARE else QPalette.ColorRole.Highlight

@@ -7,6 +7,7 @@ from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolic
 from ui.contracts import Notice
 from ui.icons import icon
 
+_WIDEST = 600  # pixels
 _SHOWN = 9000  # ms, for what is no problem
 _REMEDIES = {
     "retry": "Try a&gain",
@@ -26,13 +27,14 @@ class NoticeBar(QFrame):
         super().__init__()
         self._notice: Notice | None = None
         self.setObjectName("card")
+        self.setMaximumWidth(_WIDEST)
         self._icon = QLabel()
         self.text = QLabel()
         self.text.setWordWrap(True)
         self.text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.action = QPushButton()
         self.action.clicked.connect(self._act)
-        self.dismiss = QPushButton(icon("close", QPalette.ColorRole.PlaceholderText), "")
+        self.dismiss = QPushButton(icon("close", QPalette.ColorRole.Dark), "")
         self.dismiss.setObjectName("flat")
         self.dismiss.setAccessibleName("Dismiss")
         self.dismiss.setToolTip("Dismiss")

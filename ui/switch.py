@@ -2,7 +2,7 @@
 
 from PyQt6.QtCore import QRectF, QSize, Qt
 from PyQt6.QtGui import QPainter, QPaintEvent, QPalette
-from PyQt6.QtWidgets import QCheckBox, QSizePolicy
+from PyQt6.QtWidgets import QCheckBox, QSizePolicy, QStyle
 
 _WIDTH, _HEIGHT, _KNOB = 36.0, 20.0, 14.0
 _GAP = 4.0
@@ -35,8 +35,11 @@ class Switch(QCheckBox):
         line = self.fontMetrics().lineSpacing()
         text = QRectF(0, 4, self.width() - _WIDTH - 12, line)
         painter.setPen(palette.color(roles.Text))
-        painter.drawText(text, Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextShowMnemonic, self.text())
-        painter.setPen(palette.color(roles.PlaceholderText))
+        style = self.style()
+        shows_keys = style is not None and style.styleHint(QStyle.StyleHint.SH_UnderlineShortcut)
+        flag = Qt.TextFlag.TextShowMnemonic if shows_keys else Qt.TextFlag.TextHideMnemonic
+        painter.drawText(text, Qt.AlignmentFlag.AlignVCenter | flag, self.text())
+        painter.setPen(palette.color(roles.Dark))
         font = self.font()
         font.setPointSizeF(font.pointSizeF() * 0.88)
         painter.setFont(font)
@@ -53,5 +56,5 @@ class Switch(QCheckBox):
         painter.drawRoundedRect(groove, _HEIGHT / 2, _HEIGHT / 2)
         rest = (_HEIGHT - _KNOB) / 2
         left = groove.right() - rest - _KNOB if self.isChecked() else groove.left() + rest
-        painter.setBrush(palette.color(roles.HighlightedText if self.isChecked() else roles.PlaceholderText))
+        painter.setBrush(palette.color(roles.HighlightedText if self.isChecked() else roles.Dark))
         painter.drawEllipse(QRectF(left, groove.top() + rest, _KNOB, _KNOB))

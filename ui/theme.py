@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from PyQt6.QtCore import QObject, Qt
 from PyQt6.QtGui import QColor, QFont, QGuiApplication, QPalette
-from PyQt6.QtWidgets import QApplication
+from PyQt6.QtWidgets import QApplication, QProxyStyle, QStyle, QStyleHintReturn, QStyleOption, QWidget
 
 _FAMILIES = ["Inter", "SF Pro Text", "Segoe UI Variable Text", "Segoe UI", "Noto Sans", "Cantarell", "DejaVu Sans"]
 _SMALLEST_TEXT = 10.0  # points, where the desktop asks for less or for nothing
@@ -68,20 +68,22 @@ QPushButton:hover {{ background: {hover}; }}
 QPushButton:pressed {{ background: {line}; }}
 QPushButton:focus {{ border-color: {accent}; }}
 QPushButton:disabled {{ color: {quiet}; }}
+#card QPushButton {{ background: {hover}; }}
+#card QPushButton#flat {{ background: transparent; }}
+#card QPushButton:hover {{ background: {line}; }}
 QPushButton#main {{
-    background: {accent}; color: {on_accent}; font-weight: 600; padding: 9px 20px; border-radius: 20px;
+    background: {accent}; color: {on_accent}; font-weight: 600; padding: 9px 12px; border-radius: 20px; margin: 0 6px;
 }}
 QPushButton#main:hover {{ background: {accent_hover}; }}
 QPushButton#main:focus {{ border-color: {text}; }}
 QPushButton#flat {{ background: transparent; padding: 4px; }}
 QPushButton#flat:hover {{ background: {hover}; }}
 QPushButton#segment {{ padding: 5px 10px; }}
-QPushButton#segment:checked {{ background: {accent}; color: {on_accent}; font-weight: 600; }}
-QPushButton#segment:checked:focus {{ border-color: {text}; }}
+QPushButton#segment:checked {{ background: {tint}; color: {accent}; font-weight: 600; }}
 
 QToolButton {{
-    background: transparent; border: 2px solid transparent; border-radius: 12px; padding: 6px 8px; color: {quiet};
-    font-size: {small}pt; min-width: 46px;
+    background: transparent; border: 2px solid transparent; border-radius: 12px; padding: 7px 5px; color: {quiet};
+    font-size: {small}pt; min-width: 28px;
 }}
 QToolButton:hover {{ background: {hover}; color: {text}; }}
 QToolButton:pressed {{ background: {line}; }}
@@ -108,6 +110,7 @@ QMenu {{ background: {raised}; border: 1px solid {line}; padding: 6px; }}
 QMenu::item {{ padding: 6px 18px; border-radius: 6px; }}
 QMenu::item:selected {{ background: {hover}; }}
 
+QSlider {{ min-height: 26px; }}
 QSlider::groove:horizontal {{ height: 4px; background: {line}; border-radius: 2px; }}
 QSlider::sub-page:horizontal {{ background: {accent}; border-radius: 2px; }}
 QSlider::sub-page:horizontal:disabled {{ background: {line}; }}
@@ -131,7 +134,8 @@ class Theme(QObject):
         font.setFamilies([*_FAMILIES, font.family()])
         font.setPointSizeF(max(font.pointSizeF(), _SMALLEST_TEXT))
         font.setHintingPreference(QFont.HintingPreference.PreferNoHinting)
-        application.setStyle("Fusion")
+        self._style = _Style("Fusion")
+        application.setStyle(self._style)
         application.setFont(font)
         if (hints := QGuiApplication.styleHints()) is not None:
             hints.colorSchemeChanged.connect(self._wear)
@@ -144,6 +148,13 @@ class Theme(QObject):
             scheme = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}
             hints.setColorScheme(scheme.get(choice, Qt.ColorScheme.Unknown))
         self._wear()
+
+    def show_keys(self, is_wanted: bool) -> None:
+        """Underline the letters that work together with Alt."""
+        if self._style.shows_keys != is_wanted:
+            self._style.shows_keys = is_wanted
+            for widget in self._application.allWidgets():
+                widget.update()
 
     @property
     def is_dark(self) -> bool:
@@ -162,11 +173,36 @@ class Theme(QObject):
         self._application.setStyleSheet(
             _STYLE.format(
                 **{name: getattr(colours, name) for name in Colours.__slots__},
+                tint=_mixed(colours.accent, colours.surface, 0.2),
                 accent_hover=QColor(colours.accent).lighter(108).name(),
                 small=points * 0.85,
                 large=points * 1.7,
             )
         )
+
+
+def _mixed(colour: str, ground: str, share: float) -> str:
+    """A share of a colour on another one."""
+    parts = zip(QColor(colour).getRgb()[:3], QColor(ground).getRgb()[:3], strict=True)
+    return QColor(*(round(share * (one or 0) + (1 - share) * (other or 0)) for one, other in parts)).name()
+
+
+class _Style(QProxyStyle):
+    """Underlines the letters of keys only while Alt is held."""
+
+    shows_keys = False
+
+    def styleHint(  # noqa: N802
+        self,
+        hint: QStyle.StyleHint,
+        option: QStyleOption | None = None,
+        widget: QWidget | None = None,
+        returnData: QStyleHintReturn | None = None,  # noqa: N803
+    ) -> int:
+        """See `QStyle`."""
+        if hint == QStyle.StyleHint.SH_UnderlineShortcut:
+            return int(self.shows_keys)
+        return super().styleHint(hint, option, widget, returnData)
 
 
 def _palette(colours: Colours) -> QPalette:
@@ -182,6 +218,7 @@ def _palette(colours: Colours) -> QPalette:
         roles.Button: colours.raised,
         roles.ButtonText: colours.text,
         roles.PlaceholderText: colours.quiet,
+        roles.Dark: colours.quiet,  # the one before is another one under a style sheet
         roles.Midlight: colours.hover,
         roles.Mid: colours.line,
         roles.Highlight: colours.accent,

@@ -21,8 +21,8 @@ from ui.theme import Theme
 
 _GLANCE = 100  # ms
 _FIGURES_EVERY = 5  # glances
-_PANEL_WIDTH = 292  # pixels
-_WIDE, _WIDER = 700, 960  # pixels of width, from which the gallery and a panel have room beside the face
+_PANEL_WIDTH = 284  # pixels
+_WIDE, _WIDER = 760, 1040  # pixels of width, from which the gallery and a panel have room beside the face
 _SMALLEST = (480, 420)
 _MARGIN = 16
 
@@ -55,12 +55,13 @@ class Window(QMainWindow):
         self.panels.addWidget(self.settings)
         self._lay_out()
         self._connect()
-        self.keys = Keys(self)
+        self.keys = Keys(self, theme)
         self._panel = chosen["panel"]
         self._wants_gallery = True
         theme.choose(chosen["theme"])
         self._show_push_to_talk(chosen["is_push_to_talk"])
         self._restore(chosen["geometry"])
+        self.canvas.setFocus()
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._glance)
         self._timer.start(_GLANCE)
@@ -166,6 +167,7 @@ class Window(QMainWindow):
         self._show_standing(standing)
         self.gallery.show_portraits(program.gallery.portraits(), standing.avatar)
         self.source.look()
+        self.source.meter.show_level(program.senses.level())
         for notice in program.watch.notices():
             self._tell(notice)
         if self._glances % _FIGURES_EVERY == 0:
@@ -223,9 +225,8 @@ class Window(QMainWindow):
         frame = self._bridge.take()
         if frame is not None:
             self.canvas.show_picture(frame.image)
-            self.source.meter.show_level(float(abs(frame.pcm).max()))
             if self.live.isVisible():
-                self.live.show_units(self._program.watch.action_units())
+                self.live.show_units(self._program.senses.action_units())
 
     def _follow(self, name: str, value: object) -> None:
         """Do what the window itself has to do about a changed setting."""
@@ -265,9 +266,12 @@ class Window(QMainWindow):
     def _lay_out(self) -> None:
         self._middle = QVBoxLayout()
         self._middle.setSpacing(12)
-        self._middle.addWidget(self.canvas, stretch=1)
-        for widget in (self.notice, self.source, self.controls):
-            self._middle.addWidget(widget)
+        for widget, stretch in ((self.canvas, 1), (self.source, 0), (self.controls, 0)):
+            self._middle.addWidget(widget, stretch)
+        over_face = QVBoxLayout(self.canvas)
+        over_face.setContentsMargins(_MARGIN, _MARGIN, _MARGIN, _MARGIN)
+        over_face.addStretch(1)
+        over_face.addWidget(self.notice)
         self._outer = QHBoxLayout()
         self._outer.setSpacing(_MARGIN)
         self._outer.addWidget(self.gallery)
@@ -295,7 +299,7 @@ class Window(QMainWindow):
 
     def _restore(self, geometry: str) -> None:
         if not geometry or not self.restoreGeometry(QByteArray.fromBase64(geometry.encode())):
-            self.resize(1180, 760)
+            self.resize(1280, 800)
             if (screen := self.screen()) is not None:
                 self.resize(self.size().boundedTo(screen.availableSize()))
 

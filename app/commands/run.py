@@ -17,6 +17,7 @@ from app.config import CAPTURE_MS, DEFAULT_LOOKAHEAD, Backend, Settings, parse_s
 from app.live_stage import Heard
 from app.media_files import read_audio
 from app.microphone import Microphone
+from app.notices import Notice, Noticeboard
 from app.performer import ASSETS, Performer, load_performer, load_streamer
 from app.player import Player
 from app.screen import check_screen
@@ -25,6 +26,7 @@ from app.stats import Report, Stats, process_age, resident_memory
 from engine.errors import ConfigurationError
 from engine.media import HOP
 from engine.streamer import Streamer
+from engine.voice_gate import VoiceGate
 
 _BLOCKS_MS = (CAPTURE_MS, CAPTURE_MS // 2)  # of sound, that a microphone can be asked for
 _MEASURED = 40 * HOP  # samples of speech by which the machine is measured, 1.6 s
@@ -92,16 +94,21 @@ def run(
         print(json.dumps(numbers if plan is None else numbers | {"budget": _kept(plan, numbers)}))
         return
 
+    board, gate = Noticeboard(), VoiceGate()
+
+    def tell(text: str) -> None:
+        board.post(Notice(text, is_problem="has gone" in text))
+
     def make_source(heard: Heard, stats: Stats) -> Source:
         if heard.file is None:
-            return Microphone(heard.microphone or None, clock, stats, block_ms)
+            return Microphone(heard.microphone or None, clock, stats, block_ms, tell, gate)
         return Player(read_audio(heard.file), clock, stats, loop=seconds is not None)
 
     given: dict[str, Any] = {} if microphone is None else {"microphone": microphone}
     if lookahead is not None or plan is not None:
         given["lookahead"] = ahead
     has_own_avatar = photo is not None or avatar is not None
-    show(Opening(load, make_source, load_ahead, has_own_avatar, given, audio, seconds, budget), clock)
+    show(Opening(load, make_source, load_ahead, has_own_avatar, board, gate, given, audio, seconds, budget), clock)
 
 
 def _planned(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.avatar_gallery import AvatarGallery
+from app.call import Call
 from app.clock import Clock
 from app.desktop import Desktop
 from app.live_stage import LiveStage, MakeSource
@@ -22,6 +23,7 @@ from engine.action_units import ACTION_UNITS
 from engine.errors import ConfigurationError, LivefaceError
 from engine.landmarks import FaceMesh
 from engine.streamer import Streamer
+from engine.voice_gate import VoiceGate
 
 _PATIENCE = 0.8  # s for what cannot be interrupted, when the window closes
 _WORDS = {
@@ -41,14 +43,17 @@ class Opening:
     """What a window begins with.
 
     `load` makes the performer, of a folder of an avatar unless it has its own. `has_own_avatar`: it has.
-    `given`: preferences for this time only. `sound`: a file to hear. `budget_ms`: the delay that was promised.
-    `is_bare`: nothing but the face. `remembers`: whether the user's preferences count and are kept.
+    `board`: where the source's notices go; `gate`: what its sound passes. `given`: preferences for this time only.
+    `sound`: a file to hear. `budget_ms`: the delay that was promised. `is_bare`: nothing but the face.
+    `remembers`: whether the user's preferences count and are kept.
     """
 
     load: Callable[[Path], Performer]
     make_source: MakeSource
     load_streamer: Callable[[int], Streamer]
     has_own_avatar: bool = False
+    board: Noticeboard = field(default_factory=Noticeboard)
+    gate: VoiceGate | None = None
     given: Mapping[str, Any] = field(default_factory=dict)
     sound: Path | None = None
     seconds: float | None = None
@@ -80,15 +85,16 @@ def show(opening: Opening, clock: Clock) -> None:
     def show_file(path: Path) -> None:
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(path.parent)))
 
-    board = Noticeboard()
+    board = opening.board
     bridge = FrameBridge()
     gallery = AvatarGallery(DEFAULT_AVATAR.parent, avatars_folder(), lambda: FaceMesh.load(MODELS), board)
     outputs = Outputs(clock, board, folder(places.MoviesLocation), folder(places.PicturesLocation))
-    desktop = _desktop(opening, gallery, outputs, board, bridge, clock)
+    desktop = _desktop(opening, gallery, outputs, bridge, clock)
     bridge.hold = desktop.held_back
     program = Program(
         performance=desktop,
         watch=desktop,
+        senses=desktop,
         player=desktop,
         gallery=gallery,
         devices=desktop,
@@ -98,7 +104,6 @@ def show(opening: Opening, clock: Clock) -> None:
         sample=ASSETS / "audio" / "speech.wav",
         show_file=show_file,
     )
-    desktop.start()
     desktop.open()
     window = Window(program, bridge, Theme(application))
     if opening.is_bare:
@@ -131,34 +136,46 @@ def show(opening: Opening, clock: Clock) -> None:
         raise desktop.failure
 
 
-def _desktop(
-    opening: Opening, gallery: AvatarGallery, outputs: Outputs, board: Noticeboard, window: Sink, clock: Clock
-) -> Desktop:
-    file = PreferencesFile(preferences_path()) if opening.remembers else None
+def _desktop(opening: Opening, gallery: AvatarGallery, outputs: Outputs, window: Sink, clock: Clock) -> Desktop:
+    file = PreferencesFile(preferences_path())
     preferences = Preferences()
     try:
-        if file is not None:
+        if opening.remembers:
             if not file.exists:
-                board.post(Notice(_WELCOME))
+                opening.board.post(Notice(_WELCOME))
             preferences = file.load()
     except ConfigurationError as error:
-        board.post(Notice(str(error), is_problem=True))
+        opening.board.post(Notice(str(error), is_problem=True))
     avatar = "" if opening.has_own_avatar else preferences.avatar or DEFAULT_AVATAR.name
     preferences = replace(preferences, avatar=avatar, **opening.given)
 
-    def load_stage(window: Sink, outputs: Outputs) -> LiveStage:
+    def load_stage() -> LiveStage:
         try:
             performer = opening.load(gallery.folder(avatar or DEFAULT_AVATAR.name))
         except LivefaceError as error:
             if opening.has_own_avatar or avatar == DEFAULT_AVATAR.name:
                 raise
-            board.post(Notice(str(error), is_problem=True))
+            opening.board.post(Notice(str(error), is_problem=True))
             performer = opening.load(DEFAULT_AVATAR)
         return LiveStage(performer, opening.make_source, opening.load_streamer, window, outputs.fan_out, clock)
 
     return Desktop(
-        preferences, file.keep if file else None, gallery, outputs, board, load_stage, window, {}, opening.sound
+        preferences,
+        file.keep if opening.remembers else _forget,
+        gallery,
+        outputs,
+        opening.board,
+        load_stage,
+        window,
+        Call(clock).openers,
+        clock,
+        opening.sound,
+        opening.gate,
     )
+
+
+def _forget(_name: str, _value: object) -> None:
+    """Keep no preference."""
 
 
 def status_line(report: Report, fps: float, budget_ms: float | None) -> str:

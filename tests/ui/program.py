@@ -36,6 +36,7 @@ class FakeProgram:
     stands: Standing = field(default_factory=lambda: Standing("live", False, "clara", None))
     measured: Figures | None = None
     units: NDArray[np.float32] = field(default_factory=lambda: np.zeros(2, np.float32))
+    loudness: float = -90.0
     news: list[Notice] = field(default_factory=list)
     file: Reel | None = None
     faces: list[Portrait] = field(default_factory=lambda: [a_portrait("clara"), a_portrait("jonas")])
@@ -61,6 +62,9 @@ class FakeProgram:
 
     def figures(self) -> Figures | None:
         return self.measured
+
+    def level(self) -> float:
+        return self.loudness
 
     def action_units(self) -> NDArray[np.float32]:
         return self.units
@@ -136,6 +140,7 @@ class FakeProgram:
         return Program(
             performance=self,
             watch=self,
+            senses=self,
             player=self,
             gallery=self,
             devices=self,

@@ -47,10 +47,11 @@ def test_a_frame_from_another_part_is_shown_with_its_level_and_action_units(
     window: Window, program: FakeProgram, bridge: FrameBridge, qtbot: QtBot
 ) -> None:
     program.units = np.array([5.0, 2.5], np.float32)
+    program.loudness = -6.0
     bridge.send(a_frame())
     middle = window.canvas.rect().center()
     qtbot.waitUntil(lambda: colour_at(window.canvas, middle.x(), middle.y()) == (200, 30, 60))
-    assert window.source.meter.share > 0.8
+    qtbot.waitUntil(lambda: window.source.meter.share == 0.9)
     assert [bar.share for bar in window.live.bars] == [1.0, 0.5]
 
 

@@ -1,0 +1,237 @@
+"""One thread that makes what is wanted so: loads, starts, stops, and lets the face live on when something fails.
+
+Knows no window, and nothing of who wants it.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from app.avatar_gallery import AvatarGallery
+from app.clock import Clock
+from app.devices import Kind, look_again, sound_devices
+from app.live_stage import Heard, LiveStage
+from app.notices import Notice, Noticeboard
+from app.outputs import Outputs
+from app.session import Sink
+from app.stats import Report
+from engine.errors import DeviceError, LivefaceError, MediaError
+from engine.media import HOP, Frame
+
+Phase = Literal["starting", "live", "stopped"]
+Job = Literal["snapshot", "devices", "outputs"]
+_GLANCE = 0.2  # s, after which the thread looks whether a session has ended
+_SEARCH = 2.0  # s between two looks for a microphone, where there is none
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """`attempt` counts starts, so that one that failed is tried again."""
+
+    is_running: bool
+    heard: Heard
+    avatar: str
+    attempt: int = 0
+
+
+class Stagehand:
+    """Owns the thread "liveface desktop" and the stage. Wishes come from any thread; only the latest counts."""
+
+    def __init__(
+        self,
+        load_stage: Callable[[], LiveStage],
+        wish: Wish,
+        gallery: AvatarGallery,
+        outputs: Outputs,
+        board: Noticeboard,
+        window: Sink,
+        clock: Clock,
+    ) -> None:
+        """`load_stage` takes long and is called in the thread; `wish` names what it loads."""
+        self._load_stage = load_stage
+        self._gallery = gallery
+        self._outputs = outputs
+        self._board = board
+        self._window = window
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._is_closing = False
+        self._jobs: set[Job] = set()  # one of each waits at most
+        self._next_search = 0.0
+        self.wish = wish
+        self.is_muted = False
+        self.stage: LiveStage | None = None
+        self.phase: Phase = "starting"
+        self.is_deaf = False  # the face lives, and there is nothing to hear
+        self.names: dict[Kind, list[str]] = {"input": [], "output": []}
+        self.failure: Exception | None = None  # that keeps it from performing
+        self.latest: Report | None = None  # of the session before
+        # It may be compiling a network when the program ends, and nothing is lost with it.
+        self._thread = threading.Thread(target=self._work, name="liveface desktop", daemon=True)
+
+    def open(self) -> None:
+        """Begin to load."""
+        self._thread.start()
+
+    def close(self, timeout: float) -> bool:
+        """End the thread; returns whether it has ended.
+
+        What cannot be interrupted, the loading of networks, is waited for during `timeout` seconds at most.
+        """
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify_all()
+        self._thread.join(timeout if self.stage is None else None)
+        return not self._thread.is_alive()
+
+    def want(self, **parts: Any) -> None:
+        """Change parts of the wish."""
+        with self._changed:
+            self.wish = replace(self.wish, **parts)
+            self._changed.notify_all()
+
+    def ask(self, job: Job) -> None:
+        """Keep the picture, look which devices there are, or give the outputs what they were promised."""
+        with self._changed:
+            self._jobs.add(job)
+            self._changed.notify_all()
+
+    def _work(self) -> None:
+        done = replace(self.wish, is_running=False)
+        try:
+            self.stage = stage = self._load_stage()
+        except LivefaceError as error:
+            self.failure, self.phase = error, "stopped"
+            self._tell(error, "")
+            return
+        self._show_worn(stage)
+        self.phase = "stopped"
+        self.ask("devices")
+        while (wish := self._next(done)) is not None:
+            self._fulfil(stage, wish, done)
+            done = wish
+            self._do_jobs(stage)
+            if stage.has_ended:
+                self._recover(stage)
+            if self.is_deaf and wish.is_running and self._has_found_microphone(wish):
+                self._begin(stage, wish.heard)
+        try:
+            self.latest = stage.close() or self.latest
+        except LivefaceError as error:
+            self.failure = self.failure or error
+
+    def _next(self, done: Wish) -> Wish | None:
+        with self._changed:
+            if self.wish == done and not self._jobs and not self._is_closing:
+                self._changed.wait(_GLANCE)
+            return None if self._is_closing else self.wish
+
+    def _fulfil(self, stage: LiveStage, wish: Wish, done: Wish) -> None:
+        if wish.avatar != done.avatar:
+            try:
+                stage.wear(self._gallery.load(wish.avatar))
+                self._show_worn(stage)
+            except MediaError as error:
+                self._tell(error, "")
+        if not wish.is_running:
+            if done.is_running:
+                self._outputs.settle()
+                self._stop(stage)
+                self.phase, self.is_deaf = "stopped", False
+        elif (wish.is_running, wish.heard, wish.attempt) != (done.is_running, done.heard, done.attempt):
+            self._begin(stage, wish.heard)
+
+    def _begin(self, stage: LiveStage, heard: Heard) -> None:
+        """Perform what is heard; without the speaker if it fails, and to nothing if there is nothing to hear."""
+        self.phase, self.is_deaf = "starting", False
+        self._stop(stage)
+        silent = replace(heard, speaker=None)
+        failures: list[LivefaceError] = []
+        for attempt in (heard, silent) if heard != silent else (heard,):
+            try:
+                stage.start(attempt, self.is_muted)
+            except LivefaceError as error:
+                failures.append(error)
+            else:
+                self.failure = None
+                break
+        else:
+            self.failure = failures[-1]
+            self._next_search = self._clock.now() + _SEARCH
+            if not isinstance(self.failure, DeviceError | MediaError):
+                self.phase = "stopped"
+                self._tell(self.failure, "retry")
+                return
+            stage.start(None, self.is_muted)
+            self.is_deaf = True
+        stage.mute(self.is_muted)
+        self.phase = "live"
+        if failures:
+            self._tell(failures[-1 if self.is_deaf else 0], "file" if self.is_deaf else "")
+
+    def _recover(self, stage: LiveStage) -> None:
+        """A session has ended by itself: say why, and let the face live on."""
+        self._stop(stage)
+        if self.failure is not None:
+            self._tell(self.failure, "retry")
+        stage.start(None, self.is_muted)
+        self.is_deaf = True
+        self._next_search = float("inf")
+
+    def _has_found_microphone(self, wish: Wish) -> bool:
+        """Whether one can be heard now where there was none; looks from time to time."""
+        if wish.heard.file is not None or self._clock.now() < self._next_search:
+            return False
+        self._next_search = self._clock.now() + _SEARCH
+        before = self.names["input"]
+        with_new_list = look_again() if not before else True
+        self._list_devices()
+        return with_new_list and bool(set(self.names["input"]) - set(before))
+
+    def _stop(self, stage: LiveStage) -> None:
+        try:
+            self.latest = stage.stop() or self.latest
+        except LivefaceError as error:
+            self.failure = error
+
+    def _do_jobs(self, stage: LiveStage) -> None:
+        with self._changed:
+            jobs, self._jobs = self._jobs, set()
+        if "snapshot" in jobs:
+            self._outputs.keep(stage.picture)
+        if "devices" in jobs:
+            self._list_devices()
+        self._outputs.settle()
+
+    def _list_devices(self) -> None:
+        try:
+            self.names = {kind: _distinct(kind) for kind in ("input", "output")}
+        except DeviceError:
+            self.names = {"input": [], "output": []}  # the session has said so
+
+    def _show_worn(self, stage: LiveStage) -> None:
+        """Let the window show the avatar before it moves."""
+        self._window.send(Frame(0, stage.avatar.photo, np.zeros(HOP, np.float32), True))
+
+    def _tell(self, error: Exception, remedy: Literal["", "retry", "file"]) -> None:
+        self._board.post(Notice(_for_the_window(str(error)), True, remedy))
+
+
+def _distinct(kind: Kind) -> list[str]:
+    """The names of the devices, each once."""
+    return list(dict.fromkeys(device.name for device in sound_devices(kind)))
+
+
+def _for_the_window(text: str) -> str:
+    """An error's text without what only a command line has."""
+    for spoken, shown in (
+        (" and look with `liveface devices`, or use --audio with a file", ", or let a sound file speak"),
+        (", or choose another with --microphone", ", or choose another"),
+        (", or leave out --speaker", ""),
+        (", or its number from `liveface devices`", ""),
+    ):
+        text = text.replace(spoken, shown)
+    return text

@@ -1,0 +1,72 @@
+"""Tests of what is remembered, and of files that somebody else has written."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from app.preferences import Preferences, PreferencesFile, avatars_folder, preferences_path
+from engine.errors import ConfigurationError, OutputError
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "new" / "preferences.json"
+
+
+def test_what_is_kept_is_found_at_the_next_start(path: Path) -> None:
+    first = PreferencesFile(path)
+    assert not first.exists
+    assert first.load() == Preferences()
+    first.keep("lookahead", 4)
+    first.keep("theme", "dark")
+    assert PreferencesFile(path).load() == Preferences(lookahead=4, theme="dark")
+    assert first.exists
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[1]", '{"lookahead": 9}', '{"lookahead": "2"}', '{"colour": 1}', '{"theme": "pink"}', "null", '"x"'],
+)
+def test_a_file_that_is_broken_or_unknown_means_defaults_and_says_so(path: Path, content: str) -> None:
+    path.parent.mkdir()
+    path.write_text(content)
+    file = PreferencesFile(path)
+    with pytest.raises(ConfigurationError, match="default settings are used"):
+        file.load()
+    file.keep("lookahead", 1)
+    assert PreferencesFile(path).load() == Preferences(lookahead=1)
+
+
+def test_a_crash_while_writing_leaves_the_file_before(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = PreferencesFile(path)
+    file.keep("lookahead", 3)
+
+    def crash(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(json, "dump", crash)
+    with pytest.raises(KeyboardInterrupt):
+        file.keep("lookahead", 5)
+    assert PreferencesFile(path).load() == Preferences(lookahead=3)
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="until the window closes"):
+        PreferencesFile(tmp_path / "file" / "preferences.json").keep("lookahead", 3)
+
+
+def test_a_setting_that_cannot_be_is_refused_and_not_kept(path: Path) -> None:
+    file = PreferencesFile(path)
+    with pytest.raises(ConfigurationError, match="lookahead"):
+        file.keep("lookahead", 7)
+    assert not path.exists()
+
+
+def test_files_are_where_the_desktop_wants_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "c"))
+    monkeypatch.setenv("XDG_DATA_HOME", "")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert preferences_path() == tmp_path / "c" / "liveface" / "preferences.json"
+    assert avatars_folder() == tmp_path / ".local" / "share" / "liveface" / "avatars"
