@@ -95,7 +95,7 @@ class SessionDescription:
 
 def _grouped(line: str, names: set[str]) -> str:
     """A line that may say which media share a connection, with only the named ones left."""
-    if not line.startswith("a=group:BUNDLE"):
+    if not line.startswith("a=group:"):
         return line
     group, *members = line.split()
     return " ".join([group, *(member for member in members if member in names)])

@@ -164,4 +164,6 @@ def _refusal(response: aiohttp.ClientResponse, text: str) -> str:
     wait = response.headers.get(hdrs.RETRY_AFTER)
     remedy = _REMEDIES.get(response.status, "try again later" if wait is None else f"try again in {wait[:10]} s")
     quoted = f" (“{said}”)" if said else ""
-    return f"The WHIP server at {response.url.authority} refuses: {response.status} {response.reason}{quoted}: {remedy}."
+    return (
+        f"The WHIP server at {response.url.authority} refuses: {response.status} {response.reason}{quoted}: {remedy}."
+    )

@@ -1,0 +1,246 @@
+"""Programs of others that publish and play, against the real server. Each is used as its makers deliver it.
+
+FFmpeg comes with imageio-ffmpeg. Eyevinn's libraries for browsers, and libdatachannel, with which OBS publishes, come
+from npm into the cache folder of pytest; without npm or its registry these tests are skipped.
+"""
+
+import asyncio
+import shutil
+import struct
+import subprocess
+import urllib.error
+import urllib.request
+import wave
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import av
+import imageio_ffmpeg
+import numpy as np
+import pytest
+import soxr
+from numpy.typing import NDArray
+from playwright.sync_api import Browser, sync_playwright
+from scipy.signal import correlate
+
+from app.media_files import read_audio
+from app.performer import ASSETS
+from engine.media import SAMPLE_RATE
+from tests.app.serving.player import Watched, watch
+from tests.app.serving.whip_offers import PLAYER
+from tests.web.live_server import serving
+
+SPEECH = ASSETS / "audio" / "speech.wav"
+CLIENTS = Path(__file__).parent / "clients"
+CHROMIUM = Path("/usr/bin/chromium")
+SITE = "http://localhost:9"  # of another origin than the server; nothing listens there
+TOKEN = "a-token-that-is-long-enough"
+PIECE = 4800  # samples of sound, 0.3 s, that are looked for in the speech
+IN_STEP = 160  # samples, by which pieces of the same passage may differ
+AUDIBLE = 0.02  # of full scale
+PIECES = 4  # that must be found; what is no speech of ours has 2 by chance
+PICTURES = 12
+MOVING = 0.2  # grey values between two pictures of a face that speaks, in its lower half
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    options = ("--token", TOKEN, "--allow-origin", SITE, "--size", "256x256")
+    with serving(*options) as (address, _):
+        yield address.rstrip("/")
+
+
+@pytest.fixture(scope="module")
+def modules(pytestconfig: pytest.Config) -> Path:
+    """The folder in which the clients lie beside their libraries."""
+    folder = Path(pytestconfig.cache.mkdir("whip_clients"))
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("npm is absent: install it to test the clients of others")
+    for file in CLIENTS.iterdir():
+        shutil.copy(file, folder)
+    command = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
+    installed = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    if installed.returncode:
+        pytest.skip(f"npm cannot install the clients of others: {installed.stderr.strip().splitlines()[-1]}")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def speech() -> NDArray[np.float32]:
+    return read_audio(SPEECH)
+
+
+@pytest.fixture
+def browser(tmp_path: Path, speech: NDArray[np.float32]) -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is absent: install the package chromium")
+    microphone = tmp_path / "speech.wav"
+    with wave.open(str(microphone), "wb") as file:
+        file.setparams((1, 2, 48_000, 0, "NONE", ""))
+        file.writeframes((soxr.resample(speech, SAMPLE_RATE, 48_000) * 32767).astype(np.int16).tobytes())
+    flags = (
+        *("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync"),
+        *("--disable-component-update", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"),
+        *("--allow-loopback-in-peer-connection", "--autoplay-policy=no-user-gesture-required"),
+        "--disable-features=LocalNetworkAccessChecks",  # of a page that a test makes up
+        f"--use-file-for-fake-audio-capture={microphone}",
+    )
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=flags, chromium_sandbox=False)
+        with running:
+            yield running
+
+
+def recognised(sound: NDArray[np.float32], speech: NDArray[np.float32]) -> int:
+    """How many pieces of some sound are found in the speech, in step with one another; both are of 16 kHz."""
+    energy = np.convolve(np.square(speech), np.ones(PIECE), "valid") + 1e-6
+    offsets = []
+    for start in range(0, len(sound) - PIECE, PIECE // 2):
+        piece = sound[start : start + PIECE]
+        if np.sqrt(np.square(piece).mean()) > AUDIBLE:
+            likeness = np.abs(correlate(speech, piece, "valid", "fft")) / np.sqrt(energy)
+            offsets.append((int(likeness.argmax()) - start) // IN_STEP)
+    return max(Counter(offsets).values(), default=0)
+
+
+def most_motion(pictures: list[NDArray[Any]]) -> float:
+    """Between one picture and the next, in grey values."""
+    changes = [np.abs(one.astype(float) - other).mean() for one, other in pairwise(pictures)]
+    return max(changes, default=0.0)
+
+
+def test_other_sound_is_not_recognised(speech: NDArray[np.float32]) -> None:
+    """What the tests below rest on."""
+    half = len(speech) // 2
+    assert recognised(speech[half:], speech[:half]) < PIECES
+    assert recognised(np.zeros(half, np.float32), speech) == 0
+    assert recognised(speech[half:], speech) >= PIECES
+
+
+def published(command: list[str], address: str, name: str, speech: NDArray[np.float32]) -> tuple[Watched, int, str]:
+    """Watch what a program publishes until it is seen to speak; its exit status and what it wrote, too."""
+
+    def has_seen(watched: Watched) -> bool:
+        sound = soxr.resample(watched.pcm(), 48_000, SAMPLE_RATE)
+        return len(watched.pictures) >= PICTURES and recognised(sound, speech) >= PIECES
+
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as program:
+        try:
+            watched = asyncio.run(watch(f"{address}/whep/{name}", TOKEN, has_seen))
+        finally:
+            program.terminate()
+            written, _ = program.communicate()
+    return watched, program.returncode, written.decode()
+
+
+def assert_speaks(watched: Watched, speech: NDArray[np.float32]) -> None:
+    assert len(watched.pictures) >= PICTURES
+    assert {picture.shape for picture in watched.pictures} == {(256, 256, 3)}
+    assert most_motion([picture[128:] for picture in watched.pictures]) > MOVING
+    assert recognised(soxr.resample(watched.pcm(), 48_000, SAMPLE_RATE), speech) >= PIECES
+
+
+@pytest.mark.parametrize("has_picture", [False, True])
+def test_ffmpeg_publishes_and_a_player_sees_its_speech(
+    server: str, speech: NDArray[np.float32], has_picture: bool
+) -> None:
+    picture = ["-f", "lavfi", "-i", "testsrc=size=320x240:rate=25"] if has_picture else []
+    coded = ["-pix_fmt", "yuv420p", "-c:v", "libx264", "-bf", "0"] if has_picture else []
+    name = f"ffmpeg{len(picture)}"
+    command = [
+        *(
+            imageio_ffmpeg.get_ffmpeg_exe(),
+            "-nostdin",
+            "-re",
+            *picture,
+            "-stream_loop",
+            "-1",
+            "-i",
+            str(SPEECH),
+            *coded,
+        ),
+        *("-c:a", "libopus", "-ac", "2", "-ar", "48000", "-authorization", TOKEN),
+        *("-f", "whip", f"{server}/whip?name={name}"),
+    ]
+    watched, _, written = published(command, server, name, speech)
+    assert_speaks(watched, speech)
+    assert "received signal 15" in written
+    assert is_gone(server, name)
+
+
+def test_the_library_of_obs_publishes_and_a_player_sees_its_speech(
+    server: str, modules: Path, speech: NDArray[np.float32], tmp_path: Path
+) -> None:
+    packets = tmp_path / "speech.opus"
+    packets.write_bytes(b"".join(struct.pack(">H", len(packet)) + packet for packet in opus_packets(speech)))
+    command = ["node", str(modules / "obs.mjs"), f"{server}/whip?name=obs", TOKEN, str(packets)]
+    watched, status, written = published(command, server, "obs", speech)
+    assert_speaks(watched, speech)
+    assert status == 0, written
+    assert is_gone(server, "obs")
+
+
+def test_libraries_of_a_page_elsewhere_publish_and_play(
+    server: str, modules: Path, browser: Browser, speech: NDArray[np.float32]
+) -> None:
+    bundle = modules / "bundle.js"
+    subprocess.run(
+        [
+            modules / "node_modules/.bin/esbuild",
+            modules / "page.js",
+            "--bundle",
+            f"--outfile={bundle}",
+            "--log-level=error",
+        ],
+        check=True,
+    )
+    page = browser.new_page()
+    page.context.grant_permissions(["microphone", "camera"], origin=SITE)
+    page.route(f"{SITE}/", lambda route: route.fulfill(content_type="text/html", body="<video autoplay muted></video>"))
+    page.goto(f"{SITE}/")
+    page.add_script_tag(path=bundle)
+    answers: list[tuple[str, int]] = []
+    page.on("response", lambda answer: answers.append((answer.request.method, answer.status)))
+    assert page.evaluate("([address, token]) => publish(address, token)", [f"{server}/whip?name=page", TOKEN])
+    page.evaluate("([address, token]) => play(address, token)", [f"{server}/whep/page", TOKEN])
+    recorded = page.evaluate("record(3)")
+    page.evaluate("leave()")
+    expected = {("OPTIONS", 200), ("POST", 201), ("PATCH", 204), ("DELETE", 200)}
+    assert set(answers) == expected
+    assert recorded["width"] == 256
+    assert recognised(np.array(recorded["sound"], np.float32), speech) >= PIECES
+    pictures = [np.array(picture) for picture in recorded["pictures"]]
+    assert len(pictures) >= PICTURES
+    assert most_motion(pictures) > MOVING
+    assert is_gone(server, "page")
+
+
+def opus_packets(speech: NDArray[np.float32]) -> Iterator[bytes]:
+    """Speech in packets of 20 ms."""
+    encoder: Any = av.CodecContext.create("libopus", "w")
+    encoder.sample_rate, encoder.layout, encoder.format = 48_000, "mono", "s16"
+    pcm = (soxr.resample(speech, SAMPLE_RATE, 48_000) * 32767).astype(np.int16)
+    for start in range(0, len(pcm) - 960, 960):
+        frame = av.AudioFrame.from_ndarray(pcm[None, start : start + 960], format="s16", layout="mono")
+        frame.sample_rate, frame.pts = 48_000, start
+        yield from (bytes(packet) for packet in encoder.encode(frame))
+
+
+def is_gone(server: str, name: str) -> bool:
+    """Whether nobody publishes under a name."""
+    asked = urllib.request.Request(
+        f"{server}/whep/{name}",
+        data=PLAYER.encode(),
+        headers={"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/sdp"},
+    )
+    try:
+        urllib.request.urlopen(asked)
+    except urllib.error.HTTPError as error:
+        return error.status == 409
+    return False
