@@ -24,7 +24,8 @@ from engine.media import SAMPLE_RATE
 PATH = "/pcm"
 
 _RATES = ("24000", "16000", "48000")  # Hz; the first where none is named
-_KEYS = {"avatar", "size", "lookahead", "rate", "conversation", "owner"}
+_ANSWERS = {"true": True, "false": False}
+_KEYS = {"avatar", "size", "lookahead", "rate", "wait_for_viewer", "conversation", "owner"}
 _LARGEST_MESSAGE = 2**20  # bytes: 16 s and more
 _LARGEST_READ = 2**24  # bytes, beyond which a message is not even read to its end, and the socket is closed
 _MOST_MESSAGES = 1000  # in a second; more of them wait
@@ -56,8 +57,10 @@ class _Sockets:
                 f"Found the unknown setting “{unknown[0][:40]}”: known are {', '.join(sorted(_KEYS))}."
             )
         rate = _rate(request.query.get("rate", _RATES[0]))
+        waits = _answer("wait_for_viewer", request.query.get("wait_for_viewer", "false"))
         conversation, source = await self._conversation(request)
-        dialogue = _Dialogue(socket, conversation, source, rate)
+        dialogue = _Dialogue(socket, conversation, source, rate, waits_for_viewer=waits)
+        source.is_paused = waits
         conversation.enter(dialogue)
         before = self._open.get(conversation.id)
         self._open[conversation.id] = dialogue
@@ -118,12 +121,19 @@ class _Dialogue:
     """What is said over one socket, in an event loop."""
 
     def __init__(
-        self, socket: web.WebSocketResponse, conversation: Conversation, source: PacedSource, rate: int
+        self,
+        socket: web.WebSocketResponse,
+        conversation: Conversation,
+        source: PacedSource,
+        rate: int,
+        *,
+        waits_for_viewer: bool,
     ) -> None:
         self._socket = socket
         self._conversation = conversation
         self._source = source
         self._rate = rate
+        self._waits_for_viewer = waits_for_viewer
         self._items: deque[_Item] = deque()  # of which something has not been heard; the last one may be open
         self._last_item: str | None = None
         self._clears = source.clears
@@ -219,7 +229,7 @@ class _Dialogue:
                 await self._wait_for_room()
                 if self._source.clears != clears or not self._conversation.is_running:
                     return  # an interrupt that came another way is meant for the rest of this sound, too
-            self._is_full = False
+            self._is_full = self._is_full and self._source.ahead > AHEAD_SECONDS / 2
             self._item(begin).samples += len(piece) // 2
             await asyncio.sleep(0)  # long messages must not hold up other conversations
             if self._source.clears != clears:
@@ -256,11 +266,15 @@ class _Dialogue:
         try:
             while (frame := await viewing.next()) is not None:
                 await self._tell(frame.index + 1)
+                self._source.is_paused = self._waits_for_viewer and not self._is_watched()
         finally:
             viewing.close()
         reason = self._conversation.error or "it was ended, or nobody spoke for long"
         await self._refuse(_Refusal("session_ended", f"The conversation has ended: {reason}."), None, "server_error")
         await self._socket.close(code=1001)
+
+    def _is_watched(self) -> bool:
+        return any(peer.state == "connected" for peer in self._conversation.peers)
 
     async def _tell(self, frames: int) -> None:
         await self._tell_interruption()
@@ -307,6 +321,12 @@ def _rate(text: str) -> int:
     if text not in _RATES:
         raise ConfigurationError(f"The rate is “{text[:20]}”: it must be one of {', '.join(_RATES)} Hz.")
     return int(text)
+
+
+def _answer(name: str, text: str) -> bool:
+    if text not in _ANSWERS:
+        raise ConfigurationError(f"The setting {name} is “{text[:20]}”: it must be true or false.")
+    return _ANSWERS[text]
 
 
 def _parsed(text: str) -> dict[str, object]:

@@ -378,6 +378,36 @@ def test_a_conversation_ends_half_a_minute_after_its_agent_has_gone(tmp_path: Pa
     visited(tmp_path, visit)
 
 
+def test_speech_waits_for_a_viewer_where_the_agent_wants_it(tmp_path: Path) -> None:
+    class Viewer:
+        state = "connecting"
+
+        async def close(self) -> None:
+            pass
+
+        def send(self, message: dict[str, object]) -> None:
+            pass
+
+    async def visit(world: World) -> None:
+        agent = await world.connect(wait_for_viewer="true")
+        conversation = world.conversation(agent)
+        viewer = Viewer()
+        conversation.peers.add(viewer)  # type: ignore[arg-type]
+        await agent.socket.send_bytes(noise(0.2))
+        await agent.send("input_audio_buffer.commit")
+        assert (await agent.next())["type"] == "input_audio_buffer.committed"
+        viewing = conversation.relay.view()
+        for _ in range(10):
+            frame = await viewing.next()
+            assert frame is not None
+            assert not is_open(frame)
+        viewer.state = "connected"
+        assert (await agent.next())["type"] == "output_audio_buffer.started"
+        assert (await agent.until("output_audio_buffer.stopped"))["ms"] == 200
+
+    visited(tmp_path, visit)
+
+
 def test_the_end_of_the_conversation_is_told_and_closes_the_socket(tmp_path: Path) -> None:
     async def visit(world: World) -> None:
         agent = await world.connect()
@@ -417,6 +447,7 @@ def test_what_cannot_be_begun_is_refused_before_anything_is_opened(tmp_path: Pat
         assert await world.refused(voice="clara") == 400
         assert await world.refused(avatar="nobody") == 404
         assert await world.refused(lookahead=9) == 400
+        assert await world.refused(wait_for_viewer="yes") == 400
         assert await world.refused(conversation="none", owner="me") == 404
         assert (await world.client.get("/pcm")).status == 426
         assert len(world.conversations) == 0
