@@ -75,6 +75,7 @@ class JitterBuffer(Generic[Payload]):
             self._miss(packet, slack)
             return
         self._waiting[packet.sequence] = packet
+        self._drop_unread(elapsed)
         self._limit()
 
     def next(self, now: float) -> Piece[Payload] | None:
@@ -147,13 +148,25 @@ class JitterBuffer(Generic[Payload]):
             self._shift += samples
             self._slacks = deque((slack + samples for slack in self._slacks), maxlen=_REMEMBERED)
 
+    def _drop_unread(self, elapsed: int) -> None:
+        """Drop what the reader has not taken for too long; its time is silence."""
+        oldest = elapsed - int(self._longest * self._rate)
+        while self._position < oldest and self._waiting:
+            packet = self._waiting[min(self._waiting)]
+            assert self._shift is not None
+            if packet.position + self._shift >= oldest:
+                break
+            self._drop(packet)
+
+    def _drop(self, packet: _Packet[Payload]) -> None:
+        self._count_gap(packet)
+        self.lost += packet.length
+        self._played = self._waiting.pop(packet.sequence)
+
     def _limit(self) -> None:
         """Drop the oldest where more waits than may."""
         while len(self._waiting) > 1 and self._span() > self._longest * self._rate:
-            packet = self._waiting.pop(min(self._waiting))
-            self._count_gap(packet)
-            self._played = packet
-            self.lost += packet.length
+            self._drop(self._waiting[min(self._waiting)])
             following = self._waiting[min(self._waiting)]
             assert self._shift is not None
             self._move(-max(0, following.position + self._shift - self._position))

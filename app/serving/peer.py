@@ -281,7 +281,8 @@ class Peer:
     def _note_reception(self, report: RTCRemoteInboundRtpStreamStats, now: float) -> None:
         share = report.fractionLost / 256
         self._link[f"{report.kind}_loss"] = round(share, 3)
-        if report.roundTripTime is not None:
+        # Of pictures it is wrong: it counts from the last packet before the report, and pictures may pause.
+        if report.kind == "audio" and report.roundTripTime is not None:
             self._link["round_trip_ms"] = round(report.roundTripTime * 1000, 1)
         if report.kind == "video" and self._outlet is not None:
             self._outlet.note_loss(share, now)

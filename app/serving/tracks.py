@@ -15,7 +15,7 @@ from av.packet import Packet
 
 from app.serving.codecs import VOICE_DELAY, VOICE_MS, VOICE_RATE, VOICE_SAMPLES, PictureEncoder, VoiceEncoder
 from app.serving.relay import Viewing
-from engine.media import FPS, Frame, Samples
+from engine.media import FPS, Frame, Picture, Samples
 
 PICTURE_RATE = 90_000  # Hz of the pictures' RTP clock
 
@@ -66,6 +66,7 @@ class FaceTrack(MediaStreamTrack):
         self._executor = executor
         self._make_encoder = make_encoder
         self._now = now
+        self._last_image: Picture | None = None
         self._key_wanted = True
         self._last_key = float("-inf")
 
@@ -97,7 +98,8 @@ class FaceTrack(MediaStreamTrack):
                 self.stop()
                 raise MediaStreamError
             self._clock.begin(frame.index, self._now())
-            if frame.drawn or self._key_wanted:
+            if frame.image is not self._last_image or self._key_wanted:
+                self._last_image = frame.image
                 return frame
 
 
