@@ -24,8 +24,8 @@ FLAGS = (
 
 @pytest.fixture(scope="session")
 def address() -> Iterator[str]:
-    """The address of a server that runs during all tests."""
-    with serving() as (address, _):
+    """The address of a server that runs during all tests, with pictures so small that a busy machine has room."""
+    with serving("--size", "256x256") as (address, _):
         yield address
 
 
@@ -58,12 +58,14 @@ def chromium(speech: Path) -> Iterator[Browser]:
 def open_page(chromium: Browser, address: str) -> Iterator[Callable[..., Page]]:
     """Opens the page with portraits; what the page writes to its console, and every exception, fails the test."""
     complaints: list[str] = []
+    pages: list[Page] = []
     with ExitStack() as contexts:
 
         def opened(script: str = "", at: str = address, **options: object) -> Page:
             context = contexts.enter_context(chromium.new_context(**options))  # type: ignore[arg-type]
             context.grant_permissions(["microphone"])
             page = context.new_page()
+            pages.append(page)
             page.set_default_timeout(PATIENCE_MS)
             page.on("pageerror", lambda error: complaints.append(str(error)))
             page.on("console", lambda message: complaints.append(message.text))
@@ -74,5 +76,8 @@ def open_page(chromium: Browser, address: str) -> Iterator[Callable[..., Page]]:
             return page
 
         yield opened
-    # What the network refuses is told to the person at the page, and Chromium writes it down besides.
-    assert not [text for text in complaints if not text.startswith("Failed to load resource")]
+        # What the network refuses is told to the person at the page, and Chromium writes it down besides.
+        unexpected = [text for text in complaints if not text.startswith("Failed to load resource")]
+        for page in pages:
+            page.goto("about:blank")  # to leave the page ends its conversation, which makes room for the next test's
+    assert not unexpected

@@ -1,6 +1,6 @@
 """The real server as a process of its own, on a free port of this machine."""
 
-import socket
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ import sys
 import aioice.ice
 aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]
 from app.cli import main
-sys.argv = ["liveface", "serve", "--port", *sys.argv[1:]]
+sys.argv = ["liveface", "serve", "--port", "0", *sys.argv[1:]]
 main()
 """
 
@@ -22,14 +22,12 @@ main()
 @contextmanager
 def serving(*options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """A server that answers, with options of `liveface serve`: its address and its process, ended in the end."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-c", SERVE, str(port), *options]
+    command = [sys.executable, "-c", SERVE, *options]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            assert "serves at" in process.stdout.readline()
-            yield f"http://localhost:{port}/", process
+            port = re.search(r"serves at http://127.0.0.1:(\d+)/", process.stdout.readline())
+            assert port, "the server did not start"
+            yield f"http://localhost:{port[1]}/", process
         finally:
             process.terminate()

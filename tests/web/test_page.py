@@ -71,7 +71,7 @@ def test_the_face_speaks_what_the_microphone_hears_and_is_measured(open_page: Op
     start(page)
     wait_until_the_mouth_moves(page)
     page.evaluate(HEARD)
-    assert page.evaluate("[video.videoWidth, video.videoHeight]") == [512, 512]
+    assert page.evaluate("[video.videoWidth, video.videoHeight]") == [256, 256]
     for gauge, number in (
         ("fps", r"\d+fps"),
         ("skipped", r"\d+"),
@@ -131,16 +131,21 @@ def test_a_photo_without_a_face_is_refused_with_the_servers_reason(open_page: Op
 @pytest.mark.parametrize("way", ["drop", "paste"])
 def test_a_photo_can_be_dropped_or_pasted(open_page: Open, way: str) -> None:
     page = open_page()
-    page.evaluate(
-        """([way, bytes]) => {
-            const data = new DataTransfer();
-            data.items.add(new File([new Uint8Array(bytes)], "me.png", { type: "image/png" }));
-            const event = way === "drop" ? new DragEvent("drop", { dataTransfer: data, bubbles: true })
-                : new ClipboardEvent("paste", { clipboardData: data, bubbles: true });
-            document.body.dispatchEvent(event);
-        }""",
-        [way, list(PORTRAIT.read_bytes())],
-    )
+    answer = {"name": "me-1", "secret": "s", "photo": "/avatars/maya/photo.jpg"}
+    page.route("**/avatars", lambda route: route.fulfill(status=201, json=answer))
+    with page.expect_request("**/avatars") as upload:
+        page.evaluate(
+            """(way) => {
+                const data = new DataTransfer();
+                data.items.add(new File(["a photo"], "me.png", { type: "image/png" }));
+                const event = way === "drop" ? new DragEvent("drop", { dataTransfer: data, bubbles: true })
+                    : new ClipboardEvent("paste", { clipboardData: data, bubbles: true });
+                document.body.dispatchEvent(event);
+            }""",
+            way,
+        )
+    assert upload.value.method == "POST"
+    assert upload.value.headers["content-type"] == "image/png"
     expect(page.locator(".portrait input:checked ~ span")).to_have_text("Yours")
 
 
@@ -211,6 +216,26 @@ def test_a_lost_connection_comes_back_to_the_same_conversation(open_page: Open) 
     expect(page.locator("#state")).to_have_text("Live")
     wait_until_the_mouth_moves(page)
     assert second.value.json()["conversation"] == first.value.json()["conversation"]
+
+
+def test_to_leave_the_page_ends_the_conversation(open_page: Open, address: str) -> None:
+    page = open_page()
+    start(page)
+    page.goto("about:blank")
+    page.goto(address)
+    wait_until(page, "(await (await fetch('health')).json()).sessions === 0")
+
+
+def test_somebody_elses_conversation_can_be_watched(open_page: Open, address: str) -> None:
+    page = open_page()
+    with page.expect_response("**/offer") as offer:
+        start(page)
+    watching = page.context.new_page()
+    watching.goto(f"{address}?conversation={offer.value.json()['conversation']}")
+    expect(watching.get_by_role("button", name="Mute")).to_be_hidden()
+    start(watching)
+    wait_until_the_mouth_moves(watching)
+    watching.evaluate(HEARD)
 
 
 @pytest.mark.parametrize("width", [360, 600, 1280])
