@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
+import aioice.ice
 import numpy as np
 import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
@@ -33,6 +34,7 @@ from engine.errors import NotFoundError
 from engine.media import Frame
 from tests.app.fakes import FakeRenderer, FakeStreamer, an_avatar
 from tests.app.serving.application_fakes import StillClock
+from tests.app.serving.player import watch
 
 RATE = 24_000
 Event = dict[str, object]
@@ -404,6 +406,36 @@ def test_speech_waits_for_a_viewer_where_the_agent_wants_it(tmp_path: Path) -> N
         viewer.state = "connected"
         assert (await agent.next())["type"] == "output_audio_buffer.started"
         assert (await agent.until("output_audio_buffer.stopped"))["ms"] == 200
+
+    visited(tmp_path, visit)
+
+
+def test_a_viewer_sees_and_hears_the_agent_until_the_interrupt_and_nothing_stale_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aioice.ice, "get_host_addresses", lambda use_ipv4, use_ipv6: ["127.0.0.1"])
+
+    async def visit(world: World) -> None:
+        agent = await world.connect(wait_for_viewer="true", rate=48_000)
+        enough = asyncio.Event()
+        address = world.client.make_url(str(agent.events[0]["whep"]))
+        watching = asyncio.create_task(watch(str(address), "", lambda watched: enough.is_set()))
+        await agent.socket.send_bytes(noise(10.0, 48_000))
+        while (await agent.until("playback.position"))["ms"] < 1000:  # type: ignore[operator]
+            pass
+        viewing = world.conversation(agent).relay.view()
+        await agent.send("output_audio_buffer.clear")
+        heard = (await agent.until("output_audio_buffer.cleared"))["ms"]
+        for _ in range(25):
+            await viewing.next()
+        enough.set()
+        watched = await watching
+        loud = np.abs(watched.pcm()[: len(watched.pcm()) // 480 * 480].reshape(-1, 480)).max(axis=1) > 0.1
+        assert 500 < 10 * loud.sum() <= heard + 40  # type: ignore[operator]  # the codec smears it by two pieces
+        assert not loud[-30:].any()
+        opened = [picture[32:96, 32:96, 1].mean() > 60 for picture in watched.pictures]
+        assert any(opened)
+        assert not any(opened[-10:])
 
     visited(tmp_path, visit)
 
