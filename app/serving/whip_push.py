@@ -1,6 +1,7 @@
 """A WHIP client (RFC 9725): sends what a peer sees to another server. Knows no conversation."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 import aiohttp
@@ -9,9 +10,12 @@ from yarl import URL
 
 from app.serving.peer import Peer
 from app.serving.peer_sessions import OFFER
-from engine.errors import ConfigurationError, OutputError
+from engine.errors import ConfigurationError, LivefaceError, OutputError
 
 _SECONDS = 10.0  # for each answer of the other server
+_GOODBYE_SECONDS = 1.0  # likewise, when nothing depends on it
+_FIRST_WAIT, _LONGEST_WAIT = 1.0, 30.0  # s before connecting again; each failure doubles it
+_WATCHED = 0.5  # s from one look at a connection to the next
 _MOST_REDIRECTIONS = 5
 _LARGEST_ANSWER = 64 * 1024  # bytes
 _QUOTED = 200  # characters of what a server says of its refusal
@@ -44,41 +48,81 @@ class Destinations:
 
 
 class WhipPush:
-    """Sends the viewing of one peer to one address; used once."""
+    """Sends what peers view to one address: `start`, then `keep`, and `stop` in the end."""
 
-    def __init__(self, peer: Peer, address: str, token: str | None, destinations: Destinations | None) -> None:
-        """`destinations`: where the server may have us redirected; None: anywhere, where the user is who chose.
+    def __init__(
+        self, make_peer: Callable[[], Peer], address: str, token: str | None, destinations: Destinations | None
+    ) -> None:
+        """`make_peer`: a new peer for each connection. `destinations`: where the server may have us redirected.
 
-        Raises `ConfigurationError` for what is no address or not allowed.
+        None of them: anywhere, where the user is who chose. Raises `ConfigurationError` for what is no address or not
+        allowed.
         """
-        self.peer = peer
+        self._make_peer = make_peer
         self._destinations = destinations
         self._address = self._checked(parse_address(address))
         self._headers = {} if token is None else {hdrs.AUTHORIZATION: f"Bearer {token}"}
+        self._peer: Peer | None = None
         self._resource: URL | None = None
+        self._error: str | None = None
 
     async def start(self) -> None:
-        """Connect; raises `OutputError` where the server refuses or does not answer, or `PeerError`."""
+        """Connect; raises `OutputError` where the server refuses or does not answer, or what a peer raises."""
         try:
-            await self.peer.accept(await self._post(await self.peer.offer()))
+            self._peer = self._make_peer()
+            await self._peer.accept(await self._post(await self._peer.offer()))
         except BaseException:
             await self.stop()
             raise
 
+    async def keep(
+        self, is_wanted: Callable[[], bool], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
+        """Connect again whenever the connection is lost, while that `is_wanted`; may be cancelled."""
+        wait = _FIRST_WAIT
+        try:
+            while True:
+                while self._peer is not None and self._peer.state not in ("failed", "closed"):
+                    wait = _FIRST_WAIT if self._peer.state == "connected" else wait
+                    await sleep(_WATCHED)
+                await self.stop()
+                if not is_wanted():
+                    return
+                await sleep(wait)
+                wait = min(2 * wait, _LONGEST_WAIT)
+                if is_wanted():
+                    await self._try_again()
+        finally:
+            await self.stop()
+
     async def stop(self) -> None:
         """End the connection and tell the server; may be called twice."""
+        peer, self._peer = self._peer, None
         resource, self._resource = self._resource, None
-        await self.peer.close()
+        if peer is not None:
+            await peer.close()
         if resource is not None:
             # A server that cannot be told notices that nothing comes any more.
             with suppress(aiohttp.ClientError, TimeoutError):
-                async with self._client() as client, client.delete(resource, allow_redirects=False):
+                async with self._client(_GOODBYE_SECONDS) as client, client.delete(resource, allow_redirects=False):
                     pass
+
+    def numbers(self) -> dict[str, object]:
+        """How it goes, for JSON; `error` is why the latest attempt to connect again failed."""
+        sent: dict[str, object] = {"state": "waiting"} if self._peer is None else self._peer.numbers()
+        return sent | {"error": self._error}
+
+    async def _try_again(self) -> None:
+        try:
+            await self.start()
+            self._error = None
+        except LivefaceError as error:
+            self._error = str(error)
 
     async def _post(self, offer: str) -> str:
         url = self._address
         try:
-            async with self._client() as client:
+            async with self._client(_SECONDS) as client:
                 for _ in range(_MOST_REDIRECTIONS):
                     sent = client.post(url, data=offer, headers={hdrs.CONTENT_TYPE: OFFER}, allow_redirects=False)
                     async with sent as response:
@@ -116,8 +160,8 @@ class WhipPush:
             self._destinations.check(url)
         return url
 
-    def _client(self) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(headers=self._headers, timeout=aiohttp.ClientTimeout(total=_SECONDS))
+    def _client(self, seconds: float) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(headers=self._headers, timeout=aiohttp.ClientTimeout(total=seconds))
 
 
 def parse_address(text: str) -> URL:

@@ -21,6 +21,7 @@ class FakePeer:
     def __init__(self) -> None:
         self.accepted: str | None = None
         self.closed = 0
+        self.state = "new"
 
     async def offer(self) -> str:
         return "v=0 offer"
@@ -29,9 +30,14 @@ class FakePeer:
         if sdp != "v=0 answer":
             raise PeerError("no answer")
         self.accepted = sdp
+        self.state = "connected"
 
     async def close(self) -> None:
         self.closed += 1
+        self.state = "closed"
+
+    def numbers(self) -> dict[str, object]:
+        return {"state": self.state}
 
 
 class FakeServer:
@@ -65,7 +71,7 @@ async def pushed(
     peer: Any = FakePeer()
     async with TestServer(application) as running:
         base = str(running.make_url("/"))
-        push = WhipPush(peer, f"{base}whip?key=1", "secret", destinations(base))
+        push = WhipPush(lambda: peer, f"{base}whip?key=1", "secret", destinations(base))
         try:
             await push.start()
         finally:
@@ -164,10 +170,64 @@ def test_an_answer_without_end_is_not_read() -> None:
 
 def test_a_server_that_is_not_there_is_named() -> None:
     peer: Any = FakePeer()
-    push = WhipPush(peer, f"http://127.0.0.1:{unused_port()}/whip", None, ANYWHERE)
+    push = WhipPush(lambda: peer, f"http://127.0.0.1:{unused_port()}/whip", None, ANYWHERE)
     with pytest.raises(OutputError, match=r"127\.0\.0\.1:\d+ does not answer"):
         asyncio.run(push.start())
     assert peer.closed
+
+
+class Losses:
+    """Lets each connection be lost that is waited for, without time going by; `count` of them are wanted."""
+
+    def __init__(self, count: int) -> None:
+        self.peers: list[FakePeer] = []
+        self.waits: list[float] = []
+        self._count = count
+
+    def make_peer(self) -> Any:
+        self.peers.append(FakePeer())
+        return self.peers[-1]
+
+    def is_wanted(self) -> bool:
+        return len(self.peers) < self._count
+
+    async def sleep(self, seconds: float) -> None:
+        if self.peers[-1].state == "connected":
+            self.peers[-1].state = "failed"
+        else:
+            self.waits.append(seconds)
+
+
+async def kept(server: FakeServer, losses: Losses) -> WhipPush:
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", server.answer)
+    async with TestServer(application) as running:
+        push = WhipPush(losses.make_peer, str(running.make_url("/whip")), None, ANYWHERE)
+        await push.start()
+        await push.keep(losses.is_wanted, losses.sleep)
+        return push
+
+
+def test_a_lost_connection_is_made_again_with_a_new_peer() -> None:
+    server, losses = FakeServer(created("/1"), web.Response(), created("/2")), Losses(2)
+    asyncio.run(kept(server, losses))
+    assert [(method, path) for method, path, *_ in server.requests] == [
+        ("POST", "/whip"),
+        ("DELETE", "/1"),
+        ("POST", "/whip"),
+        ("DELETE", "/2"),
+    ]
+    assert [peer.closed for peer in losses.peers] == [1, 1]
+
+
+def test_a_server_that_stays_away_is_asked_ever_more_seldom() -> None:
+    refusals = (web.Response(status=503) for _ in range(7))
+    server, losses = FakeServer(created(None), *refusals), Losses(8)
+    push = asyncio.run(kept(server, losses))
+    assert losses.waits == [1, 2, 4, 8, 16, 30, 30]
+    numbers = push.numbers()
+    assert numbers["state"] == "waiting"
+    assert "503" in str(numbers["error"])
 
 
 @pytest.mark.parametrize(
@@ -206,7 +266,7 @@ def test_what_is_no_address_of_a_server_is_refused(address: str) -> None:
 def test_only_what_is_at_or_below_a_named_address_is_allowed(address: str, is_allowed: bool) -> None:
     peer: Any = FakePeer()
     try:
-        WhipPush(peer, address, None, Destinations(["https://example.org/live"]))
+        WhipPush(lambda: peer, address, None, Destinations(["https://example.org/live"]))
     except ConfigurationError:
         assert not is_allowed
     else:
@@ -216,4 +276,4 @@ def test_only_what_is_at_or_below_a_named_address_is_allowed(address: str, is_al
 def test_without_named_addresses_nothing_is_allowed() -> None:
     peer: Any = FakePeer()
     with pytest.raises(ConfigurationError, match="--push-to"):
-        WhipPush(peer, "https://example.org/live", None, Destinations([]))
+        WhipPush(lambda: peer, "https://example.org/live", None, Destinations([]))
