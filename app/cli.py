@@ -18,6 +18,7 @@ SUMMARIES = {
     "render": "Turn a photo and a sound file into a video file.",
     "prepare": "Find the face in a photo and save it as an avatar.",
     "devices": "List the microphones and speakers.",
+    "doctor": "Check that everything works on this machine, and say what to do.",
     "demo": "Show a shipped portrait speaking a shipped sentence, and measure it.",
     "compile": "Prepare the networks for this machine, so that later starts are fast.",
     "bench": "Measure how fast everything is on this machine.",
@@ -97,6 +98,10 @@ def _load(name: str) -> Callable[..., Any] | typer.Typer:
             from app.commands.devices import devices
 
             return devices
+        case "doctor":
+            from app.commands.doctor import doctor
+
+            return doctor
         case "demo":
             from app.commands.demo import demo
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from app.model_files import write_sums
 from engine.train.mouth_samples import INPUTS, REFERENCE
 
 Feed = dict[str, NDArray[np.float32]]
@@ -85,6 +86,7 @@ def main() -> None:
         onnx.helper.set_model_props(network, {"source": hashlib.sha256(original.read_bytes()).hexdigest()})
         onnx.save(network, quantised)
         quantised.replace(result)
+    write_sums(arguments.models)
     sessions = [onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]) for path in (original, result)]
     worst: list[Any] = []
     for feed in feeds(arguments.models, arguments.examples, range(step // 2, available, 4 * step)):

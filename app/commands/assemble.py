@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from app.model_files import write_sums
 from engine import checkpoint
 from engine.errors import ConfigurationError
 
@@ -35,4 +36,5 @@ def assemble(
     tensors = {key: value for network in networks.values() for key, value in network.items()}
     checkpoint.save(out / MODEL, tensors, configuration, provenance)
     export_model(checkpoint.load(out / MODEL), out)
+    write_sums(out)
     print(out / MODEL)
