@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app import virtual_microphone
 from app.avatar_gallery import AvatarGallery
 from app.camera import cameras
 from app.clock import Clock
@@ -29,6 +30,10 @@ from engine.media import FPS
 from engine.voice_gate import SILENCE_DB, VoiceGate, VoiceSettings
 
 _HEARD = ("microphone", "speaker", "hears_itself", "lookahead")  # preferences that need a new session
+_SUCCESS = {
+    "camera": "The virtual camera is on: choose it as the camera in your call.",
+    "voice": f"Your voice is in step with the face: choose “{virtual_microphone.NAME}” as the microphone in your call.",
+}
 _SMOOTHING = 25  # frames of delay from which one trusts the measured one
 
 
@@ -79,12 +84,14 @@ class Desktop:
         window: Sink,
         openers: Mapping[str, Callable[[Preferences], Sink]],
         clock: Clock,
+        size: tuple[int, int],
         sound: Path | None = None,
         gate: VoiceGate | None = None,
     ) -> None:
         """`remember` keeps a preference for the next start. `openers` make the outputs camera and voice.
 
-        `sound`: the file to hear in place of the microphone. `gate`: what the microphone passes.
+        `size`: of the pictures, width and height. `sound`: the file to hear in place of the microphone. `gate`: what
+        the microphone passes.
         """
         self._preferences = preferences
         self._remember = remember
@@ -95,7 +102,7 @@ class Desktop:
         self._gate = gate
         self._set_gate()
         wish = Wish(True, self._heard(sound), preferences.avatar)
-        self._stagehand = Stagehand(load_stage, wish, gallery, outputs, board, window, clock)
+        self._stagehand = Stagehand(load_stage, wish, gallery, outputs, board, window, clock, size)
 
     def open(self) -> None:
         """Begin to load, then to perform."""
@@ -167,7 +174,8 @@ class Desktop:
 
     def send(self, name: str, is_wanted: bool) -> None:
         """Feed the output of that name, camera or voice, or no longer."""
-        self._outputs.want(name, partial(self._openers[name], self._preferences) if is_wanted else None)
+        opener = partial(self._openers[name], self._preferences) if is_wanted else None
+        self._outputs.want(name, opener, _SUCCESS[name])
         self._stagehand.ask("outputs")
 
     def refresh(self) -> None:

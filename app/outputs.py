@@ -15,7 +15,7 @@ from app.fan_out import WAITING_MS, FanOut
 from app.notices import Notice, Noticeboard
 from app.recorder import Recorder
 from app.session import Sink
-from engine.errors import LivefaceError
+from engine.errors import LivefaceError, OutputError
 from engine.media import FPS, Picture
 
 RECORDING = "recording"
@@ -35,11 +35,16 @@ class Outputs:
         self._lock = threading.Lock()
         self._wanted: dict[str, Open] = {}
         self._given: dict[str, Open] = {}
+        self._success: dict[str, str] = {}
         self._file: Path | None = None  # of the recording
 
-    def want(self, name: str, open_sink: Open | None) -> None:
-        """Give the frames to that sink as well, or no longer; counts from the next `settle` on."""
+    def want(self, name: str, open_sink: Open | None, success: str = "") -> None:
+        """Give the frames to that sink as well, or no longer; counts from the next `settle` on.
+
+        `success` is said when it is open.
+        """
         with self._lock:
+            self._success[name] = success
             if open_sink is None:
                 self._wanted.pop(name, None)
             else:
@@ -75,6 +80,8 @@ class Outputs:
                     self._failed(name, error)
                 else:
                     self._given[name] = open_sink
+                    if text := self._success.get(name):
+                        self._board.post(Notice(text))
 
     def keep(self, picture: Picture) -> None:
         """Write a picture, uint8 (H, W, 3) RGB, into a file of its own."""
@@ -91,7 +98,10 @@ class Outputs:
 
     def _new_recorder(self) -> Sink:
         self._file = _dated(self._movies, ".mp4")
-        self._file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._movies.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"The folder {self._movies} cannot be made ({error.strerror}).") from error
         return Recorder(self._file)
 
     def _remove(self, name: str) -> None:

@@ -5,6 +5,7 @@ Knows no window, and nothing of who wants it.
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from app.notices import Notice, Noticeboard
 from app.outputs import Outputs
 from app.session import Sink
 from app.stats import Report
+from engine.avatar import Avatar
 from engine.errors import DeviceError, LivefaceError, MediaError
 from engine.media import HOP, Frame
 
@@ -49,14 +51,16 @@ class Stagehand:
         board: Noticeboard,
         window: Sink,
         clock: Clock,
+        size: tuple[int, int],
     ) -> None:
-        """`load_stage` takes long and is called in the thread; `wish` names what it loads."""
+        """`load_stage` takes long and is called in the thread; `wish` names what it loads. `size`: width and height."""
         self._load_stage = load_stage
         self._gallery = gallery
         self._outputs = outputs
         self._board = board
         self._window = window
         self._clock = clock
+        self._size = size
         self._changed = threading.Condition()
         self._is_closing = False
         self._jobs: set[Job] = set()  # one of each waits at most
@@ -100,14 +104,25 @@ class Stagehand:
             self._changed.notify_all()
 
     def _work(self) -> None:
-        done = replace(self.wish, is_running=False)
         try:
-            self.stage = stage = self._load_stage()
-        except LivefaceError as error:
+            self._perform()
+        except Exception as error:
             self.failure, self.phase = error, "stopped"
             self._tell(error, "")
-            return
-        self._show_worn(stage)
+            if self.stage is not None:
+                with suppress(LivefaceError):
+                    self.stage.close()
+            if not isinstance(error, LivefaceError):
+                raise  # a mistake of ours, which threading prints
+
+    def _perform(self) -> None:
+        """Load, then do what is wanted until the end."""
+        done = replace(self.wish, is_running=False)
+        with suppress(MediaError):  # what is wrong with it is said below
+            if done.avatar:
+                self._show(self._gallery.load(done.avatar).framed(*self._size))
+        self.stage = stage = self._load_stage()
+        self._show(stage.avatar)
         self.phase = "stopped"
         self.ask("devices")
         while (wish := self._next(done)) is not None:
@@ -133,7 +148,7 @@ class Stagehand:
         if wish.avatar != done.avatar:
             try:
                 stage.wear(self._gallery.load(wish.avatar))
-                self._show_worn(stage)
+                self._show(stage.avatar)
             except MediaError as error:
                 self._tell(error, "")
         if not wish.is_running:
@@ -212,9 +227,9 @@ class Stagehand:
         except DeviceError:
             self.names = {"input": [], "output": []}  # the session has said so
 
-    def _show_worn(self, stage: LiveStage) -> None:
-        """Let the window show the avatar before it moves."""
-        self._window.send(Frame(0, stage.avatar.photo, np.zeros(HOP, np.float32), True))
+    def _show(self, avatar: Avatar) -> None:
+        """Let the window show an avatar before it moves."""
+        self._window.send(Frame(0, avatar.photo, np.zeros(HOP, np.float32), True))
 
     def _tell(self, error: Exception, remedy: Literal["", "retry", "file"]) -> None:
         self._board.post(Notice(_for_the_window(str(error)), True, remedy))

@@ -149,6 +149,7 @@ class Window(QMainWindow):
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802
         """Remember where the window was."""
         self._timer.stop()
+        self._bridge.arrived.disconnect(self._show_latest)
         if not self._is_bare:
             self._program.choices.change("geometry", self.saveGeometry().toBase64().data().decode())
         super().closeEvent(event)

@@ -107,8 +107,20 @@ def run(
     given: dict[str, Any] = {} if microphone is None else {"microphone": microphone}
     if lookahead is not None or plan is not None:
         given["lookahead"] = ahead
-    has_own_avatar = photo is not None or avatar is not None
-    show(Opening(load, make_source, load_ahead, has_own_avatar, board, gate, given, audio, seconds, budget), clock)
+    opening = Opening(
+        load,
+        make_source,
+        load_ahead,
+        has_own_avatar=photo is not None or avatar is not None,
+        board=board,
+        gate=gate,
+        given=given,
+        sound=audio,
+        size=(width, height),
+        seconds=seconds,
+        budget_ms=budget,
+    )
+    show(opening, clock)
 
 
 def _planned(

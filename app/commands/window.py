@@ -11,6 +11,7 @@ from typing import Any
 from app.avatar_gallery import AvatarGallery
 from app.call import Call
 from app.clock import Clock
+from app.config import Settings
 from app.desktop import Desktop
 from app.live_stage import LiveStage, MakeSource
 from app.notices import Notice, Noticeboard
@@ -44,8 +45,8 @@ class Opening:
 
     `load` makes the performer, of a folder of an avatar unless it has its own. `has_own_avatar`: it has.
     `board`: where the source's notices go; `gate`: what its sound passes. `given`: preferences for this time only.
-    `sound`: a file to hear. `budget_ms`: the delay that was promised. `is_bare`: nothing but the face.
-    `remembers`: whether the user's preferences count and are kept.
+    `sound`: a file to hear. `size`: of the pictures, width and height. `budget_ms`: the delay that was promised.
+    `is_bare`: nothing but the face. `remembers`: whether the user's preferences count and are kept.
     """
 
     load: Callable[[Path], Performer]
@@ -56,6 +57,7 @@ class Opening:
     gate: VoiceGate | None = None
     given: Mapping[str, Any] = field(default_factory=dict)
     sound: Path | None = None
+    size: tuple[int, int] = (Settings().width, Settings().height)
     seconds: float | None = None
     budget_ms: float | None = None
     is_bare: bool = False
@@ -169,6 +171,7 @@ def _desktop(opening: Opening, gallery: AvatarGallery, outputs: Outputs, window:
         window,
         Call(clock).openers,
         clock,
+        opening.size,
         opening.sound,
         opening.gate,
     )

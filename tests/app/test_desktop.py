@@ -1,0 +1,259 @@
+"""Tests of the program behind the window, as the window uses it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import app.live_stage
+import app.stagehand
+from app.stagehand import Kind
+from engine.errors import AudioError, BackendError, CheckpointError, ConfigurationError, DeviceError, OutputError
+from tests.app.desktop_stand import NO_MICROPHONE, Stand
+from tests.app.fakes import FakeSink
+
+
+@pytest.fixture(autouse=True)
+def connected(monkeypatch: pytest.MonkeyPatch) -> dict[Kind, list[str]]:
+    """Names of sound devices that seem to be there."""
+    names: dict[Kind, list[str]] = {"input": [], "output": ["Loud"]}
+    monkeypatch.setattr(app.stagehand, "_distinct", lambda kind: list(names[kind]))
+    monkeypatch.setattr(app.stagehand, "look_again", lambda: True)
+    monkeypatch.setattr(app.stagehand, "_SEARCH", 0.05)
+    return names
+
+
+@pytest.fixture
+def stand(tmp_path: Path) -> Iterator[Stand]:
+    with Stand(tmp_path) as made:
+        yield made
+
+
+def test_it_performs_at_once_with_the_chosen_avatar_and_microphone(tmp_path: Path) -> None:
+    with Stand(tmp_path, avatar="jonas", microphone="Headset", lookahead=2) as stand:
+        stand.until_live()
+        stand.until(lambda: len(stand.window.frames) > 5)
+        [source] = stand.heard
+        assert (source.heard.microphone, source.heard.file, source.heard.speaker) == ("Headset", None, None)
+        assert stand.desktop.standing().avatar == "jonas"
+        assert stand.streamers == []
+    assert stand.desktop.failure is None
+    assert stand.desktop.latest is not None
+
+
+def test_it_stops_and_starts_again(stand: Stand) -> None:
+    stand.until_live()
+    stand.desktop.stop()
+    stand.until(lambda: stand.desktop.standing().phase == "stopped")
+    assert stand.desktop.figures() is None
+    stand.desktop.start()
+    stand.until_live()
+    assert len(stand.heard) == 2
+
+
+def test_another_avatar_is_worn_without_a_new_session(stand: Stand) -> None:
+    stand.until_live()
+    stand.desktop.change("avatar", "jonas")
+    stand.until(lambda: stand.desktop._stagehand.stage and stand.desktop._stagehand.stage.avatar.name == "jonas")
+    assert len(stand.heard) == 1
+    assert stand.kept == [("avatar", "jonas")]
+
+
+@pytest.mark.parametrize(("name", "value"), [("microphone", "Headset"), ("lookahead", 5), ("speaker", "Loud")])
+def test_what_is_heard_otherwise_begins_a_new_session(stand: Stand, name: str, value: object) -> None:
+    stand.until_live()
+    stand.desktop.change(name, value)
+    if name == "speaker":  # nothing is played
+        assert stand.kept
+        return
+    stand.until(lambda: len(stand.heard) == 2 and stand.desktop.standing().phase == "live")
+    assert getattr(stand.heard[-1].heard, name) == value
+    assert stand.streamers == ([5] if name == "lookahead" else [])
+
+
+def test_the_delay_of_each_lookahead_is_told_before_it_is_measured(stand: Stand) -> None:
+    assert [round(stand.desktop.expected_ms(ahead)) for ahead in (0, 2, 3)] == [65, 145, 185]
+
+
+def test_without_a_microphone_the_face_lives_and_a_file_is_offered(stand_without: Stand) -> None:
+    stand = stand_without
+    stand.until(lambda: stand.desktop.standing().is_deaf)
+    stand.until(lambda: len(stand.window.frames) > 5)
+    [notice] = stand.news
+    assert notice.text == "No microphone was found: connect one, or let a sound file speak."
+    assert (notice.is_problem, notice.remedy) == (True, "file")
+
+
+def test_a_microphone_that_is_connected_later_is_heard(stand_without: Stand, connected: dict[Kind, list[str]]) -> None:
+    stand = stand_without
+    stand.until(lambda: stand.desktop.standing().is_deaf)
+    connected["input"].append("Headset")
+    stand.until(lambda: stand.heard)
+    stand.until_live()
+    assert not stand.desktop.standing().is_deaf
+    assert stand.desktop.microphones() == ["Headset"]
+
+
+@pytest.fixture
+def stand_without(tmp_path: Path) -> Iterator[Stand]:
+    made = Stand(tmp_path)
+    made.refusals.append(NO_MICROPHONE)
+    with made:
+        yield made
+
+
+def test_a_file_is_heard_wound_paused_and_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app.live_stage, "Speaker", lambda name, clock: FakeSpeaker(stand))
+    with Stand(tmp_path) as stand:
+        stand.until_live()
+        stand.desktop.open_file(Path("talk.mp3"))
+        stand.until(lambda: (reel := stand.desktop.reel()) is not None and reel.position > 0.1)
+        assert stand.heard[-1].heard.speaker == ""
+        stand.desktop.play(False)
+        reel = stand.desktop.reel()
+        assert reel is not None
+        assert (reel.name, reel.length, reel.is_playing) == ("talk.mp3", 1.0, False)
+        stand.desktop.seek(0.5)
+        assert (reel := stand.desktop.reel()) is not None
+        assert reel.position == 0.5
+        stand.desktop.open_file(None)
+        stand.until(lambda: stand.desktop.reel() is None)
+        stand.until_live()
+
+
+class FakeSpeaker(FakeSink):
+    def __init__(self, stand: Stand) -> None:
+        super().__init__(stand.clock)
+
+    def delay(self) -> float:
+        return 0.08
+
+
+def test_what_is_played_here_holds_the_picture_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app.live_stage, "Speaker", lambda name, clock: FakeSpeaker(stand))
+    with Stand(tmp_path) as stand:
+        stand.until_live()
+        assert stand.desktop.held_back() == 0
+        stand.desktop.change("hears_itself", True)
+        stand.until(lambda: stand.desktop.held_back() == 0.08)
+
+
+def test_without_a_speaker_the_face_is_seen_and_the_reason_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> FakeSink:
+        raise DeviceError("The speaker has gone.")
+
+    monkeypatch.setattr(app.live_stage, "Speaker", refuse)
+    with Stand(tmp_path, hears_itself=True) as stand:
+        stand.until_live()
+        stand.until(lambda: [notice.text for notice in stand.news] == ["The speaker has gone."])
+        assert not stand.desktop.standing().is_deaf
+    assert stand.desktop.failure is None
+
+
+def test_a_broken_file_is_explained_and_the_face_lives_on(stand: Stand) -> None:
+    stand.until_live()
+    stand.refusals += [AudioError("talk.mp3 is broken.")] * 2
+    stand.desktop.open_file(Path("talk.mp3"))
+    stand.until(lambda: stand.news)
+    assert (stand.news[0].text, stand.news[0].remedy) == ("talk.mp3 is broken.", "file")
+    stand.until(lambda: stand.desktop.standing().is_deaf)
+    stand.desktop.open_file(None)
+    stand.until(lambda: stand.desktop.standing().phase == "live" and not stand.desktop.standing().is_deaf)
+
+
+def test_a_session_that_fails_is_explained_and_can_be_tried_again(stand: Stand) -> None:
+    stand.until_live()
+
+    def vanish(timeout: float) -> None:
+        raise DeviceError("The microphone is lost.")
+
+    stand.heard[0].read = vanish  # type: ignore[assignment, method-assign]
+    stand.until(lambda: stand.news)
+    assert (stand.news[0].text, stand.news[0].remedy) == ("The microphone is lost.", "retry")
+    stand.until(lambda: stand.desktop.standing().is_deaf)
+    stand.desktop.start()
+    stand.until(lambda: len(stand.heard) == 2 and not stand.desktop.standing().is_deaf)
+
+
+@pytest.mark.parametrize("error", [BackendError("OpenVINO is not installed."), CheckpointError("Broken weights.")])
+def test_what_keeps_it_from_loading_is_shown_and_kept(tmp_path: Path, error: Exception) -> None:
+    stand = Stand(tmp_path)
+
+    def refuse() -> None:
+        raise error
+
+    stand.desktop._stagehand._load_stage = refuse  # type: ignore[assignment]
+    with stand:
+        stand.until(lambda: stand.news)
+        assert stand.news[0].text == str(error)
+        assert stand.desktop.standing().phase == "stopped"
+        assert stand.desktop.failure is error
+        stand.desktop.mute(True)
+        stand.desktop.interrupt()
+        stand.desktop.snapshot()
+        assert not stand.desktop.action_units().any()
+
+
+def test_muted_it_stays_muted_in_a_new_session(stand: Stand) -> None:
+    stand.desktop.mute(True)
+    stand.until_live()
+    stand.desktop.change("lookahead", 4)
+    stand.until(lambda: len(stand.heard) == 2 and stand.desktop.standing().phase == "live")
+    stand.window.frames.clear()
+    stand.until(lambda: len(stand.window.frames) > 8)
+    assert not np.concatenate([frame.pcm for frame in stand.window.frames[6:]]).any()
+
+
+def test_a_recording_goes_on_over_a_change_and_is_finished_by_stopping(stand: Stand, tmp_path: Path) -> None:
+    stand.until_live()
+    stand.desktop.record(True)
+    stand.until(lambda: (stand.desktop.standing().recorded or 0) > 0.2)
+    stand.desktop.change("lookahead", 1)
+    stand.until(lambda: len(stand.heard) == 2 and (stand.desktop.standing().recorded or 0) > 0.6)
+    stand.desktop.stop()
+    stand.until(lambda: stand.news)
+    assert stand.news[0].text.startswith("Recording saved: liveface ")
+    assert len(list(tmp_path.glob("*.mp4"))) == 1
+
+
+def test_the_camera_follows_its_settings_while_it_is_on(stand: Stand) -> None:
+    stand.until_live()
+    stand.desktop.change("camera", "/dev/video7")
+    assert not stand.call
+    stand.desktop.send("camera", True)
+    stand.until(lambda: "/dev/video7" in stand.call)
+    stand.desktop.change("camera", "/dev/video8")
+    stand.until(lambda: "/dev/video8" in stand.call)
+    stand.until(lambda: stand.call["/dev/video7"].completed)
+    stand.desktop.send("camera", False)
+    stand.until(lambda: stand.call["/dev/video8"].completed)
+    assert not stand.desktop.is_sent("camera")
+
+
+def test_the_gate_and_the_gain_change_while_it_runs(stand: Stand) -> None:
+    stand.until_live()
+    assert stand.gate.settings.threshold is not None
+    stand.desktop.change("has_noise_gate", False)
+    stand.desktop.change("has_automatic_gain", False)
+    assert (stand.gate.settings.threshold, stand.gate.settings.has_gain) == (None, False)
+    assert len(stand.heard) == 1
+
+
+def test_settings_that_cannot_be_kept_count_until_the_end(stand: Stand) -> None:
+    def full(name: str, value: object) -> None:
+        raise OutputError("The disk is full.")
+
+    stand.desktop._remember = full
+    stand.desktop.change("theme", "dark")
+    assert stand.desktop.choices()["theme"] == "dark"
+    stand.until(lambda: [notice.text for notice in stand.news] == ["The disk is full."])
+    with pytest.raises(ConfigurationError):
+        stand.desktop.change("theme", "pink")
+
+
+def test_it_closes_while_it_loads(tmp_path: Path) -> None:
+    with Stand(tmp_path):
+        pass
