@@ -1,6 +1,5 @@
 """The plain way to a face: one request with a WebRTC offer, one answer; and what an owner may do with a session."""
 
-import asyncio
 import json
 from dataclasses import dataclass
 
@@ -12,12 +11,9 @@ from app.serving.remote_source import RemoteSource
 from app.serving.security import is_same_secret
 from app.serving.stage import Stage
 from app.stats import Stats
-from engine.errors import CapacityError
 
 OWNER = "Liveface-Owner"  # the header with the secret of who opened a conversation or uploaded a photo
 
-_AT_ONCE = 8  # offers that are being answered; what each waits for is the same processor
-_SECONDS = 20.0  # for an answer: a STUN server that does not answer takes 5
 _KEYS = {"sdp", "type", "avatar", "size", "lookahead", "conversation", "owner"}
 
 
@@ -45,6 +41,14 @@ async def read_json(request: web.Request) -> dict[str, object]:
     return document
 
 
+def owned(stage: Stage, request: web.Request) -> Conversation:
+    """The conversation that the path names; refuses who does not own it. Raises `NotFoundError`."""
+    conversation = stage.conversations.get(request.match_info["conversation"])
+    if not is_same_secret(request.headers.get(OWNER, ""), conversation.owner):
+        raise _forbidden()
+    return conversation
+
+
 @dataclass(frozen=True, slots=True)
 class _Offer:
     """What a client has sent. `named`: what it wants of avatar, size and lookahead."""
@@ -58,36 +62,25 @@ class _Offer:
 class _Offers:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._under_way = 0
 
     async def answer(self, request: web.Request) -> web.Response:
         offer = _parsed(await read_json(request))
-        if self._under_way >= _AT_ONCE:
-            raise CapacityError(f"Found {self._under_way} offers that are being answered: send yours again.")
-        self._under_way += 1
-        try:
-            async with asyncio.timeout(_SECONDS):
-                return web.json_response(
-                    await (self._begin(offer) if offer.conversation is None else self._join(offer))
-                )
-        except TimeoutError as error:
-            raise CapacityError(f"The offer could not be answered within {_SECONDS:.0f} s: send it again.") from error
-        finally:
-            self._under_way -= 1
+        async with self._stage.turnstile.turn():
+            return web.json_response(await (self._begin(offer) if offer.conversation is None else self._join(offer)))
 
     async def numbers(self, request: web.Request) -> web.Response:
         return web.json_response(self._named(request).numbers())
 
     async def end(self, request: web.Request) -> web.Response:
-        await self._stage.conversations.close(self._owned(request).id)
+        await self._stage.conversations.close(owned(self._stage, request).id)
         return web.Response(status=204)
 
     async def interrupt(self, request: web.Request) -> web.Response:
-        await self._owned(request).interrupt()
+        await owned(self._stage, request).interrupt()
         return web.Response(status=204)
 
     async def mute(self, request: web.Request) -> web.Response:
-        conversation = self._owned(request)
+        conversation = owned(self._stage, request)
         is_muted = (await read_json(request)).get("muted")
         if not isinstance(is_muted, bool):
             raise web.HTTPBadRequest(text='Whether to mute is not said: send {"muted": true} or {"muted": false}.')
@@ -130,12 +123,6 @@ class _Offers:
 
     def _named(self, request: web.Request) -> Conversation:
         return self._stage.conversations.get(request.match_info["conversation"])
-
-    def _owned(self, request: web.Request) -> Conversation:
-        conversation = self._named(request)
-        if not is_same_secret(request.headers.get(OWNER, ""), conversation.owner):
-            raise _forbidden()
-        return conversation
 
 
 def _parsed(document: dict[str, object]) -> _Offer:

@@ -1,7 +1,7 @@
 """What the handlers of requests need: conversations, avatars, and what a client may leave open."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.clock import Clock
 from app.config import DEFAULT_LOOKAHEAD, Settings, parse_size
@@ -10,6 +10,7 @@ from app.serving.avatar_shelf import AvatarShelf
 from app.serving.conversation import Conversations, Wish
 from app.serving.encoding_cost import EncodingCost
 from app.serving.peer import PeerSettings
+from app.serving.turnstile import Turnstile
 from engine.errors import ConfigurationError
 
 _LOOKAHEADS = [str(frames) for frames in range(7)]
@@ -17,7 +18,10 @@ _LOOKAHEADS = [str(frames) for frames in range(7)]
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """`encoding`: of `settings.codec`. `size`, such as 512x512, and `lookahead` are for clients that name none."""
+    """`encoding`: of `settings.codec`. `size`, such as 512x512, and `lookahead` are for clients that name none.
+
+    `push_to`: addresses of other servers at or below which clients may have faces sent to.
+    """
 
     conversations: Conversations
     avatars: AvatarShelf
@@ -26,6 +30,8 @@ class Stage:
     encoding: EncodingCost
     size: str = "512x512"
     lookahead: int = DEFAULT_LOOKAHEAD
+    push_to: tuple[str, ...] = ()
+    turnstile: Turnstile = field(default_factory=Turnstile)
 
     async def wish(self, named: Mapping[str, object]) -> Wish:
         """What a client asks for: `avatar`, `size`, `lookahead` of a query or of JSON, each of which may be absent.

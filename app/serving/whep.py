@@ -43,8 +43,9 @@ class _Playback:
                 text=f"Nobody publishes “{name}” now: ask again in {_RETRY_SECONDS} s, or start a publisher.",
                 headers={hdrs.RETRY_AFTER: str(_RETRY_SECONDS)},
             )
-        peer = conversation.join(self._stage.settings, speaks=False)
-        return await self._sessions.open(peer, offer, kept, peer.close)
+        async with self._stage.turnstile.turn():
+            peer = conversation.join(self._stage.settings, speaks=False)
+            return await self._sessions.open(peer, offer, kept, peer.close)
 
 
 def _wanted(offer: SessionDescription) -> list[bool]:

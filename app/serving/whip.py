@@ -1,11 +1,13 @@
 """WHIP (RFC 9725): programs such as OBS and FFmpeg send sound, and a face speaks it. Knows nothing of who watches."""
 
+from collections.abc import Mapping
 from functools import partial
 
 from aiohttp import web
 
 from app.serving import whep
 from app.serving.conversation import Conversation, Wish
+from app.serving.negotiation import check_offer, parsed
 from app.serving.peer_sessions import PeerSessions, nothing, read_offer
 from app.serving.publications import Publications, check_name
 from app.serving.remote_source import RemoteSource
@@ -39,8 +41,13 @@ class _Ingest:
     async def _publish(self, request: web.Request) -> web.Response:
         offer = await read_offer(request)
         kept = _sound_only(offer)
-        name = request.query.get("name")
-        wish = await self._stage.wish(request.query)
+        check_offer(parsed(str(offer.only(kept)), "offer"), is_heard=True, is_shown=False)
+        async with self._stage.turnstile.turn():
+            return await self._answered(offer, kept, request.query)
+
+    async def _answered(self, offer: SessionDescription, kept: list[bool], query: Mapping[str, str]) -> web.Response:
+        name = query.get("name")
+        wish = await self._stage.wish(query)
         conversation = None if name is None else await self._interrupted(check_name(name), wish)
         is_new = conversation is None
         if conversation is None:
