@@ -152,7 +152,9 @@ def speech_file() -> Iterator[Path]:
 def measured(page: Page, seconds: float, watched: float, out: Path) -> dict[str, object]:
     """Hold a conversation and tell how it went."""
     page.click("#start")
-    page.wait_for_selector("#stage[data-live]")
+    page.wait_for_selector("#stage[data-live], #message:not([hidden])")
+    if page.is_visible("#message"):
+        raise SystemExit(page.inner_text("#message"))
     page.wait_for_timeout(2000)  # jitter buffers settle
     before, began = page.evaluate("watch.video()"), time.perf_counter()
     page.evaluate("(seconds) => watch.listen(seconds)", watched)

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 Open = Callable[..., Page]
 
-CONTROLS = {"button", "radio", "slider", "combobox", "checkbox", "textbox", "meter", "image", "radiogroup", "toolbar"}
+CONTROLS = {"button", "radio", "slider", "combobox", "checkbox", "textbox", "meter", "image", "group"}
 # Every text with too little contrast against the nearest background that is not transparent, as WCAG 2.2 counts it.
 TOO_FAINT = """() => {
     const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);

@@ -1,10 +1,10 @@
 """Tests of the meter's arithmetic: with statistics that a fake connection tells."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 # Reads each of some statistics, a second apart on the page's clock; returns the last reading.
 READ = """async (reports) => {
@@ -12,7 +12,7 @@ READ = """async (reports) => {
     const meter = new Meter(document.createElement("video"), { measure: () => null });
     let reading;
     let now = 0;
-    performance.now = () => now;
+    performance.now = () => now; // the meter asks nothing else of the page's clock
     for (const report of reports) {
         const peer = { getStats: async () => new Map(Object.entries(report)) };
         reading = await meter.read(peer);
@@ -32,9 +32,11 @@ def report(seconds: int, lost: int = 0, late: float | None = None) -> dict[str, 
     return {"video": video, "audio": audio}
 
 
-@pytest.fixture
-def page(open_page: Callable[..., Page]) -> Page:
-    return open_page()
+@pytest.fixture(scope="module")
+def page(chromium: Browser, address: str) -> Iterator[Page]:
+    with chromium.new_page() as page:
+        page.goto(address)
+        yield page
 
 
 def test_rates_are_those_of_the_last_second(page: Page) -> None:

@@ -44,11 +44,14 @@ const watched = new URLSearchParams(location.search).get("conversation");
 /** What is being sent. @type {import("./microphone.js").Voice | null} */
 let voice = null;
 let isOpening = false;
+/** @type {import("./conversation.js").State} */
+let stateBefore = "idle";
 
 // Start and stop
 
 async function toggle() {
-  if (isOpening || conversation.state !== "idle") return conversation.stop();
+  if (isOpening) return;
+  if (conversation.state !== "idle") return conversation.stop();
   if (watched) return conversation.start(null, { conversation: watched });
   if (!choice.isReady) return choice.browse();
   isOpening = true;
@@ -108,13 +111,14 @@ conversation.addEventListener("state", () => {
   find("interrupt").toggleAttribute("disabled", state !== "live");
   if (state === "live") {
     stage.clear();
-    choice.play();
+    if (stateBefore === "connecting") choice.play(); // a file has gone on while the connection was lost
   }
   if (state === "idle") {
     hush();
     delay.hearReceived(null);
     gauges.show(null);
   }
+  stateBefore = state;
 });
 conversation.addEventListener("stream", (event) => {
   const stream = /** @type {CustomEvent<MediaStream>} */ (event).detail;
@@ -149,7 +153,9 @@ choice.addEventListener("change", async () => {
   }
 });
 lookahead.addEventListener("input", () => {
-  find("lookahead-effect").textContent = `+${Number(lookahead.value) * PICTURE_MS} ms`;
+  const milliseconds = Number(lookahead.value) * PICTURE_MS;
+  find("lookahead-effect").textContent = `+${milliseconds} ms`;
+  lookahead.setAttribute("aria-valuetext", `${lookahead.value} pictures, ${milliseconds} milliseconds`);
 });
 lookahead.addEventListener("change", () => conversation.state !== "idle" && perform());
 
@@ -162,7 +168,7 @@ photo.addEventListener("change", () => photo.files?.[0] && take(photo.files[0]))
 document.addEventListener("paste", (event) => event.clipboardData?.files[0] && take(event.clipboardData.files[0]));
 document.addEventListener("dragover", (event) => {
   event.preventDefault();
-  find("drop").hidden = false;
+  find("drop").hidden = !event.dataTransfer?.types.includes("Files");
 });
 document.addEventListener("dragleave", (event) => {
   if (!event.relatedTarget) find("drop").hidden = true;
@@ -199,18 +205,13 @@ function refuse(error) {
 
 /** @param {HTMLElement} button */
 const isPressed = (button) => button.getAttribute("aria-pressed") === "true";
-/** @param {HTMLElement} button */
-const press = (button) => button.setAttribute("aria-pressed", String(!isPressed(button)));
-
 mute.addEventListener("click", () => {
-  press(mute);
+  mute.setAttribute("aria-pressed", String(!isPressed(mute)));
   // Silence is sent from here: what is muted never leaves this machine.
   if (voice) voice.track.enabled = !isPressed(mute);
 });
-silence.addEventListener("click", () => {
-  press(silence);
-  stage.video.muted = isPressed(silence);
-});
+silence.addEventListener("click", () => (stage.video.muted = !stage.video.muted));
+stage.video.addEventListener("volumechange", () => silence.setAttribute("aria-pressed", String(stage.video.muted)));
 start.addEventListener("click", toggle);
 find("interrupt").addEventListener("click", () => conversation.interrupt());
 find("full-screen").addEventListener("click", () => stage.toggleFullScreen());

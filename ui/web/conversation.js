@@ -149,7 +149,6 @@ export class Conversation extends EventTarget {
     const end = performance.now() + RESUME_MS;
     let pause = FIRST_PAUSE_MS;
     this.#become("reconnecting");
-    this.#trouble(new Failure("unreachable"));
     while (!run.signal.aborted) {
       this.#disconnect();
       try {
@@ -162,16 +161,11 @@ export class Conversation extends EventTarget {
         else if (error.kind === "unknown") return this.#fail(run, error);
         else if (performance.now() + pause > end)
           return this.#fail(run, error.kind === "route" ? new Failure("lost") : error);
-        this.#trouble(error);
+        this.dispatchEvent(new CustomEvent("trouble", { detail: error }));
       }
       await sleep(pause, run.signal);
       pause = Math.min(2 * pause, LONGEST_PAUSE_MS);
     }
-  }
-
-  /** @param {Failure} failure */
-  #trouble(failure) {
-    this.dispatchEvent(new CustomEvent("trouble", { detail: failure }));
   }
 
   /**

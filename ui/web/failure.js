@@ -32,7 +32,7 @@ const WORDS = {
   refused: ["The server refused", ""],
   route: [
     "No way through the network",
-    "A firewall or NAT stands between this browser and the server: name a TURN server in the server’s ICE list.",
+    "A firewall or NAT stands between this browser and the server: start liveface serve with a TURN server (--turn).",
   ],
   lost: ["The connection is lost", "It did not come back within 30 seconds: see whether the network is up."],
 };

@@ -2,6 +2,7 @@
 
 const SPAN_MS = 60_000;
 const IN_STEP = 40; // ms: within this, nobody sees that lips and voice differ
+const GAP_MS = 3000; // between readings: longer ones are no line
 const MARGIN = 30; // CSS pixels at the right, for the scales
 
 /** @typedef {import("./meter.js").Reading} Reading */
@@ -88,14 +89,13 @@ export class Plot {
     pen.strokeStyle = pen.fillStyle = colour;
     pen.lineWidth = 1.75;
     pen.beginPath();
-    let isDrawing = false;
+    let before = -Infinity;
     for (const reading of this.#readings) {
       const value = pick(reading);
-      if (value !== null) {
-        if (isDrawing) pen.lineTo(across(reading.moment), up(value));
-        else pen.moveTo(across(reading.moment), up(value));
-      }
-      isDrawing = value !== null;
+      if (value === null) continue;
+      if (reading.moment - before < GAP_MS) pen.lineTo(across(reading.moment), up(value));
+      else pen.moveTo(across(reading.moment), up(value));
+      before = reading.moment;
     }
     pen.stroke();
     const last = this.#readings.at(-1);

@@ -63,8 +63,11 @@ export class Stage extends EventTarget {
   showStream(stream) {
     this.video.srcObject = stream;
     this.video.onloadeddata = () => (this.place.dataset.live = "");
-    // A browser that plays no sound without being asked has been asked: by the start button.
-    this.video.play().catch(() => {});
+    this.video.play().catch(() => {
+      // Some browsers play sound only right after a click, and pictures always.
+      this.video.muted = true;
+      this.video.play().catch(() => {}); // a newer stream has come
+    });
   }
 
   /**
