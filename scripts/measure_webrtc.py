@@ -204,8 +204,7 @@ def clicks_in(sounds: list[Heard]) -> list[tuple[Heard, float]]:
 
 def speech_with_clicks() -> Samples:
     """Speech at 48 kHz, a whole number of seconds, with a click at the beginning of each."""
-    pcm = np.concatenate([block[:, 0] for block in iterate_audio(SPEECH, SAMPLE_RATE)])
-    speech = np.interp(np.arange(len(pcm) * 3) / 3, np.arange(len(pcm)), pcm).astype(np.float32)
+    speech = np.concatenate([block[:, 0] for block in iterate_audio(SPEECH, RATE, RATE)])
     speech = speech[: len(speech) // RATE * RATE] * np.float32(0.25 / np.abs(speech).max())
     burst = 0.9 * np.sin(2 * np.pi * 2500 * np.arange(RATE // 250) / RATE) * np.hanning(RATE // 250)
     for start in range(0, len(speech), RATE):

@@ -1,0 +1,269 @@
+"""Tests of faces that speak over the network: stand-ins draw, real peers watch."""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+
+import numpy as np
+import pytest
+
+from app.admission import Admission
+from app.clock import MonotonicClock
+from app.drawing_cost import DrawingCost
+from app.ensemble import Ensemble
+from app.media_files import iterate_audio
+from app.performer import ASSETS
+from app.scheduler import Scheduler
+from app.serving.conversation import Conversation, Conversations, Limits, Wish
+from app.serving.peer import Peer, PeerSettings
+from app.serving.probe import Heard, Probe, Reception
+from app.serving.remote_source import RemoteSource
+from app.stats import Stats
+from engine.avatar import Avatar
+from engine.errors import CapacityError, NotFoundError, OutputError, PeerError
+from engine.media import Frame, Motion
+from tests.app.fakes import FakeRenderer, an_avatar
+from tests.app.serving.loopback import here, resources, until
+from tests.fakes import FakeMotionNetwork
+
+SIDE = 128
+SPEECH = np.concatenate([block[:, 0] for block in iterate_audio(ASSETS / "audio" / "speech.wav", 48_000, rate=48_000)])
+SMALL = Limits(conversations=3, viewers=2)
+
+
+class SharedNetwork(FakeMotionNetwork):
+    def another(self) -> FakeMotionNetwork:
+        return FakeMotionNetwork()
+
+
+class FragileRenderer(FakeRenderer):
+    """Cannot draw an avatar after it was named in `broken`."""
+
+    def __init__(self, clock: MonotonicClock) -> None:
+        super().__init__(clock)
+        self.broken: set[Avatar] = set()
+
+    def prepare(self, avatar: Avatar) -> None:
+        pass
+
+    def draw(self, motions: list[Motion], avatars: list[Avatar]) -> list[Frame]:
+        if self.broken & set(avatars):
+            raise OutputError("The pencil broke.")
+        return super().draw(motions, avatars)
+
+
+class HandClock(MonotonicClock):
+    """The real time, plus what a test adds."""
+
+    def __init__(self) -> None:
+        self.added = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.added
+
+
+class Theatre:
+    def __init__(self, limits: Limits = SMALL) -> None:
+        self.clock = HandClock()
+        self.renderer = FragileRenderer(self.clock)
+        cost = DrawingCost(0.0, 0.001, 0.0)
+        self.scheduler = Scheduler(self.renderer, self.clock, cost)
+        admission = Admission(cost, 0.0, cores=2)
+        ensemble = Ensemble(SharedNetwork(), self.scheduler, admission, self.clock)  # type: ignore[arg-type]
+        self.conversations = Conversations(ensemble, self.clock, limits)
+
+    async def open(self) -> Conversation:
+        stats = Stats()
+        source = RemoteSource(self.clock, stats)
+        return await self.conversations.open(Wish(an_avatar(SIDE, SIDE), "someone"), source, 0.0, stats)
+
+    async def connect(self, conversation: Conversation, *, speaks: bool = True) -> tuple[Peer, Probe]:
+        probe = Probe(SPEECH if speaks else None)
+        peer = conversation.join(PeerSettings(), speaks=speaks)
+        await probe.accept(await peer.answer(await probe.offer()))
+        await until(lambda: peer.state == "connected")
+        return peer, probe
+
+
+def played(test: Callable[[Theatre], Awaitable[None]], limits: Limits = SMALL) -> None:
+    async def run() -> None:
+        theatre = Theatre(limits)
+        with theatre.scheduler:
+            try:
+                await test(theatre)
+            finally:
+                await theatre.conversations.close_all()
+
+    with here():
+        asyncio.run(run())
+
+
+def mouth(image: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> float:
+    """How far the stand-in's mouth is open, 0 to 255."""
+    return float(np.median(image[:, :, 1]))
+
+
+def is_open(received: Reception) -> bool:
+    return bool(received.pictures) and mouth(received.pictures[-1].image) > 40
+
+
+def is_loud(heard: Heard) -> bool:
+    return bool(np.abs(heard.pcm).max(initial=0) > 0.1)
+
+
+def test_a_peer_sees_and_hears_the_face_that_it_speaks_through() -> None:
+    async def test(theatre: Theatre) -> None:
+        conversation = await theatre.open()
+        _, probe = await theatre.connect(conversation)
+        await until(lambda: is_open(probe.received) and any(map(is_loud, probe.received.sounds)))
+        numbers = conversation.numbers()
+        assert numbers["running"] is True
+        assert json.loads(json.dumps(numbers)) == numbers
+        await probe.close()
+
+    played(test)
+
+
+def test_an_interruption_closes_the_mouth_and_old_sound_is_not_heard() -> None:
+    async def test(theatre: Theatre) -> None:
+        conversation = await theatre.open()
+        _, probe = await theatre.connect(conversation)
+        received = probe.received
+        await until(lambda: is_open(received) and all(map(is_loud, received.sounds[-3:])))
+        conversation.mute(True)  # nothing new is said, but much is under way
+        await conversation.interrupt()
+        seen, heard = len(received.pictures), len(received.sounds)
+        await until(lambda: len(received.pictures) > seen + 10)
+        assert any(mouth(picture.image) < 10 for picture in received.pictures[seen : seen + 5])
+        assert not any(map(is_loud, received.sounds[heard + 2 :]))  # what was on its way
+        await probe.close()
+
+    played(test)
+
+
+def test_the_peer_may_ask_for_it_over_the_data_channel() -> None:
+    async def test(theatre: Theatre) -> None:
+        conversation = await theatre.open()
+        _, probe = await theatre.connect(conversation)
+        received = probe.received
+        await until(lambda: is_open(received))
+        probe.channel.send(json.dumps({"type": "mute", "muted": True}))
+        probe.channel.send(json.dumps({"type": "interrupt"}))
+        probe.channel.send(json.dumps({"type": ["?"]}))
+        await until(lambda: mouth(received.pictures[-1].image) < 10)
+        await theatre.conversations.sweep()
+        await until(lambda: received.messages)
+        assert json.loads(received.messages[-1])["type"] == "stats"
+        await probe.close()
+
+    played(test)
+
+
+def test_whoever_comes_back_in_time_finds_the_conversation_and_takes_it_over() -> None:
+    async def test(theatre: Theatre) -> None:
+        conversation = await theatre.open()
+        first, old = await theatre.connect(conversation)
+        theatre.clock.added += 29
+        _, new = await theatre.connect(theatre.conversations.get(conversation.id))
+        await until(lambda: first.state == "closed" and len(conversation.peers) == 1)
+        theatre.clock.added += 29
+        await theatre.conversations.sweep()
+        await until(lambda: is_open(new.received))
+        await asyncio.gather(old.close(), new.close())
+
+    played(test)
+
+
+def test_a_conversation_that_everybody_left_ends_after_half_a_minute() -> None:
+    async def test(theatre: Theatre) -> None:
+        conversation = await theatre.open()
+        conversation.enter("a socket")
+        theatre.clock.added += 31
+        await theatre.conversations.sweep()
+        conversation.leave("a socket")
+        theatre.clock.added += 29
+        await theatre.conversations.sweep()
+        assert len(theatre.conversations) == 1
+        theatre.clock.added += 2
+        await theatre.conversations.sweep()
+        assert len(theatre.conversations) == 0
+        assert not conversation.is_running
+        with pytest.raises(NotFoundError):
+            theatre.conversations.get(conversation.id)
+
+    played(test)
+
+
+def test_a_conversation_in_which_nothing_is_said_ends() -> None:
+    async def test(theatre: Theatre) -> None:
+        conversation = await theatre.open()
+        conversation.enter("a socket")
+        await until(lambda: conversation.relay.silent > 5)
+        await theatre.conversations.sweep()
+        assert len(theatre.conversations) == 0
+
+    played(test, Limits(idle_seconds=0.2))
+
+
+def test_a_session_that_fails_ends_alone_and_says_why() -> None:
+    async def test(theatre: Theatre) -> None:
+        broken, whole = await theatre.open(), await theatre.open()
+        for conversation in (broken, whole):
+            conversation.enter("a socket")
+        theatre.renderer.broken.add(broken.wish.avatar)
+        await until(lambda: not broken.is_running)
+        await theatre.conversations.sweep()
+        assert broken.numbers()["error"] == "The pencil broke."
+        assert list(theatre.conversations) == [whole]
+        frames = whole.stats.report().frames
+        await until(lambda: whole.stats.report().frames > frames + 3)
+
+    played(test)
+
+
+def test_there_are_no_more_conversations_and_viewers_than_allowed() -> None:
+    async def test(theatre: Theatre) -> None:
+        conversation = (await asyncio.gather(*(theatre.open() for _ in range(3))))[0]
+        with pytest.raises(CapacityError):
+            await theatre.open()
+        for _ in range(2):
+            conversation.join(PeerSettings(), speaks=False)
+        with pytest.raises(CapacityError):
+            conversation.join(PeerSettings(), speaks=False)
+
+    played(test)
+
+
+def test_a_bad_offer_leaves_no_viewer_behind() -> None:
+    async def test(theatre: Theatre) -> None:
+        conversation = await theatre.open()
+        peer = conversation.join(PeerSettings(), speaks=True)
+        with pytest.raises(PeerError):
+            await peer.answer("nonsense")
+        assert not conversation.peers
+        assert conversation.relay.viewers == 0
+
+    played(test)
+
+
+def test_all_end_quickly_with_open_peers_and_nothing_is_left() -> None:
+    async def run() -> tuple[float, tuple[int, int], tuple[int, int], int]:
+        theatre = Theatre()
+        with theatre.scheduler:
+            for number in range(2):  # what is loaded and started at first use stays
+                before = resources()
+                probes = [(await theatre.connect(await theatre.open()))[1] for _ in range(3)]
+                started = time.perf_counter()
+                await theatre.conversations.close_all()
+                taken = time.perf_counter() - started
+                await asyncio.gather(*(probe.close() for probe in probes))
+                assert len(theatre.conversations) == 0, number
+            await until(lambda: resources()[1] <= before[1])
+        return taken, before, resources(), len(asyncio.all_tasks())
+
+    with here():
+        taken, before, after, tasks = asyncio.run(run())
+    assert taken < 2
+    assert after[0] <= before[0]
+    assert tasks == 1
