@@ -1,6 +1,7 @@
 """The command that serves faces over the network. Knows nothing of requests."""
 
 import asyncio
+import gc
 import logging
 import secrets
 import signal
@@ -69,6 +70,10 @@ def serve(
     idle_seconds: Annotated[
         float | None, typer.Option(help="Of silence, then a face ends.", show_default=str(_DEFAULTS.idle_seconds))
     ] = None,
+    push_to: Annotated[
+        list[str] | None,
+        typer.Option(help="A WHIP server that clients may have faces sent to: https://example.org/live. Repeatable."),
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="A TOML file with any of these; the command line wins.")] = None,
 ) -> None:
     """Serve faces to browsers, calls and agents, over WebRTC."""
@@ -87,6 +92,7 @@ def serve(
         "size": size,
         "lookahead": lookahead,
         "idle_seconds": idle_seconds,
+        "push_to": push_to and tuple(push_to),
     }
     settings = combined(config, {name: value for name, value in given.items() if value is not None})
     is_made = settings.token is None and not is_loopback(settings.host)
@@ -118,6 +124,10 @@ async def _serve(
     # Anyone can send what is no HTTP, so what the libraries say of it is of no use in a log.
     for library in ("aiohttp", "aiortc", "aioice"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
+    # WebRTC connections end as cycles of references, which hold threads and memory until they are collected. What lives
+    # as long as the server is no longer looked at, so collecting takes little time and comes often.
+    gc.collect()
+    gc.freeze()
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(_WORKERS, thread_name_prefix="liveface serve"))
     stopping = asyncio.Event()
@@ -132,6 +142,7 @@ async def _serve(
         encoding,
         settings.size,
         settings.lookahead,
+        settings.push_to,
     )
     door = Door()
     application = make_application(stage, ensemble, settings.access())

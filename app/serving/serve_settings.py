@@ -12,6 +12,7 @@ from urllib.parse import unquote
 from app.config import DEFAULT_LOOKAHEAD, Settings, parse_size
 from app.serving.peer import IceServer, PeerSettings
 from app.serving.security import Access, is_loopback, parse_origin
+from app.serving.whip_push import Destinations
 from engine.errors import ConfigurationError
 
 TOKEN_VARIABLE = "LIVEFACE_TOKEN"
@@ -46,6 +47,7 @@ class ServeSettings:
     size: str = "512x512"
     lookahead: int = DEFAULT_LOOKAHEAD
     idle_seconds: float = 600.0
+    push_to: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -70,6 +72,7 @@ class ServeSettings:
         Settings(*parse_size(self.size))
         self.ice_servers()
         self.origins()
+        Destinations(self.push_to)
 
     def origins(self) -> frozenset[str]:
         """Of the sites whose pages may ask."""

@@ -14,7 +14,7 @@ from aiohttp.typedefs import Handler
 from app.config import parse_size
 from app.ensemble import Ensemble
 from app.performer import ASSETS
-from app.serving import gallery, offers, pcm_socket, whip
+from app.serving import gallery, offers, pcm_socket, pushes, whip
 from app.serving.metrics import CONTENT_TYPE, Metrics
 from app.serving.photo_worker import MAXIMUM_BYTES
 from app.serving.security import Access, Rates, guard, header_writer
@@ -25,6 +25,7 @@ from engine.errors import (
     LivefaceError,
     MediaError,
     NotFoundError,
+    OutputError,
     PeerError,
 )
 
@@ -38,6 +39,7 @@ _STATUSES: Mapping[type[LivefaceError], int] = {
     NotFoundError: 404,
     PeerError: 400,
     ConfigurationError: 400,
+    OutputError: 502,
     MediaError: 422,
 }
 _KINDS = {  # of the page's files, by how their names end
@@ -70,6 +72,7 @@ def make_application(stage: Stage, ensemble: Ensemble, access: Access, page: Pat
             *offers.routes(stage),
             *gallery.routes(stage.avatars),
             *whip.routes(stage),
+            *pushes.routes(stage),
             *pcm_socket.routes(stage),
             *(_file_route(path) for path in sorted(page.iterdir()) if path.suffix in _KINDS),
         ]

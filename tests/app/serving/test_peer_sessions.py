@@ -59,7 +59,7 @@ def test_candidates_that_come_later_reach_the_peer(tmp_path: Path, header: str, 
 
 def test_candidates_for_another_run_of_ice_are_refused(tmp_path: Path) -> None:
     async def visit(client: Client, world: World) -> None:
-        session, tag = await published(client)
+        session, _ = await published(client)
         missing = await client.patch(session, data=candidates(), headers=FRAGMENT)
         other = await client.patch(session, data=candidates(), headers=FRAGMENT | {"If-Match": '"other"'})
         restart = await client.patch(session, data=candidates("wxyz"), headers=FRAGMENT | {"If-Match": "*"})
