@@ -79,6 +79,16 @@ class FakePeer:
     async def add_candidates(self, fragment: str) -> None:
         self.fragments.append(fragment)
 
+    async def offer(self) -> str:
+        return SDP
+
+    async def accept(self, sdp: str) -> None:
+        if "unusable" in sdp:
+            raise PeerError("The answer cannot be used.")
+
+    def numbers(self) -> dict[str, object]:
+        return {"state": self.state}
+
     async def close(self) -> None:
         self.is_closed = True
 
@@ -169,7 +179,9 @@ class FakeWorker(PhotoWorker):
 class World:
     """One server of a test."""
 
-    def __init__(self, folder: Path, access: Access, clock: Clock, page: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, access: Access, clock: Clock, page: Path | None = None, push_to: tuple[str, ...] = ()
+    ) -> None:
         self.conversations = FakeConversations()
         self.worker = FakeWorker()
         shipped = folder / "shipped"
@@ -185,6 +197,7 @@ class World:
             PeerSettings(ice),
             clock,
             EncodingCost(0.001, 1e-8),
+            push_to=push_to,
         )
         self.ensemble = SimpleNamespace(
             admission=Admission(DrawingCost(0.0, 0.0125, 0.0), 0.0, cores=2),
@@ -198,11 +211,17 @@ Client = TestClient  # type: ignore[type-arg]
 Visit = Callable[[Client, World], Awaitable[None]]
 
 
-def visited(folder: Path, visit: Visit, access: Access | None = None, page: Path | None = None) -> None:
+def visited(
+    folder: Path,
+    visit: Visit,
+    access: Access | None = None,
+    page: Path | None = None,
+    push_to: tuple[str, ...] = (),
+) -> None:
     """Start a server, let a test visit it, and end it."""
 
     async def run() -> None:
-        world = World(folder, access or Access(), MonotonicClock(), page)
+        world = World(folder, access or Access(), MonotonicClock(), page, push_to)
         async with TestClient(world.server) as client:
             await visit(client, world)
 

@@ -68,6 +68,7 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
         {"token": "short"},
         {"token": "sixteen letters\n!"},
         {"allow_origin": ("*",)},
+        {"push_to": ("example.org",)},
         {"stun": ("turn:a",)},
         {"stun": ("stun:",)},
         {"stun": ("stun:user:secret@a",)},
