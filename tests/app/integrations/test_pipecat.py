@@ -19,12 +19,15 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "'audioop' is deprecated", DeprecationWarning)
     pytest.importorskip("pipecat.frames.frames", reason="Pipecat is absent: install liveface[pipecat]")
     from pipecat.frames.frames import (
+        BotStartedSpeakingFrame,
+        BotStoppedSpeakingFrame,
         CancelFrame,
         EndFrame,
         ErrorFrame,
         Frame,
         InterruptionFrame,
         LLMFullResponseEndFrame,
+        OutputAudioRawFrame,
         OutputImageRawFrame,
         StartFrame,
         TextFrame,
@@ -35,6 +38,8 @@ with warnings.catch_warnings():
     from pipecat.pipeline.pipeline import Pipeline
     from pipecat.pipeline.worker import PipelineParams, PipelineWorker
     from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+    from pipecat.transports.base_output import BaseOutputTransport
+    from pipecat.transports.base_transport import TransportParams
     from pipecat.workers.runner import WorkerRunner
 
     from app.integrations.pipecat import LivefaceVideoService
@@ -82,15 +87,51 @@ class Stage:
     errors: list[ErrorFrame]
 
 
-def performed(act: Callable[[Stage], Awaitable[None]], seconds: Callable[[int], float] = lambda index: 0.002) -> Stage:
-    """Run a pipeline of the service until it has ended by itself."""
+class Screen(BaseOutputTransport):
+    """A transport's output: when it shows an open mouth, and when it plays sound."""
+
+    def __init__(self) -> None:
+        params = TransportParams(
+            audio_out_enabled=True,
+            video_out_enabled=True,
+            video_out_is_live=True,
+            video_out_framerate=25,
+            video_out_width=64,
+            video_out_height=48,
+        )
+        super().__init__(params)
+        self.opened: list[float] = []
+        self.heard: list[float] = []
+
+    async def start(self, frame: StartFrame) -> None:
+        await super().start(frame)
+        await self.set_transport_ready(frame)
+
+    async def write_video_frame(self, frame: OutputImageRawFrame) -> bool:
+        if frame.image[1]:
+            self.opened.append(time.perf_counter())
+        return True
+
+    async def write_audio_frame(self, frame: OutputAudioRawFrame) -> bool:
+        if any(frame.audio):
+            self.heard.append(time.perf_counter())
+        return True
+
+
+def performed(
+    act: Callable[[Stage], Awaitable[None]],
+    seconds: Callable[[int], float] = lambda index: 0.002,
+    screen: Screen | None = None,
+) -> Stage:
+    """Run a pipeline of the service, and a transport if there is one, until it has ended by itself."""
 
     async def perform() -> Stage:
         performer = Performer(FakeStreamer(), FakeRenderer(MonotonicClock(), seconds), an_avatar())  # type: ignore[arg-type]
         ending = Ending()
         params = PipelineParams(audio_out_sample_rate=RATE)
         service = LivefaceVideoService(performer)
-        worker = PipelineWorker(Pipeline([service, ending]), params=params, cancel_on_idle_timeout=False)
+        parts = [service, ending] if screen is None else [service, screen, ending]
+        worker = PipelineWorker(Pipeline(parts), params=params, cancel_on_idle_timeout=False)
         stage = Stage(worker, ending, [])
 
         @service.event_handler("on_error")
@@ -153,6 +194,23 @@ def test_speech_comes_out_at_real_time_with_its_pictures_and_what_follows_it_aft
     picture = ending.frames[pictures[0]]
     assert isinstance(picture, OutputImageRawFrame)
     assert (picture.size, picture.format, len(picture.image)) == ((64, 48), "RGB", 64 * 48 * 3)
+
+
+def test_an_output_transport_shows_the_mouth_with_its_sound_and_tells_when_the_bot_speaks() -> None:
+    screen = Screen()
+
+    async def act(stage: Stage) -> None:
+        await say(stage, noise(0.6))
+        await stage.worker.queue_frame(TTSStoppedFrame())
+        await stage.worker.queue_frame(EndFrame())
+
+    ending = performed(act, screen=screen).ending
+    for opened, heard in ((screen.opened[0], screen.heard[0]), (screen.opened[-1], screen.heard[-1])):
+        assert abs(opened - heard) < 0.2  # 1 ms on a quiet machine
+    assert len(screen.heard) in (15, 16)
+    kinds = [type(frame) for frame in ending.frames]
+    assert kinds.index(BotStartedSpeakingFrame) < kinds.index(BotStoppedSpeakingFrame) <= kinds.index(TTSStoppedFrame)
+    assert ending.moments[kinds.index(BotStoppedSpeakingFrame)] >= screen.heard[-1]
 
 
 def test_an_interruption_closes_the_mouth_drops_stale_sound_and_keeps_what_must_not_be_lost() -> None:
