@@ -32,8 +32,7 @@ async def watch(address: str, token: str, has_seen: Callable[[Watched], bool]) -
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     connection.addTransceiver("video", "recvonly")
     connection.addTransceiver("audio", "recvonly")
-    reading: list[asyncio.Task[None]] = []
-    connection.on("track", lambda track: reading.append(asyncio.create_task(_read(track, watched))))
+    reading = keep(connection, watched)
     await connection.setLocalDescription(await connection.createOffer())
     headers = {"Authorization": f"Bearer {token}"}
     try:
@@ -50,6 +49,13 @@ async def watch(address: str, token: str, has_seen: Callable[[Watched], bool]) -
         await connection.close()
         await asyncio.gather(*reading)
     return watched
+
+
+def keep(connection: RTCPeerConnection, watched: Watched) -> list[asyncio.Task[None]]:
+    """Read all tracks to come; the tasks end with them."""
+    reading: list[asyncio.Task[None]] = []
+    connection.on("track", lambda track: reading.append(asyncio.create_task(_read(track, watched))))
+    return reading
 
 
 async def _asked(client: ClientSession, address: str, offer: str) -> tuple[URL, str]:
