@@ -2,7 +2,9 @@
 
 const GRAIN = 8; // CSS pixels for one of the canvas: it is blurred anyway
 const BLUR = 24; // pixels across that are left of the photo
+const EDGE = 3; // of those pixels: what lies beside the face is made of the photo's edge, without a second face
 const FADE = 0.14; // of the face's side, at each edge
+const WITHIN = 0.02; // of it, so that the coarse canvas does not uncover what lies beside the face
 
 /**
  * A still canvas over the moving face. Filters and masks would do the same, again for every picture: a third of the
@@ -39,13 +41,20 @@ export class Backdrop {
     const height = (canvas.height = Math.ceil(canvas.clientHeight / GRAIN));
     if (!pen || !this.#photo) return;
     pen.imageSmoothingQuality = "high";
-    pen.drawImage(this.#photo, 0, 0, width, height); // stretched, so that edges lie beside edges
-
     const side = Math.min(face.clientWidth, face.clientHeight) / GRAIN;
     const left = (face.offsetLeft + face.clientWidth / 2) / GRAIN - side / 2;
     const top = (face.offsetTop + face.clientHeight / 2) / GRAIN - side / 2;
+    const [right, bottom] = [left + side, top + side];
+    pen.drawImage(this.#photo, left, top, side, side);
+    const beside = side * FADE;
+    pen.drawImage(this.#photo, 0, 0, EDGE, BLUR, 0, top, left + beside, side);
+    pen.drawImage(this.#photo, BLUR - EDGE, 0, EDGE, BLUR, right - beside, top, width - right + beside, side);
+    // Above and below go on as the lines there are.
+    if (top > 1) pen.drawImage(canvas, 0, top + 1, width, EDGE, 0, 0, width, top + 1);
+    if (bottom < height - 1) pen.drawImage(canvas, 0, bottom - EDGE, width, EDGE, 0, bottom - 1, width, height - bottom + 1);
+
     // Only edges that do not coincide with the stage's fade.
-    const fades = [left > 1, left + side < width - 1, top > 1, top + side < height - 1];
+    const fades = [left > 1, right < width - 1, top > 1, bottom < height - 1];
     pen.globalCompositeOperation = "destination-out";
     const hole = new OffscreenCanvas(width, height);
     const cutter = hole.getContext("2d");
@@ -67,9 +76,9 @@ export class Backdrop {
  * @param {boolean} atEnd
  */
 function slope(gradient, atStart, atEnd) {
-  gradient.addColorStop(0, atStart ? "transparent" : "black");
+  gradient.addColorStop(WITHIN, atStart ? "transparent" : "black");
   gradient.addColorStop(FADE, "black");
   gradient.addColorStop(1 - FADE, "black");
-  gradient.addColorStop(1, atEnd ? "transparent" : "black");
+  gradient.addColorStop(1 - WITHIN, atEnd ? "transparent" : "black");
   return gradient;
 }

@@ -231,7 +231,7 @@ document.addEventListener("keydown", (event) => {
   // The space bar presses the control that has the focus; in a list, letters choose an entry.
   if (isInControl && (event.key === " " || (event.target instanceof HTMLSelectElement && event.key !== "Escape"))) return;
   const button = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-  if (!button) return;
+  if (!button || button.hidden) return;
   event.preventDefault();
   button.click();
 });
@@ -267,7 +267,8 @@ async function prepare() {
     conversation.iceServers = settings.ice_servers;
     lookahead.value = String(settings.lookahead);
     lookahead.dispatchEvent(new Event("input"));
-    if (!watched) await gallery.load();
+    if (watched) stage.showPhoto(await server.photoIn(watched));
+    else await gallery.load();
   } catch (error) {
     fail(error);
   }

@@ -45,6 +45,7 @@ export class Gallery extends EventTarget {
     const portrait = await this.server.upload(await reduced(photo), onProgress);
     this.place.append(this.#choice(portrait));
     this.#choose(portrait.name);
+    this.place.scrollLeft = this.place.scrollWidth; // a telephone has them all in one row
   }
 
   /** @param {import("./server.js").Portrait} portrait */
@@ -103,7 +104,6 @@ export class Gallery extends EventTarget {
     const radio = this.place.querySelector(`input[value="${CSS.escape(name)}"]`);
     if (!(radio instanceof HTMLInputElement)) return;
     radio.checked = true;
-    radio.closest(".portrait")?.scrollIntoView({ block: "nearest", inline: "nearest" });
     this.dispatchEvent(new Event("choice"));
   }
 }

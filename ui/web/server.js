@@ -24,6 +24,15 @@ export class Server {
   }
 
   /**
+   * Whose face it is that speaks in somebody else's conversation, as the address of its photo.
+   * @param {string} conversation
+   */
+  async photoIn(conversation) {
+    const response = await this.#ask(`conversations/${encodeURIComponent(conversation)}`);
+    return `avatars/${(await response.json()).avatar}/photo.jpg`;
+  }
+
+  /**
    * The portraits that come with the server, and those of ours that it still has.
    * @returns {Promise<Portrait[]>}
    */
