@@ -15,7 +15,7 @@ from app.stats import Stats
 from engine.errors import ConfigurationError
 from engine.media import FPS, SAMPLE_RATE, Frame, Picture
 
-_MOST_PICTURES = 3  # that wait for the owner; then all but the newest are left out
+_MOST_PICTURES = 3  # with sound that wait for the owner; then all but the newest are left out
 _MOST_WAITING = 8  # frames, likewise; then sound waits in the source, so that with those under way there are 17 at most
 _MOST_MARKS = 1000
 _PIECE_SECONDS = 1  # of sound that is pushed at a time
@@ -128,9 +128,10 @@ class Face:
 
     def _receive(self, frame: Frame) -> None:
         self._shown = frame.index + 1
+        # A silent picture that was not taken is left out at once: played later, it would keep the next ones behind.
+        self._waiting = deque(spoken for spoken in self._waiting if spoken.sound is not None or spoken.marks)
         if len(self._waiting) >= _MOST_PICTURES:
-            heard = (spoken for spoken in self._waiting if spoken.sound is not None or spoken.marks)
-            self._waiting = deque(replace(spoken, image=None) for spoken in heard)
+            self._waiting = deque(replace(spoken, image=None) for spoken in self._waiting)
         self._waiting.append(Spoken(frame.image, self._sound(frame.index), self._due_marks()))
         if len(self._waiting) >= _MOST_WAITING:
             self._source.is_paused = True
