@@ -74,9 +74,10 @@ def measure_hearing(streamer: Streamer, clock: Clock) -> float:
 
 
 class Place:
-    """One admitted session's share of the machine, until it is closed."""
+    """One admitted session's share of the machine, or that of one more viewer of a session, until it is closed."""
 
-    def __init__(self, admission: "Admission", pixels: int, stats: Stats, encoding: float) -> None:
+    def __init__(self, admission: "Admission", pixels: int, stats: Stats | None, encoding: float) -> None:
+        """`stats`: of a session; None for a viewer, for whom nothing is heard or drawn."""
         self.pixels = pixels
         self.stats = stats
         self.encoding = encoding
@@ -125,6 +126,23 @@ class Admission:
             self._places.append(place)
         return place
 
+    def admit_viewer(self, encoding: float) -> Place:
+        """A place for one more viewer of an admitted session, for whom a picture is encoded in so many seconds.
+
+        Raises `CapacityError`.
+        """
+        place = Place(self, 0, None, encoding)
+        with self._lock:
+            predicted = self._load([*self._places, place])
+            if predicted > MOST_LOAD:
+                raise CapacityError(
+                    f"Found no room for another viewer: it would take this machine from "
+                    f"{_percent(self._load(self._places))} to {_percent(predicted)}, and {_percent(MOST_LOAD)} is the "
+                    "most. End a session or another viewer."
+                )
+            self._places.append(place)
+        return place
+
     def leave(self, place: Place) -> None:
         """Give a place back, if it has not been given back."""
         with self._lock:
@@ -144,12 +162,16 @@ class Admission:
         return next((count for count in counts if self._load([place] * (count + 1)) > MOST_LOAD), _COUNTED)
 
     def _load(self, places: list[Place]) -> float:
-        drawing = self._drawing.predict([place.pixels for place in places], calls=min(len(places), _CALLS))
-        beside = sum((place.stats.typical("hear", _RECENT) or self._hearing) + place.encoding for place in places)
-        return FPS * (drawing + beside / self._cores)
+        pixels = [place.pixels for place in places if place.stats is not None]
+        drawing = self._drawing.predict(pixels, calls=min(len(pixels), _CALLS))
+        hearing = sum(
+            place.stats.typical("hear", _RECENT) or self._hearing for place in places if place.stats is not None
+        )
+        encoding = sum(place.encoding for place in places)
+        return FPS * (drawing + (hearing + encoding) / self._cores)
 
     def _refusal(self, size: str, place: Place, predicted: float) -> str:
-        running = f"sessions now: {len(self._places)}"
+        running = f"sessions now: {sum(taken.stats is not None for taken in self._places)}"
         return (
             f"Found no room for another session of {size}: it would take this machine from "
             f"{_percent(self._load(self._places))} ({running}) to {_percent(predicted)}, and {_percent(MOST_LOAD)} is "

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from app.admission import Admission, Place
 from app.clock import Clock
 from app.config import DEFAULT_LOOKAHEAD
 from app.ensemble import Ensemble
@@ -61,6 +62,9 @@ class Conversation:
         self._limits = limits
         self._members: set[Hashable] = set()
         self._speaker: Peer | None = None
+        self._admission: Admission | None = None
+        self._encoding_cost = 0.0
+        self._viewers: dict[Peer, Place | None] = {}  # the place of the first one came with the session
         self._left_at = clock.now()
         self._performance: AbstractContextManager[Session] | None = None
         self._session: Session | None = None
@@ -69,6 +73,7 @@ class Conversation:
     async def start(self, ensemble: Ensemble, encoding_cost: float) -> None:
         """Let the face perform; raises `CapacityError`, and what a session's start raises."""
         wish = self.wish
+        self._admission, self._encoding_cost = ensemble.admission, encoding_cost
         self._performance = ensemble.performing(
             self.source, wish.avatar, [self.relay], self.stats, wish.lookahead, encoding_cost
         )
@@ -89,10 +94,14 @@ class Conversation:
         `speaks`: its sound drives the face, in place of that of the peer before it, which is closed; needs a
         `RemoteSource`.
         """
-        if len(self.peers) >= self._limits.viewers:
-            raise CapacityError(f"Found {len(self.peers)} peers in this conversation: that is the most.")
         source = self.source if speaks else None
         assert source is None or isinstance(source, RemoteSource), "a peer cannot speak here"
+        if speaks and self._speaker is not None:
+            self._speaker.give_up()
+            self.leave(self._speaker)
+        if len(self.peers) >= self._limits.viewers:
+            raise CapacityError(f"Found {len(self.peers)} peers in this conversation: that is the most.")
+        place = self._place() if views else None
         peer = Peer(
             settings,
             source=source,
@@ -101,9 +110,9 @@ class Conversation:
             on_message=self._take_message,
         )
         if speaks:
-            if self._speaker is not None:
-                self._speaker.give_up()
             self._speaker = peer
+        if views:
+            self._viewers[peer] = place
         self.peers.add(peer)
         self.enter(peer)
         return peer
@@ -117,6 +126,8 @@ class Conversation:
         self._members.discard(member)
         if isinstance(member, Peer):
             self.peers.discard(member)
+            if place := self._viewers.pop(member, None):
+                place.close()
             if member is self._speaker:
                 self._speaker = None
         if not self._members:
@@ -130,7 +141,7 @@ class Conversation:
             self.source.clear()
         elif isinstance(self.source, PacedSource):
             self.source.clear(0 if self.relay.latest is None else self.relay.latest.index + 1)
-        await asyncio.to_thread(self._session.interrupt)  # it waits for sinks that are being served
+        self._session.interrupt()
         self.relay.clear()
 
     def mute(self, is_muted: bool) -> None:
@@ -172,7 +183,7 @@ class Conversation:
             "lost_ms": round(report.lost_ms),
             "mic_to_picture_ms": None if delay is None else {"p50": delay.p50, "p95": delay.p95, "p99": delay.p99},
             "network_delay_ms": round(self.source.delay_ms, 1) if isinstance(self.source, RemoteSource) else None,
-            "viewers": self.relay.viewers,
+            "viewers": len(self._viewers),
             "peers": [peer.numbers() for peer in self.peers],
         }
 
@@ -191,6 +202,12 @@ class Conversation:
             except Exception as error:  # of this session alone: the others go on
                 self.error = str(error) if isinstance(error, LivefaceError) else f"{type(error).__name__}: {error}"
         await asyncio.gather(*(peer.close() for peer in list(self.peers)))
+
+    def _place(self) -> Place | None:
+        """Room for one more viewer's encoder; raises `CapacityError`."""
+        if not self._viewers or self._admission is None:
+            return None
+        return self._admission.admit_viewer(self._encoding_cost)
 
     def _take_message(self, message: dict[str, object]) -> None:
         match message.get("type"):

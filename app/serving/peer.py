@@ -31,7 +31,7 @@ from app.serving.negotiation import check_offer, chosen_picture_codec, is_hidden
 from app.serving.outlet import Outlet
 from app.serving.relay import Viewing
 from app.serving.remote_source import RemoteSource
-from app.serving.taps import align_reports, tap_feedback, tap_voice
+from app.serving.taps import align_reports, is_flooded, tap_feedback, tap_voice
 from engine.errors import PeerError
 
 CHANNEL = "liveface"
@@ -274,7 +274,8 @@ class Peer:
             sent, sent_at = bytes_sent, now
             if received > heard:
                 heard, heard_at = received, now
-            if now - heard_at > (_SILENT_SECONDS if heard else _CONNECTING_SECONDS):
+            is_silent = now - heard_at > (_SILENT_SECONDS if heard else _CONNECTING_SECONDS)
+            if is_silent or is_flooded(connection):
                 self.give_up()
                 return
 

@@ -24,11 +24,12 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from aiortc.rtp import RtpPacket
 
 from app.serving.codecs import VOICE_RATE, VoiceDecoder
-from app.serving.taps import first_timestamp, tap_reports, tap_voice
+from app.serving.taps import first_timestamp, tap_arrivals, tap_reports, tap_voice
 from app.serving.tracks import PICTURE_RATE
 from engine.media import Picture, Samples
 
 _BLOCK = VOICE_RATE // 50  # samples in a packet of sound
+_MOST_UNDECODED = 100  # pictures
 _NTP_SECOND = 1 << 32
 
 
@@ -99,6 +100,7 @@ class Probe:
         self._look = look
         self._keeps_pictures = keeps_pictures
         self._decoder = VoiceDecoder()
+        self._arrived: dict[int, float] = {}  # by RTP time: when the latest packet of a picture came
         self._watching: asyncio.Task[None] | None = None
         if sound is None:
             audio = self.connection.addTransceiver("audio", "recvonly")
@@ -113,6 +115,7 @@ class Probe:
         tap_voice(audio.receiver, self._hear)
         for kind, transceiver in (("audio", audio), ("video", video)):
             tap_reports(transceiver.receiver, partial(self._note_report, kind))
+        tap_arrivals(video.receiver, self._note_arrival)
         self._audio, self._video = audio, video
 
     async def offer(self) -> str:
@@ -138,6 +141,11 @@ class Probe:
         pcm = self._decoder.decode(packet.payload)
         self.received.sounds.append(Heard(asyncio.get_running_loop().time(), packet.timestamp, pcm))
 
+    def _note_arrival(self, timestamp: int) -> None:
+        self._arrived[timestamp] = asyncio.get_running_loop().time()
+        if len(self._arrived) > _MOST_UNDECODED:
+            del self._arrived[min(self._arrived, key=self._arrived.__getitem__)]
+
     def _note_report(self, kind: str, ntp: int, timestamp: int) -> None:
         if ntp:  # before anything was sent it is 0
             self.received.reports[kind] = ntp, timestamp
@@ -148,8 +156,9 @@ class Probe:
             while True:
                 frame = await track.recv()
                 assert isinstance(frame, av.VideoFrame)
-                moment = loop.time()
                 timestamp = (first_timestamp(self._video.receiver) + (frame.pts or 0)) % (1 << 32)
+                # A browser shows a picture when its last packet has come; aiortc waits for the first of the next one.
+                moment = self._arrived.pop(timestamp, loop.time())
                 image: Picture = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
                 seen = Seen(moment, timestamp, image if self._keeps_pictures else image[:0])
                 self.received.pictures.append(seen)

@@ -7,7 +7,7 @@ Its jitter buffer of sound waits for four packets, and after one is lost for six
 from collections.abc import Callable
 from dataclasses import replace
 
-from aiortc import RTCRtpReceiver, RTCRtpSender
+from aiortc import RTCPeerConnection, RTCRtpReceiver, RTCRtpSender
 from aiortc.rtp import (
     RTCP_PSFB_APP,
     RTCP_PSFB_FIR,
@@ -73,6 +73,22 @@ def tap_reports(receiver: RTCRtpReceiver, note: Callable[[int, int], None]) -> N
         await handle_rest(packet)
 
     vars(receiver)["_handle_rtcp_packet"] = handle
+
+
+def tap_arrivals(receiver: RTCRtpReceiver, note: Callable[[int], None]) -> None:
+    """Call `note` with the RTP time of each packet that comes."""
+    handle_rest = receiver._handle_rtp_packet
+
+    async def handle(packet: RtpPacket, arrival_time_ms: int) -> None:
+        note(packet.timestamp)
+        await handle_rest(packet, arrival_time_ms)
+
+    vars(receiver)["_handle_rtp_packet"] = handle
+
+
+def is_flooded(connection: RTCPeerConnection) -> bool:
+    """Whether the other side sends more over data channels than it was allowed to, which aiortc keeps in memory."""
+    return connection.sctp is not None and connection.sctp._advertised_rwnd < 0
 
 
 def first_timestamp(receiver: RTCRtpReceiver) -> int:

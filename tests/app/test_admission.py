@@ -142,3 +142,14 @@ class SlowNetwork(FakeMotionNetwork):
 def test_measuring_the_hearing_finds_the_time_of_one_frame() -> None:
     clock = VirtualClock()
     assert measure_hearing(Streamer(SlowNetwork(clock)), clock) == pytest.approx(0.002)
+
+
+def test_another_viewer_takes_what_encoding_takes_and_is_refused_where_it_is_too_much() -> None:
+    admission = Admission(DrawingCost(0.0, 0.01, 0.0), 0.001, cores=2)
+    with admission.admit(256, 256, Stats()):
+        alone = admission.load()
+        with admission.admit_viewer(0.004):
+            assert admission.load() == pytest.approx(alone + 25 * 0.004 / 2)
+        assert admission.load() == pytest.approx(alone)
+        with pytest.raises(CapacityError, match="another viewer"):
+            admission.admit_viewer(0.1)

@@ -73,10 +73,10 @@ class Theatre:
         ensemble = Ensemble(SharedNetwork(), self.scheduler, admission, self.clock)  # type: ignore[arg-type]
         self.conversations = Conversations(ensemble, self.clock, limits)
 
-    async def open(self) -> Conversation:
+    async def open(self, encoding: float = 0.0) -> Conversation:
         stats = Stats()
         source = RemoteSource(self.clock, stats)
-        return await self.conversations.open(Wish(an_avatar(SIDE, SIDE), "someone"), source, 0.0, stats)
+        return await self.conversations.open(Wish(an_avatar(SIDE, SIDE), "someone"), source, encoding, stats)
 
     async def connect(self, conversation: Conversation, *, speaks: bool = True) -> tuple[Peer, Probe]:
         probe = Probe(SPEECH if speaks else None)
@@ -267,3 +267,15 @@ def test_all_end_quickly_with_open_peers_and_nothing_is_left() -> None:
     assert taken < 2
     assert after[0] <= before[0]
     assert tasks == 1
+
+
+def test_another_viewer_is_refused_where_its_encoder_would_take_too_much() -> None:
+    async def test(theatre: Theatre) -> None:
+        conversation = await theatre.open(encoding=0.05)
+        first = conversation.join(PeerSettings(), speaks=True)
+        with pytest.raises(CapacityError, match="another viewer"):
+            conversation.join(PeerSettings(), speaks=False)
+        assert conversation.peers == {first}
+        assert conversation.join(PeerSettings(), speaks=True) is not first  # whoever comes back takes its own place
+
+    played(test)
