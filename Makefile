@@ -2,7 +2,7 @@
 
 RUN_LIBRARIES := libportaudio2 libegl1 libgl1 libglib2.0-0 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 \
                  libxcb-keysyms1 libxcb-shape0 libwayland-cursor0 libdbus-1-3 libfontconfig1
-TEST_PROGRAMS := pulseaudio pulseaudio-utils libasound2-plugins xvfb flite chromium
+TEST_PROGRAMS := pulseaudio pulseaudio-utils libasound2-plugins xvfb xdotool flite chromium
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check

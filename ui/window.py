@@ -272,7 +272,10 @@ class Window(QMainWindow):
         over_face = QVBoxLayout(self.canvas)
         over_face.setContentsMargins(_MARGIN, _MARGIN, _MARGIN, _MARGIN)
         over_face.addStretch(1)
-        over_face.addWidget(self.notice)
+        row = QHBoxLayout()
+        for stretch in (1, 1000, 1):  # as wide as it may be, in the middle
+            row.addStretch(stretch) if stretch == 1 else row.addWidget(self.notice, stretch)
+        over_face.addLayout(row)
         self._outer = QHBoxLayout()
         self._outer.setSpacing(_MARGIN)
         self._outer.addWidget(self.gallery)

@@ -21,6 +21,7 @@ from app.notices import Notice, Noticeboard
 from app.performer import ASSETS, Performer, load_performer, load_streamer
 from app.player import Player
 from app.screen import check_screen
+from app.session import Sink
 from app.sources import FileSource, Source
 from app.stats import Report, Stats, process_age, resident_memory
 from engine.errors import ConfigurationError
@@ -32,6 +33,7 @@ _BLOCKS_MS = (CAPTURE_MS, CAPTURE_MS // 2)  # of sound, that a microphone can be
 _MEASURED = 40 * HOP  # samples of speech by which the machine is measured, 1.6 s
 _SETTLED = 5.0  # s after which memory should not grow any more
 _MEGABYTE = 1 << 20
+_TOKEN_VARIABLE = "LIVEFACE_WHIP_TOKEN"
 
 
 def run(
@@ -57,6 +59,13 @@ def run(
     backend: Annotated[
         Backend, typer.Option(help="openvino on the CPU; torch, torch-compile or tensorrt on an NVIDIA GPU.")
     ] = "openvino",
+    whip: Annotated[
+        str | None, typer.Option(help="Send face and voice to the WHIP server at this address, too.")
+    ] = None,
+    whip_token: Annotated[
+        str | None,
+        typer.Option(envvar=_TOKEN_VARIABLE, help="What that server wants to be shown; better in the environment."),
+    ] = None,
 ) -> None:
     """Make a face speak live, from the microphone or a file at real time."""
     if audio is not None and microphone is not None:
@@ -83,6 +92,11 @@ def run(
     def load_ahead(frames: int) -> Streamer:
         return load_streamer(replace(settings, lookahead=frames))
 
+    outputs: dict[str, Callable[[], Sink]] = {}
+    if whip is not None:
+        from app.serving.whip_sink import WhipSink  # WebRTC takes a second to load
+
+        outputs["whip"] = partial(WhipSink, whip, whip_token)
     if budget is not None:
         performer = load(None)
         plan = _planned(budget, performer, source_of, _BLOCKS_MS if audio is None else (CAPTURE_MS,), clock)
@@ -90,7 +104,8 @@ def run(
         ahead, block_ms = plan.lookahead, plan.block_ms
     if headless:
         performer = load(None) if plan is None else replace(performer, streamer=load_ahead(ahead))
-        numbers = measure(performer, partial(source_of, block_ms), clock, seconds)
+        sinks = [make() for make in outputs.values()]
+        numbers = measure(performer, partial(source_of, block_ms), clock, seconds, sinks)
         print(json.dumps(numbers if plan is None else numbers | {"budget": _kept(plan, numbers)}))
         return
 
@@ -119,6 +134,7 @@ def run(
         size=(width, height),
         seconds=seconds,
         budget_ms=budget,
+        outputs=outputs,
     )
     show(opening, clock)
 
@@ -156,11 +172,15 @@ def _kept(plan: Plan, numbers: dict[str, Any]) -> dict[str, Any]:
 
 
 def measure(
-    performer: Performer, make_source: Callable[[Stats], Source], clock: Clock, seconds: float | None
+    performer: Performer,
+    make_source: Callable[[Stats], Source],
+    clock: Clock,
+    seconds: float | None,
+    sinks: Sequence[Sink] = (),
 ) -> dict[str, Any]:
     """Perform without a window, until the source or the time ends, and return what was measured."""
     stats = Stats()
-    session = performer.session(make_source(stats), [], clock, stats)
+    session = performer.session(make_source(stats), sinks, clock, stats)
     session.start()
     try:
         session.wait(_SETTLED if seconds is None else min(_SETTLED, seconds / 2))

@@ -47,6 +47,7 @@ class Opening:
     `board`: where the source's notices go; `gate`: what its sound passes. `given`: preferences for this time only.
     `sound`: a file to hear. `size`: of the pictures, width and height. `budget_ms`: the delay that was promised.
     `is_bare`: nothing but the face. `remembers`: whether the user's preferences count and are kept.
+    `outputs`: where the face goes besides, by name.
     """
 
     load: Callable[[Path], Performer]
@@ -62,6 +63,7 @@ class Opening:
     budget_ms: float | None = None
     is_bare: bool = False
     remembers: bool = True
+    outputs: Mapping[str, Callable[[], Sink]] = field(default_factory=dict)
 
 
 def show(opening: Opening, clock: Clock) -> None:
@@ -91,6 +93,8 @@ def show(opening: Opening, clock: Clock) -> None:
     bridge = FrameBridge()
     gallery = AvatarGallery(DEFAULT_AVATAR.parent, avatars_folder(), lambda: FaceMesh.load(MODELS), board)
     outputs = Outputs(clock, board, folder(places.MoviesLocation), folder(places.PicturesLocation))
+    for name, open_sink in opening.outputs.items():
+        outputs.want(name, open_sink)
     desktop = _desktop(opening, gallery, outputs, bridge, clock)
     bridge.hold = desktop.held_back
     program = Program(
@@ -116,7 +120,7 @@ def show(opening: Opening, clock: Clock) -> None:
 
     def close(number: int, _frame: object) -> None:
         interrupted.append(number)
-        window.close()
+        QTimer.singleShot(0, window.close)  # not at once: the window may be in the middle of painting itself
 
     # The window's timer lets Python look up often enough to see a signal.
     before = {number: signal.signal(number, close) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
