@@ -132,8 +132,7 @@ class WhipPush:
                         url = self._redirected(url, location)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise OutputError(
-                f"The WHIP server at {url.authority} does not answer ({str(error) or 'time-out'}): check the address "
-                "and the network."
+                f"The WHIP server at {url.authority} does not answer ({_reason(error)}): check the address and the network."
             ) from error
         raise OutputError(f"The WHIP server at {self._address.authority} redirects without end: check the address.")
 
@@ -201,6 +200,12 @@ async def _read(response: aiohttp.ClientResponse) -> str:
         if len(body) > _LARGEST_ANSWER:
             raise OutputError(f"The WHIP server at {response.url.authority} answers too much: check the address.")
     return body.decode(errors="replace")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return error.strerror or "no connection"
+    return str(error) or f"nothing within {_SECONDS:.0f} s"
 
 
 def _refusal(response: aiohttp.ClientResponse, text: str) -> str:

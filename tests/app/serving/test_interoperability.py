@@ -17,7 +17,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import aioice.ice
 import av
 import imageio_ffmpeg
 import numpy as np
@@ -34,6 +33,7 @@ from scipy.signal import correlate
 from app.media_files import read_audio
 from app.performer import ASSETS
 from engine.media import SAMPLE_RATE
+from tests.app.serving.loopback import here
 from tests.app.serving.player import PATIENCE, Watched, watch
 from tests.app.serving.whip_offers import PLAYER
 from tests.app.serving.whip_receiver import Receiver
@@ -54,9 +54,7 @@ MOVING = 0.2  # grey values between two pictures of a face that speaks, in its l
 
 @pytest.fixture(scope="module", autouse=True)
 def loopback() -> Iterator[None]:
-    """Let our own peers be reached at this machine's own address, which the library leaves out."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(aioice.ice, "get_host_addresses", lambda use_ipv4, use_ipv6: ["127.0.0.1"])
+    with here():
         yield
 
 
