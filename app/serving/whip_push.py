@@ -132,7 +132,7 @@ class WhipPush:
                         url = self._redirected(url, location)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise OutputError(
-                f"The WHIP server at {url.authority} does not answer ({_reason(error)}): check the address and the network."
+                f"The WHIP server at {url.authority} does not answer ({_reason(error)}): check address and network."
             ) from error
         raise OutputError(f"The WHIP server at {self._address.authority} redirects without end: check the address.")
 
