@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from app.admission import Admission, measure_drawing, measure_hearing
 from app.clock import Clock
 from app.performer import CORES, DEFAULT_AVATAR, MODELS
-from app.scheduler import Scheduler
+from app.scheduler import Scheduler, SharedRenderer
 from app.session import Session, Sink
 from app.sources import Source
 from app.stats import Stats
@@ -58,8 +58,14 @@ def open_ensemble(clock: Clock, seed: int = 0) -> Iterator[Ensemble]:
 
     `seed`: of blinks and head motion. Raises `CheckpointError` or `BackendError`.
     """
+    with ensemble_of(load_renderer(MODELS, seed, CORES), clock) as ensemble:
+        yield ensemble
+
+
+@contextmanager
+def ensemble_of(renderer: SharedRenderer, clock: Clock) -> Iterator[Ensemble]:
+    """As `open_ensemble`, with pictures of another renderer."""
     network = StepNetwork(MODELS / "motion.onnx")
-    renderer = load_renderer(MODELS, seed, CORES)
     cost = measure_drawing(renderer, Avatar.load(DEFAULT_AVATAR), clock)
     admission = Admission(cost, measure_hearing(Streamer(network.another()), clock), os.cpu_count() or CORES)
     with Scheduler(renderer, clock, cost) as scheduler:

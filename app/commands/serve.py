@@ -8,8 +8,9 @@ import signal
 import socket
 import ssl
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -94,7 +95,13 @@ def serve(
         "idle_seconds": idle_seconds,
         "push_to": push_to and tuple(push_to),
     }
-    settings = combined(config, {name: value for name, value in given.items() if value is not None})
+    run_server(combined(config, {name: value for name, value in given.items() if value is not None}))
+
+
+def run_server(
+    settings: ServeSettings, opened: Callable[[Clock], AbstractContextManager[Ensemble]] = open_ensemble
+) -> None:
+    """Serve with what `opened` brings, until SIGTERM or Ctrl-C; the first line on standard output tells where."""
     is_made = settings.token is None and not is_loopback(settings.host)
     if is_made:
         settings = replace(settings, token=secrets.token_urlsafe(24))
@@ -103,7 +110,7 @@ def serve(
     with (
         closing(listening(settings.host, settings.port)) as listener,
         tempfile.TemporaryDirectory(prefix="liveface.") as uploads,
-        open_ensemble(clock) as ensemble,
+        opened(clock) as ensemble,
     ):
         encoding = measure_encoding(Avatar.load(DEFAULT_AVATAR), settings.codec)
         greeting = _greeting(settings, address_of(listener, settings.host, is_secure=tls is not None), is_made)
