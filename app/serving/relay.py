@@ -29,7 +29,8 @@ class Relay:
 
     def send(self, frame: Frame) -> None:
         """Give a frame to the event loop. Never blocks."""
-        self._loop.call_soon_threadsafe(self._share, frame)
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._share, frame)
 
     def close(self, completed: bool) -> None:
         """End all viewings after the frames that they have; may be called twice."""

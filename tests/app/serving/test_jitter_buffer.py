@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterable
+from itertools import pairwise
 
 import pytest
 
@@ -54,7 +55,7 @@ def test_a_steady_stream_comes_out_whole_in_order_and_at_an_even_pace() -> None:
     network.run(even(200), until=4.0)
     numbers = [number for _, number in network.played]
     assert numbers == list(range(len(numbers)))
-    gaps = [b - a for (a, _), (b, _) in zip(network.played, network.played[1:], strict=False)]
+    gaps = [b - a for (a, _), (b, _) in pairwise(network.played)]
     assert gaps == pytest.approx([PACE] * len(gaps))
     assert network.silence_after(network.played[0][0]) == 0
     assert network.buffer.lost == 0
