@@ -82,7 +82,7 @@ class Film(FrameProcessor):
         if self._count == 0:
             self._recorder.open(width, height)
         image = np.frombuffer(self._picture.image, np.uint8).reshape(height, width, 3)
-        pcm = np.frombuffer(sound, "<i2").astype(np.float32) / 32768
+        pcm = np.frombuffer(sound, "<i2").astype(np.float32) / np.float32(32768)
         self._recorder.send(Moment(self._count, image, pcm, True))
         self._picture = None
         self._count += 1
