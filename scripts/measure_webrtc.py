@@ -137,7 +137,7 @@ async def measure(pipe: Connection, seconds: float, link: Link | None, picture_c
         link=link,
         picture_codec=picture_codec,
         keeps_pictures=False,
-        look=lambda seen: found.append((replace(seen, image=seen.image[:0]), read(seen.image) or 0)),
+        look=lambda seen: found.append((replace(seen, image=seen.image[:0].copy()), read(seen.image) or 0)),
     )
     await asyncio.to_thread(pipe.recv)
     pipe.send(await probe.offer())

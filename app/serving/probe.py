@@ -160,7 +160,7 @@ class Probe:
                 # A browser shows a picture when its last packet has come; aiortc waits for the first of the next one.
                 moment = self._arrived.pop(timestamp, loop.time())
                 image: Picture = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-                seen = Seen(moment, timestamp, image if self._keeps_pictures else image[:0])
+                seen = Seen(moment, timestamp, image if self._keeps_pictures else image[:0].copy())
                 self.received.pictures.append(seen)
                 if self._look is not None:
                     self._look(Seen(moment, timestamp, image))
