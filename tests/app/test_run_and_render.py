@@ -1,5 +1,6 @@
 """Tests of the commands run and render from the command line on, with a stand-in for the trained parts."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from aiohttp.test_utils import TestServer
 
 import app.commands.render
 import app.commands.run
@@ -18,6 +20,8 @@ from app.media_files import read_audio, read_video
 from app.performer import Performer
 from engine.errors import ConfigurationError
 from tests.app.fakes import FakeRenderer, FakeStreamer, an_avatar, write_sound
+from tests.app.serving.loopback import here
+from tests.app.serving.whip_receiver import Receiver
 
 
 @pytest.fixture
@@ -206,3 +210,27 @@ def test_a_budget_that_cannot_be_is_refused_in_one_sentence(
     error = capsys.readouterr().err.strip()
     assert len(error.splitlines()) == 1
     assert message in error
+
+
+def test_run_sends_the_face_to_a_whip_server_too(speech: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIVEFACE_WHIP_TOKEN", "secret")
+    receiver = Receiver()
+
+    async def run() -> int | str | None:
+        async with TestServer(receiver.application()) as server:
+            command = ("run", "--headless", "--audio", speech, "--size", "256x192", "--whip", server.make_url("/whip"))
+            return await asyncio.to_thread(called, monkeypatch, *command)
+
+    with here():
+        assert not asyncio.run(run())
+    assert {picture.shape for picture in receiver.watched.pictures} == {(192, 256, 3)}
+    assert len(receiver.watched.pcm()) > 24_000
+    assert receiver.requests == [("POST", "Bearer secret"), ("DELETE", "Bearer secret")]
+
+
+@pytest.mark.parametrize(("address", "said"), [("nonsense", "begins with"), ("http://127.0.0.1:9/whip", "not answer")])
+def test_run_says_when_there_is_no_whip_server(
+    speech: Path, address: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert called(monkeypatch, "run", "--headless", "--audio", speech, "--whip", address) == 2
+    assert said in capsys.readouterr().err
