@@ -8,6 +8,7 @@ const GATHER_MS = 1_000; // a STUN server that does not answer must not hold up 
 const HICCUP_MS = 2_500; // a connection may be out of touch before it counts as lost
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 4_000;
+const FINAL = new Set(["token", "refused", "unknown"]); // kinds of failure that trying again does not mend
 
 /**
  * @typedef {"idle" | "connecting" | "live" | "reconnecting"} State
@@ -155,12 +156,14 @@ export class Conversation extends EventTarget {
         return await this.#connect(run.signal);
       } catch (error) {
         if (run.signal.aborted) return;
-        if (!(error instanceof Failure) || error.kind === "token" || error.kind === "refused")
-          return this.#fail(run, error);
-        if (error.kind === "unknown" && this.#kept?.owner) this.#kept = null;
-        else if (error.kind === "unknown") return this.#fail(run, error);
-        else if (performance.now() + pause > end)
-          return this.#fail(run, error.kind === "route" ? new Failure("lost") : error);
+        const kind = error instanceof Failure ? error.kind : null;
+        if (kind === "unknown" && this.#kept?.owner) {
+          this.#kept = null;
+          continue;
+        }
+        const isOver = performance.now() + pause > end;
+        if (isOver && kind === "route") return this.#fail(run, new Failure("lost"));
+        if (isOver || kind === null || FINAL.has(kind)) return this.#fail(run, error);
         this.dispatchEvent(new CustomEvent("trouble", { detail: error }));
       }
       await sleep(pause, run.signal);

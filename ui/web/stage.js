@@ -63,10 +63,11 @@ export class Stage extends EventTarget {
   showStream(stream) {
     this.video.srcObject = stream;
     this.video.onloadeddata = () => (this.place.dataset.live = "");
-    this.video.play().catch(() => {
+    this.video.play().catch((error) => {
+      if (error.name !== "NotAllowedError") return; // a newer stream has come
       // Some browsers play sound only right after a click, and pictures always.
       this.video.muted = true;
-      this.video.play().catch(() => {}); // a newer stream has come
+      this.video.play().catch(() => {});
     });
   }
 
