@@ -44,6 +44,7 @@ RATE = 48_000
 FREEZE = 0.2  # s without a new picture
 LOUD = 0.45  # amplitude that only a click has
 PLACES = 64  # of a click in a frame, in ms, and none
+RESTING = 63  # in place of a click's: the mouth is closed
 NUMBERS = 1 << 14  # frames, after which their numbers begin anew
 
 
@@ -60,14 +61,17 @@ class ListeningRenderer:
     def draw(self, motions: list[Motion], avatars: list[Avatar]) -> list[Frame]:
         """See `Renderer.draw`."""
         frames = self.renderer.draw(motions, avatars)
-        return [replace(frame, image=marked(frame.image, number(frame))) for frame in frames]
+        return [
+            replace(frame, image=marked(frame.image, number(motion)))
+            for frame, motion in zip(frames, motions, strict=True)
+        ]
 
 
-def number(frame: Frame) -> int:
-    """The frame's number and the millisecond of a click in its sound, if there is one, as one number."""
-    loud = np.flatnonzero(np.abs(frame.pcm) > LOUD)
+def number(motion: Motion) -> int:
+    """The frame's number, and the millisecond of a click in its sound or that the mouth rests, as one number."""
+    loud = np.flatnonzero(np.abs(motion.pcm) > LOUD)
     place = 1 + int(loud[0]) * 1000 // SAMPLE_RATE if len(loud) else 0
-    return frame.index % NUMBERS * PLACES + place
+    return motion.index % NUMBERS * PLACES + (place if motion.code.any() else RESTING)
 
 
 def main() -> None:
@@ -77,12 +81,13 @@ def main() -> None:
     parser.add_argument("--lookahead", type=int, default=2)
     parser.add_argument("--codec", choices=("vp8", "h264"), default="vp8")
     parser.add_argument("--loss", type=float, default=0.0, help="share of packets, in both directions")
+    parser.add_argument("--interrupts", action="store_true", help="interrupt every third second, just after a click")
     parser.add_argument("--jitter", type=float, default=0.0, help="most seconds that a packet is delayed")
     options = parser.parse_args()
     here, there = multiprocessing.Pipe()
     link = Link(options.loss, options.jitter) if options.loss or options.jitter else None
     client = multiprocessing.get_context("spawn").Process(
-        target=run_client, args=(there, options.seconds, link, options.codec.upper()), daemon=True
+        target=run_client, args=(there, options.seconds, link, options.codec.upper(), options.interrupts), daemon=True
     )
     client.start()
     width, height = options.size
@@ -123,11 +128,13 @@ def performing(clock: MonotonicClock) -> Iterator[Ensemble]:
         yield Ensemble(network, scheduler, admission, clock)
 
 
-def run_client(pipe: Connection, seconds: float, link: Link | None, picture_codec: str) -> None:
-    pipe.send(asyncio.run(measure(pipe, seconds, link, picture_codec)))
+def run_client(pipe: Connection, seconds: float, link: Link | None, picture_codec: str, interrupts: bool) -> None:
+    pipe.send(asyncio.run(measure(pipe, seconds, link, picture_codec, interrupts)))
 
 
-async def measure(pipe: Connection, seconds: float, link: Link | None, picture_codec: str) -> dict[str, object]:
+async def measure(
+    pipe: Connection, seconds: float, link: Link | None, picture_codec: str, interrupts: bool
+) -> dict[str, object]:
     """Be the client; returns what came."""
     stay_here()
     sound = speech_with_clicks()
@@ -143,11 +150,34 @@ async def measure(pipe: Connection, seconds: float, link: Link | None, picture_c
     pipe.send(await probe.offer())
     answer = await asyncio.to_thread(pipe.recv)
     await probe.accept(answer)
-    await asyncio.sleep(seconds)
+    moments = await interrupted(probe, seconds) if interrupts else []
+    await asyncio.sleep(max(0.0, probe.received.began + seconds - asyncio.get_running_loop().time()))
     pipe.send("done")
-    result = told(probe.received, found, seconds)
+    result = told(probe.received, found, seconds) | (told_of(moments, probe.received, found) if interrupts else {})
     await probe.close()
     return result
+
+
+async def interrupted(probe: Probe, seconds: float) -> list[float]:
+    """Interrupt every third second, 0.1 s after a click was sent; returns when it was."""
+    loop = asyncio.get_running_loop()
+    moments: list[float] = []
+    while loop.time() < probe.received.began + seconds - 4:
+        spoken = probe.received.spoken
+        now = loop.time()
+        await asyncio.sleep(3.0 if spoken is None else 3.0 - (now - spoken - 0.1) % 1.0)
+        moments.append(loop.time())
+        probe.channel.send(json.dumps({"type": "interrupt"}))
+    return moments
+
+
+def told_of(moments: list[float], received: Reception, found: list[tuple[Seen, int]]) -> dict[str, object]:
+    """How long it took until a picture with a closed mouth came, and how many clicks came that should not have."""
+    resting = [seen.moment for seen, mark in found if mark % PLACES == RESTING]
+    waits = [min((rest - moment for rest in resting if rest > moment), default=9.9) for moment in moments]
+    clicks = [heard.moment for heard, _ in clicks_in(received.sounds)]
+    stale = sum(any(moment < click < moment + 0.6 for click in clicks) for moment in moments)
+    return {"interrupts": len(moments), "interrupt_to_closed_mouth_ms": spread(waits), "stale_clicks_heard": stale}
 
 
 def told(received: Reception, found: list[tuple[Seen, int]], seconds: float) -> dict[str, object]:
@@ -156,7 +186,7 @@ def told(received: Reception, found: list[tuple[Seen, int]], seconds: float) -> 
     # The first seconds, in which both sides find their pace, count for nothing but the first picture.
     settled = moments >= received.began + min(3.0, seconds / 3)
     span = received.began + seconds - (received.began + min(3.0, seconds / 3))
-    pictures = [(seen, mark % PLACES - 1) for seen, mark in found if mark % PLACES]
+    pictures = [(seen, mark % PLACES - 1) for seen, mark in found if 0 < mark % PLACES < RESTING]
     clicks = clicks_in(received.sounds)
     spoken = received.spoken or 0.0
     video = (
