@@ -49,13 +49,14 @@ class AvatarGallery:
         self._portraits: dict[str, Portrait] = {}
         self._photos: deque[tuple[str, str, Path | bytes]] = deque()
         self._on_ready: Callable[[str], None] = lambda key: None
+        self._on_removed: Callable[[str], None] = lambda key: None
         self._is_closing = False
         # It may be in a network when the program ends, and nothing is lost with it.
         self._thread = threading.Thread(target=self._work, name="liveface gallery", daemon=True)
 
-    def open(self, on_ready: Callable[[str], None]) -> None:
-        """Begin; `on_ready` gets the key of each imported avatar, in the gallery's thread."""
-        self._on_ready = on_ready
+    def open(self, on_ready: Callable[[str], None], on_removed: Callable[[str], None]) -> None:
+        """Begin; these get the key of each avatar that is imported, in the gallery's thread, restored or removed."""
+        self._on_ready, self._on_removed = on_ready, on_removed
         self._thread.start()
 
     def close(self, timeout: float) -> None:
@@ -92,6 +93,7 @@ class AvatarGallery:
                 self._board.post(Notice(f"{portrait.name} cannot be removed ({error.strerror}).", True))
                 return
             del self._portraits[key]
+        self._on_removed(key)
         self._board.post(Notice(f"{portrait.name} was removed.", remedy="undo", subject=key))
 
     def restore(self, key: str) -> None:
@@ -101,6 +103,8 @@ class AvatarGallery:
             self._show(self._portrait_of(self._own / key, is_shipped=False))
         except (OSError, LivefaceError) as error:
             self._board.post(Notice(f"The avatar cannot be brought back ({error}).", True))
+        else:
+            self._on_ready(key)
 
     def folder(self, key: str) -> Path:
         """Where the avatar of that key is, if there is one."""

@@ -4,7 +4,7 @@ Every method returns at once and may be called from the window's thread. What go
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,11 @@ from app.config import HOLD_MS
 from app.live_stage import Heard, LiveStage
 from app.notices import Notice, Noticeboard
 from app.outputs import Outputs
+from app.performer import DEFAULT_AVATAR
 from app.preferences import Preferences
 from app.session import Sink
-from app.stagehand import Phase, Stagehand, Wish
+from app.stagehand import Stagehand, Wish
+from app.standing import Figures, Reel, Standing
 from app.stats import Report
 from engine.action_units import ACTION_UNITS
 from engine.errors import LivefaceError
@@ -35,39 +37,6 @@ _SUCCESS = {
     "voice": f"Your voice is in step with the face: choose “{virtual_microphone.NAME}” as the microphone in your call.",
 }
 _SMOOTHING = 25  # frames of delay from which one trusts the measured one
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How it stands. `is_deaf`: the face lives, but nothing can be heard. `avatar`: the key of the one that is worn.
-
-    `recorded`: seconds, None where nothing is recorded.
-    """
-
-    phase: Phase
-    is_deaf: bool
-    avatar: str
-    recorded: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """What the session measures. `delay`: mic to picture in milliseconds, half of the pictures and 95 of 100."""
-
-    fps: float
-    delay: tuple[float, float] | None
-    skipped: int
-    lost_ms: float
-
-
-@dataclass(frozen=True, slots=True)
-class Reel:
-    """The sound file that is heard, in seconds."""
-
-    name: str
-    position: float
-    length: float
-    is_playing: bool
 
 
 class Desktop:
@@ -106,7 +75,7 @@ class Desktop:
 
     def open(self) -> None:
         """Begin to load, then to perform."""
-        self._gallery.open(partial(self.change, "avatar"))
+        self._gallery.open(partial(self.change, "avatar"), self._take_off)
         self._stagehand.open()
 
     def close(self, timeout: float) -> bool:
@@ -270,6 +239,11 @@ class Desktop:
     def notices(self) -> list[Notice]:
         """What has not been read."""
         return self._board.take()
+
+    def _take_off(self, key: str) -> None:
+        """Wear the default avatar instead of one that is no more."""
+        if self._preferences.avatar == key:
+            self.change("avatar", DEFAULT_AVATAR.name)
 
     def _report(self) -> Report | None:
         stage = self._stagehand.stage

@@ -4,6 +4,7 @@ from PyQt6.QtCore import QSize, Qt
 from PyQt6.QtGui import QIcon, QPalette, QResizeEvent
 from PyQt6.QtWidgets import QHBoxLayout, QPushButton, QToolButton, QWidget
 
+from ui.contracts import Outputs, Standing
 from ui.icons import icon
 
 _ICON = QSize(22, 22)
@@ -62,8 +63,22 @@ class Controls(QWidget):
 
     def show_running(self, is_running: bool) -> None:
         """Let the main button say what it does next."""
-        self._is_running = is_running
-        self._name_start()
+        if is_running != self._is_running:
+            self._is_running = is_running
+            self._name_start()
+
+    def show_standing(self, standing: Standing, outputs: Outputs) -> None:
+        """Let the buttons say what is on, and what can be done."""
+        self.show_running(standing.phase != "stopped")
+        for button in (self.interrupt, self.record):
+            button.setEnabled(standing.phase == "live")
+        for button, is_on in (
+            (self.record, standing.recorded is not None),
+            (self.camera, outputs.is_sent("camera")),
+            (self.voice, outputs.is_sent("voice")),
+        ):
+            if not button.isDown():
+                button.setChecked(is_on)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802
         """Leave out words where they have no room."""

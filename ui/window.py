@@ -4,12 +4,13 @@ from pathlib import Path
 
 from PyQt6.QtCore import QByteArray, QTimer
 from PyQt6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QResizeEvent
-from PyQt6.QtWidgets import QApplication, QFileDialog, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QApplication, QFileDialog, QMainWindow
 
+from ui.arrangement import Arrangement
 from ui.arrivals import PHOTO_SUFFIXES, SOUND_SUFFIXES, Arrivals, arrivals_in
 from ui.bridge import FrameBridge
 from ui.canvas import Canvas
-from ui.contracts import Notice, Program, Standing
+from ui.contracts import Program, Standing
 from ui.controls import Controls
 from ui.gallery import Gallery
 from ui.keys import Keys
@@ -17,14 +18,12 @@ from ui.live_panel import LivePanel
 from ui.notice_bar import NoticeBar
 from ui.settings_panel import SettingsPanel
 from ui.source_bar import SourceBar
+from ui.state_words import state_words
 from ui.theme import Theme
 
 _GLANCE = 100  # ms
 _FIGURES_EVERY = 5  # glances
-_PANEL_WIDTH = 284  # pixels
-_WIDE, _WIDER = 760, 1040  # pixels of width, from which the gallery and a panel have room beside the face
 _SMALLEST = (480, 420)
-_MARGIN = 16
 
 
 class Window(QMainWindow):
@@ -36,7 +35,6 @@ class Window(QMainWindow):
         self._bridge = bridge
         self._theme = theme
         self._glances = 0
-        self._is_bare = False
         self.setWindowTitle("liveface")
         self.setAcceptDrops(True)
         self.setMinimumSize(*_SMALLEST)  # so that it can become small enough for its panels to go
@@ -49,15 +47,10 @@ class Window(QMainWindow):
         self.controls = Controls()
         self.live = LivePanel(program.units)
         self.settings = SettingsPanel(program.choices, program.devices)
-        self.panels = QStackedWidget()
-        self.panels.setFixedWidth(_PANEL_WIDTH)
-        self.panels.addWidget(self.live)
-        self.panels.addWidget(self.settings)
-        self._lay_out()
+        self._arrangement = Arrangement(self)
+        self._arrangement.panel = chosen["panel"]
         self._connect()
         self.keys = Keys(self, theme)
-        self._panel = chosen["panel"]
-        self._wants_gallery = True
         theme.choose(chosen["theme"])
         self._show_push_to_talk(chosen["is_push_to_talk"])
         self._restore(chosen["geometry"])
@@ -99,25 +92,26 @@ class Window(QMainWindow):
 
     def show_bare(self, is_bare: bool) -> None:
         """Show nothing but the face, or everything."""
-        self._is_bare = is_bare
         self.canvas.show_bare(is_bare)
-        self._arrange()
+        self._arrangement.is_bare = is_bare
+        self._arrangement.fit()
 
     @property
     def is_bare(self) -> bool:
         """Whether there is nothing but the face."""
-        return self._is_bare
+        return self._arrangement.is_bare
 
     def toggle_panel(self, name: str) -> None:
         """Show the panel live or settings, or none if it is shown already."""
-        self._panel = "" if self._panel == name else name
-        self._program.choices.change("panel", self._panel)
-        self._arrange(is_asked=True)
+        shown = self._arrangement.shown_panel
+        self._arrangement.panel = "" if shown == name else name
+        self._program.choices.change("panel", self._arrangement.panel)
+        self._arrangement.fit(is_asked=True)
 
     def toggle_gallery(self) -> None:
         """Show the faces, or hide them."""
-        self._wants_gallery = not self.gallery.isVisible()
-        self._arrange(is_asked=True)
+        self._arrangement.wants_gallery = not self.gallery.isVisible()
+        self._arrangement.fit(is_asked=True)
 
     # What comes
 
@@ -144,13 +138,13 @@ class Window(QMainWindow):
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802
         """Give the face its room."""
         super().resizeEvent(event)
-        self._arrange()
+        self._arrangement.fit()
 
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802
         """Remember where the window was."""
         self._timer.stop()
         self._bridge.arrived.disconnect(self._show_latest)
-        if not self._is_bare:
+        if not self.is_bare:
             self._program.choices.change("geometry", self.saveGeometry().toBase64().data().decode())
         super().closeEvent(event)
 
@@ -170,7 +164,7 @@ class Window(QMainWindow):
         self.source.look()
         self.source.meter.show_level(program.senses.level())
         for notice in program.watch.notices():
-            self._tell(notice)
+            self.notice.tell(notice)
         if self._glances % _FIGURES_EVERY == 0:
             self.source.microphone.offer(program.devices.microphones())
             if self.live.isVisible():
@@ -180,34 +174,11 @@ class Window(QMainWindow):
         self._glances += 1
 
     def _show_standing(self, standing: Standing) -> None:
-        is_live = standing.phase == "live"
-        self.controls.show_running(standing.phase != "stopped")
-        if standing.phase == "starting":
-            self.canvas.show_state("Getting ready…", "resting")
-        elif not is_live:
-            self.canvas.show_state("Stopped", "resting")
-        elif standing.is_deaf:
-            self.canvas.show_state("Nothing to hear", "problem")
-        elif self.controls.mute.isChecked():
-            self.canvas.show_state("Muted", "problem")
-        elif self.controls.talk.isVisible() and not self.controls.talk.isDown():
-            self.canvas.show_state("Hold T to talk", "resting")
-        else:
-            self.canvas.show_state("Live", "live")
+        controls = self.controls
+        waits = controls.talk.isVisible() and not controls.talk.isDown()
+        self.canvas.show_state(*state_words(standing, controls.mute.isChecked(), waits))
         self.canvas.show_recorded(standing.recorded)
-        for button in (self.controls.interrupt, self.controls.record):
-            button.setEnabled(is_live)
-        outputs = self._program.outputs
-        for button, is_on in (
-            (self.controls.record, standing.recorded is not None),
-            (self.controls.camera, outputs.is_sent("camera")),
-            (self.controls.voice, outputs.is_sent("voice")),
-        ):
-            if not button.isDown():
-                button.setChecked(is_on)
-
-    def _tell(self, notice: Notice) -> None:
-        self.notice.tell(notice)
+        controls.show_standing(standing, self._program.outputs)
 
     def _act(self, remedy: str, subject: str) -> None:
         match remedy:
@@ -263,43 +234,6 @@ class Window(QMainWindow):
         controls.faces.clicked.connect(self.toggle_gallery)
         controls.live.clicked.connect(lambda: self.toggle_panel("live"))
         controls.settings.clicked.connect(lambda: self.toggle_panel("settings"))
-
-    def _lay_out(self) -> None:
-        self._middle = QVBoxLayout()
-        self._middle.setSpacing(12)
-        for widget, stretch in ((self.canvas, 1), (self.source, 0), (self.controls, 0)):
-            self._middle.addWidget(widget, stretch)
-        over_face = QVBoxLayout(self.canvas)
-        over_face.setContentsMargins(_MARGIN, _MARGIN, _MARGIN, _MARGIN)
-        over_face.addStretch(1)
-        row = QHBoxLayout()
-        for stretch in (1, 1000, 1):  # as wide as it may be, in the middle
-            row.addStretch(stretch) if stretch == 1 else row.addWidget(self.notice, stretch)
-        over_face.addLayout(row)
-        self._outer = QHBoxLayout()
-        self._outer.setSpacing(_MARGIN)
-        self._outer.addWidget(self.gallery)
-        self._outer.addLayout(self._middle, stretch=1)
-        self._outer.addWidget(self.panels)
-        central = QWidget()
-        central.setLayout(self._outer)
-        self.setCentralWidget(central)
-
-    def _arrange(self, is_asked: bool = False) -> None:
-        """Show what has room; what was just asked for is shown in any case."""
-        width, bare = self.width(), self._is_bare
-        shows_panel = bool(self._panel) and (width >= _WIDER or is_asked)
-        self.gallery.setVisible(not bare and self._wants_gallery and (width >= _WIDE or is_asked))
-        self.panels.setVisible(not bare and shows_panel)
-        self.panels.setCurrentIndex(1 if self._panel == "settings" else 0)
-        for widget in (self.source, self.controls):
-            widget.setVisible(not bare)
-        margin = 0 if bare else _MARGIN
-        self._outer.setContentsMargins(margin, margin, margin, margin)
-        self._outer.activate()
-        self.controls.faces.setChecked(not self.gallery.isHidden())
-        self.controls.live.setChecked(shows_panel and self._panel == "live")
-        self.controls.settings.setChecked(shows_panel and self._panel == "settings")
 
     def _restore(self, geometry: str) -> None:
         if not geometry or not self.restoreGeometry(QByteArray.fromBase64(geometry.encode())):

@@ -41,6 +41,7 @@ class Stand:
         self.own = folder / "own"
         self.board = Noticeboard()
         self.ready: list[str] = []
+        self.gone: list[str] = []
         self.changed = threading.Event()
         an_avatar("clara").save(folder / "shipped" / "clara")
         self.gallery = self.new()
@@ -73,7 +74,7 @@ class Stand:
 def stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stand]:
     monkeypatch.setattr(app.avatar_gallery, "prepare", fake_prepare)
     stand = Stand(tmp_path)
-    stand.gallery.open(stand.ready.append)
+    stand.gallery.open(stand.ready.append, stand.gone.append)
     stand.until(lambda: stand.gallery.portraits())
     yield stand
     stand.gallery.close(5)
@@ -92,7 +93,7 @@ def test_an_imported_photo_becomes_an_avatar_that_stays(stand: Stand) -> None:
     assert stand.gallery.load("aunt-anna").name == "Aunt Anna"
     assert stand.gallery.folder("aunt-anna") == stand.own / "aunt-anna"
     again = stand.new()
-    again.open(stand.ready.append)
+    again.open(stand.ready.append, stand.gone.append)
     stand.until(lambda: len(again.portraits()) == 2)
     assert [(portrait.key, portrait.is_shipped) for portrait in again.portraits()][1] == ("aunt-anna", False)
     again.close(5)
@@ -143,11 +144,13 @@ def test_a_removed_avatar_can_be_brought_back_until_the_next_start(stand: Stand)
     assert stand.shown("Anna") is None
     notice = stand.told()
     assert (notice.remedy, notice.subject) == ("undo", "anna")
+    assert (stand.ready, stand.gone) == (["anna"], ["anna"])
     stand.gallery.restore("anna")
     assert stand.shown("Anna") is not None
+    assert stand.ready == ["anna", "anna"]
     stand.gallery.remove("anna")
     again = stand.new()
-    again.open(stand.ready.append)
+    again.open(stand.ready.append, stand.gone.append)
     stand.until(lambda: not list(stand.own.iterdir()))
     again.close(5)
 
@@ -180,6 +183,6 @@ def test_a_damaged_avatar_is_told_and_left_out(stand: Stand) -> None:
     stand.until(lambda: stand.ready)
     (stand.own / "anna" / "mesh.npy").write_bytes(b"")
     again = stand.new()
-    again.open(stand.ready.append)
+    again.open(stand.ready.append, stand.gone.append)
     assert "damaged" in stand.told().text
     again.close(5)

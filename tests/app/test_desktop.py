@@ -10,7 +10,7 @@ import app.live_stage
 import app.stagehand
 from app.stagehand import Kind
 from engine.errors import AudioError, BackendError, CheckpointError, ConfigurationError, DeviceError, OutputError
-from tests.app.desktop_stand import NO_MICROPHONE, Stand
+from tests.app.desktop_stand import NO_MICROPHONE, Stand, an_avatar
 from tests.app.fakes import FakeSink
 
 
@@ -58,6 +58,19 @@ def test_another_avatar_is_worn_without_a_new_session(stand: Stand) -> None:
     stand.until(lambda: stand.desktop._stagehand.stage and stand.desktop._stagehand.stage.avatar.name == "jonas")
     assert len(stand.heard) == 1
     assert stand.kept == [("avatar", "jonas")]
+
+
+def test_a_worn_avatar_that_is_removed_gives_way_to_the_default_one_until_it_is_brought_back(
+    stand: Stand, tmp_path: Path
+) -> None:
+    an_avatar("anna").save(tmp_path / "own" / "anna")
+    stand.until_live()
+    stand.desktop.change("avatar", "anna")
+    stand.desktop._gallery._show(stand.desktop._gallery._portrait_of(tmp_path / "own" / "anna", is_shipped=False))
+    stand.desktop._gallery.remove("anna")
+    assert stand.desktop.standing().avatar == "clara"
+    stand.desktop._gallery.restore("anna")
+    assert stand.desktop.standing().avatar == "anna"
 
 
 @pytest.mark.parametrize(("name", "value"), [("microphone", "Headset"), ("lookahead", 5), ("speaker", "Loud")])

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.avatar_gallery import Portrait
-from app.desktop import Figures, Reel, Standing
 from app.notices import Notice
 from app.preferences import Preferences
+from app.standing import Figures, Reel, Standing
 from engine.media import HOP, Frame
 from ui.contracts import Program
 

@@ -9,8 +9,8 @@ from PyQt6.QtGui import QColor, QDropEvent, QImage
 from PyQt6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
-from app.desktop import Figures, Standing
 from app.notices import Notice
+from app.standing import Figures, Standing
 from tests.ui.program import FakeProgram, a_frame, a_portrait
 from tests.ui.test_canvas import colour_at
 from ui.bridge import FrameBridge
@@ -173,7 +173,7 @@ def test_panels_open_and_close_and_are_remembered(window: Window, program: FakeP
     assert window.settings.isVisible()
     assert not window.live.isVisible()
     window.controls.settings.click()
-    assert not window.panels.isVisible()
+    assert not window.settings.isVisible()
     assert [call for call in program.calls if call[0] == "change"] == [
         ("change", "panel", "settings"),
         ("change", "panel", ""),
@@ -183,10 +183,10 @@ def test_panels_open_and_close_and_are_remembered(window: Window, program: FakeP
 def test_a_small_window_keeps_its_room_for_the_face(window: Window) -> None:
     window.resize(window.minimumSize())
     assert not window.gallery.isVisible()
-    assert not window.panels.isVisible()
+    assert not window.live.isVisible()
     window.resize(1180, 760)
     assert window.gallery.isVisible()
-    assert window.panels.isVisible()
+    assert window.live.isVisible()
 
 
 def test_nothing_but_the_face_fills_the_window(window: Window) -> None:

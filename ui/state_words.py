@@ -1,0 +1,19 @@
+"""How it stands, in a word."""
+
+from ui.contracts import Standing
+
+
+def state_words(standing: Standing, is_muted: bool, waits_for_talk: bool) -> tuple[str, str]:
+    """The words, and the colour of their dot: live, problem or resting."""
+    match standing.phase:
+        case "starting":
+            return "Getting ready…", "resting"
+        case "stopped":
+            return "Stopped", "resting"
+    if standing.is_deaf:
+        return "Nothing to hear", "problem"
+    if is_muted:
+        return "Muted", "problem"
+    if waits_for_talk:
+        return "Hold T to talk", "resting"
+    return "Live", "live"
