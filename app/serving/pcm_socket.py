@@ -100,7 +100,7 @@ class _Item:
     begin: int
     end: int | None = None
     samples: int = 0  # of the sender
-    told: int = 0  # likewise, that were heard by the last reply
+    told: int = 0  # likewise, of which was told that they were heard
 
     def heard(self, heard: int, rate: int) -> int:
         """Samples of the sender, where the source tells `heard`."""
@@ -155,12 +155,10 @@ class _Dialogue:
             input_audio_format="pcm16",
             rate=self._rate,
         )
-        telling = asyncio.create_task(self._tell_forever())
-        try:
+        async with asyncio.TaskGroup() as tasks:
+            telling = tasks.create_task(self._tell_forever())
             await self._follow_forever()
-        finally:
             telling.cancel()
-            await asyncio.gather(telling, return_exceptions=True)
 
     async def give_up(self) -> None:
         """Close, as the agent speaks over another socket now."""
@@ -279,18 +277,22 @@ class _Dialogue:
     async def _tell(self, frames: int) -> None:
         await self._tell_interruption()
         heard = self._source.heard(frames)
-        while self._items:
+        is_over = True
+        while self._items and is_over:
             item = self._items[0]
-            samples = item.heard(heard, self._rate)
             is_over = item.end is not None and heard >= item.end
-            if samples and not item.told:
+            if is_over:  # before anything is awaited, in which an interrupt may come
+                self._items.popleft()
+            await self._tell_of(item, item.heard(heard, self._rate), is_over, is_due=frames % _POSITION_FRAMES == 0)
+
+    async def _tell_of(self, item: _Item, samples: int, is_over: bool, is_due: bool) -> None:
+        before = item.told
+        if samples > before and (is_due or is_over or not before):
+            item.told = samples
+            if not before:
                 await self._send("output_audio_buffer.started", item_id=item.name)
-            if samples > item.told and (is_over or frames % _POSITION_FRAMES == 0 or not item.told):
-                await self._send("playback.position", **self._position(item, samples))
-                item.told = samples
-            if not is_over:
-                return
-            self._items.popleft()
+            await self._send("playback.position", **self._position(item, samples))
+        if is_over:
             await self._send("output_audio_buffer.stopped", **self._position(item, samples))
 
     async def _tell_interruption(self) -> None:
