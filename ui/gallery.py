@@ -47,7 +47,7 @@ class Gallery(QFrame):
         self.list.currentItemChanged.connect(self._choose)
         self.list.removal_wished.connect(self._remove)
         title.setBuddy(self.list)
-        self.add_button = QPushButton(icon("photo"), " &Add a photo…")
+        self.add_button = QPushButton(icon("photo"), " Add a ph&oto…")
         self.add_button.setAccessibleDescription("Make a face of a photo. You can also drop one here, or paste one.")
         self.add_button.setToolTip(
             "Make a face of a photo (Ctrl+O). You can also drop one here, or paste one (Ctrl+V)."

@@ -35,6 +35,7 @@ class Keys(QObject):
             ("Ctrl+S", "Save the picture", controls.snapshot.click),
             ("Ctrl+K", "Virtual camera", controls.camera.click),
             ("Ctrl+J", "Voice in step with the face", controls.voice.click),
+            ("N", "Do what a notice offers", window.notice.act),
             ("Ctrl+G", "Faces", window.toggle_gallery),
             ("Ctrl+L", "Live figures", lambda: window.toggle_panel("live")),
             ("Ctrl+,", "Settings", lambda: window.toggle_panel("settings")),

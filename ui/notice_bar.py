@@ -10,11 +10,11 @@ from ui.icons import icon
 _WIDEST = 600  # pixels
 _SHOWN = 9000  # ms, for what is no problem
 _REMEDIES = {
-    "retry": "Try a&gain",
-    "file": "Use a &sound file…",
-    "photo": "&Choose another…",
-    "undo": "&Undo",
-    "show": "S&how in folder",
+    "retry": "Try again",
+    "file": "Use a sound file…",
+    "photo": "Choose another…",
+    "undo": "Undo",
+    "show": "Show in folder",
 }
 
 
@@ -34,7 +34,8 @@ class NoticeBar(QFrame):
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.action = QPushButton()
-        self.action.clicked.connect(self._act)
+        self.action.setToolTip("N")
+        self.action.clicked.connect(self.act)
         self.dismiss = QPushButton(icon("close", QPalette.ColorRole.Dark), "")
         self.dismiss.setObjectName("flat")
         self.dismiss.setAccessibleName("Dismiss")
@@ -72,7 +73,8 @@ class NoticeBar(QFrame):
         else:
             self._timer.start(_SHOWN)
 
-    def _act(self) -> None:
-        self.hide()
-        if self._notice is not None:
+    def act(self) -> None:
+        """Do what the notice offers, if one is shown that offers something."""
+        if self._notice is not None and self.isVisible() and self._notice.remedy in _REMEDIES:
+            self.hide()
             self.acted.emit(self._notice.remedy, self._notice.subject)

@@ -34,7 +34,8 @@ class Picker(QComboBox):
 
     def offer(self, names: Sequence[str]) -> None:
         """Show these names; what is chosen stays, though it may be absent at the moment."""
-        if list(names) == self._names:
+        view = self.view()
+        if list(names) == self._names or (view is not None and view.isVisible()):
             return
         self._names = list(names)
         chosen = self.chosen

@@ -22,7 +22,7 @@ from ui.state_words import state_words
 from ui.theme import Theme
 
 _GLANCE = 100  # ms
-_FIGURES_EVERY = 5  # glances
+_FIGURES_EVERY, _DEVICES_EVERY = 5, 40  # glances
 _SMALLEST = (480, 420)
 
 
@@ -171,6 +171,8 @@ class Window(QMainWindow):
                 self.live.show_figures(program.watch.figures())
             if self.settings.isVisible():
                 self.settings.look()
+        if self._glances % _DEVICES_EVERY == _DEVICES_EVERY - 1 and self.isActiveWindow():
+            program.devices.refresh()
         self._glances += 1
 
     def _show_standing(self, standing: Standing) -> None:

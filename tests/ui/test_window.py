@@ -14,33 +14,7 @@ from app.standing import Figures, Standing
 from tests.ui.program import FakeProgram, a_frame, a_portrait
 from tests.ui.test_canvas import colour_at
 from ui.bridge import FrameBridge
-from ui.theme import Theme
 from ui.window import Window
-
-
-@pytest.fixture(scope="module")
-def theme(qapp: QApplication) -> Theme:
-    return Theme(qapp)
-
-
-@pytest.fixture
-def program() -> FakeProgram:
-    return FakeProgram()
-
-
-@pytest.fixture
-def bridge(qtbot: QtBot) -> FrameBridge:
-    return FrameBridge()
-
-
-@pytest.fixture
-def window(qtbot: QtBot, program: FakeProgram, bridge: FrameBridge, theme: Theme) -> Window:
-    made = Window(program.program, bridge, theme)
-    qtbot.addWidget(made)
-    made.resize(1180, 760)
-    made.show()
-    program.calls.clear()
-    return made
 
 
 def test_a_frame_from_another_part_is_shown_with_its_level_and_action_units(

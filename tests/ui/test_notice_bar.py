@@ -1,0 +1,45 @@
+"""Tests of the card that tells one thing at a time."""
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+import ui.notice_bar
+from app.notices import Notice
+from ui.notice_bar import NoticeBar
+
+
+@pytest.fixture
+def bar(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> NoticeBar:
+    monkeypatch.setattr(ui.notice_bar, "_SHOWN", 30)
+    made = NoticeBar()
+    qtbot.addWidget(made)
+    return made
+
+
+def test_what_is_no_problem_goes_by_itself_and_a_problem_stays(bar: NoticeBar, qtbot: QtBot) -> None:
+    bar.tell(Notice("Saved."))
+    assert bar.isVisible()
+    qtbot.waitUntil(lambda: not bar.isVisible())
+    bar.tell(Notice("Saved."))
+    bar.tell(Notice("The microphone has gone.", is_problem=True))
+    qtbot.wait(60)
+    assert bar.isVisible()
+    assert (bar.accessibleName(), bar.accessibleDescription()) == ("Problem", "The microphone has gone.")
+    bar.dismiss.click()
+    assert not bar.isVisible()
+
+
+def test_its_remedy_is_done_once(bar: NoticeBar, qtbot: QtBot) -> None:
+    bar.tell(Notice("Anna was removed.", remedy="undo", subject="anna"))
+    with qtbot.waitSignal(bar.acted) as acted:
+        bar.act()
+    assert acted.args == ["undo", "anna"]
+    with qtbot.assertNotEmitted(bar.acted):
+        bar.act()
+
+
+def test_without_a_remedy_there_is_no_button(bar: NoticeBar, qtbot: QtBot) -> None:
+    bar.tell(Notice("Welcome."))
+    assert not bar.action.isVisible()
+    with qtbot.assertNotEmitted(bar.acted):
+        bar.act()
