@@ -6,6 +6,7 @@ Knows nothing of what a peer sends or sees.
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from aiohttp import hdrs, web
 from multidict import CIMultiDict
@@ -21,18 +22,21 @@ _METHODS = "OPTIONS, GET, POST, PATCH, DELETE"
 _ENDED = ("failed", "closed")  # states of a peer
 
 
+End = Callable[[Peer], Awaitable[None]]
+
+
 @dataclass(frozen=True, slots=True)
 class PeerSession:
-    """A peer that was answered. `tag`: its entity-tag, which names its run of ICE. `end`: what DELETE does.
+    """What is known of a peer that was answered. `tag`: its entity-tag, which names its run of ICE.
 
-    `media`: the names of those that were not refused.
+    `media`: the names of those that were not refused. `end`: what DELETE does.
     """
 
-    peer: Peer
+    key: str
     tag: str
     ice_names: frozenset[str]
     media: tuple[str, ...]
-    end: Callable[[], Awaitable[None]]
+    end: End
 
 
 class PeerSessions:
@@ -41,7 +45,7 @@ class PeerSessions:
     def __init__(self, path: str, ice_servers: Sequence[IceServer]) -> None:
         self._path = path
         self._links = [link for server in ice_servers for link in _links(server)]
-        self._sessions: dict[str, PeerSession] = {}
+        self._sessions: WeakKeyDictionary[Peer, PeerSession] = WeakKeyDictionary()  # of those that somebody keeps
 
     def routes(self) -> list[web.RouteDef]:
         """Where sessions are changed and ended."""
@@ -53,9 +57,7 @@ class PeerSessions:
             web.options(session, self.describe),
         ]
 
-    async def open(
-        self, peer: Peer, offer: SessionDescription, kept: list[bool], end: Callable[[], Awaitable[None]]
-    ) -> web.Response:
+    async def open(self, peer: Peer, offer: SessionDescription, kept: list[bool], end: End) -> web.Response:
         """Answer the sections of an offer that are `kept`, refuse the others; raises `PeerError`."""
         wanted = offer.only(kept)
         try:
@@ -63,11 +65,9 @@ class PeerSessions:
         except BaseException:
             await peer.close()
             raise
-        self._sessions = {key: one for key, one in self._sessions.items() if one.peer.state not in _ENDED}
-        key = secrets.token_urlsafe(16)
-        tag = f'"{secrets.token_hex(8)}"'
+        key, tag = secrets.token_urlsafe(16), f'"{secrets.token_hex(8)}"'
         media = tuple(section.name for section in wanted.sections)
-        self._sessions[key] = PeerSession(peer, tag, offer.ice_names(), media, end)
+        self._sessions[peer] = PeerSession(key, tag, offer.ice_names(), media, end)
         headers = self._headers({hdrs.LOCATION: f"{self._path}/{key}", hdrs.ETAG: tag, "Accept-Patch": FRAGMENT})
         return web.Response(status=201, text=str(answer), content_type=OFFER, headers=headers)
 
@@ -78,7 +78,7 @@ class PeerSessions:
         return web.Response(headers=self._headers(kinds | methods))
 
     async def _patch(self, request: web.Request) -> web.Response:
-        session = self._find(request)
+        peer, session = self._find(request)
         fragment = SessionDescription.parse(await read(request, FRAGMENT, "Accept-Patch"))
         # Eyevinn's client names the session in ETag, where RFC 9725 has If-Match.
         tags = request.headers.get(hdrs.IF_MATCH, request.headers.get(hdrs.ETAG))
@@ -88,18 +88,19 @@ class PeerSessions:
             raise web.HTTPPreconditionFailed(text=f"Found the entity-tag {tags[:40]}: that of this session is another.")
         if not fragment.ice_names() <= session.ice_names:
             raise web.HTTPUnprocessableEntity(text="ICE cannot be restarted here: POST a new offer to go on.")
-        await session.peer.add_candidates(str(fragment.candidates_for(session.media)))
+        await peer.add_candidates(str(fragment.candidates_for(session.media)))
         return web.Response(status=204)
 
     async def _delete(self, request: web.Request) -> web.Response:
-        await self._find(request).end()
+        peer, session = self._find(request)
+        await session.end(peer)
         return web.Response()  # OBS takes 200 only
 
-    def _find(self, request: web.Request) -> PeerSession:
-        session = self._sessions.get(request.match_info["session"])
-        if session is None or session.peer.state in _ENDED:
-            raise NotFoundError("Found no such session: it has ended, or never was. POST a new offer.")
-        return session
+    def _find(self, request: web.Request) -> tuple[Peer, PeerSession]:
+        for peer, session in self._sessions.items():
+            if session.key == request.match_info["session"] and peer.state not in _ENDED:
+                return peer, session
+        raise NotFoundError("Found no such session: it has ended, or never was. POST a new offer.")
 
     def _headers(self, headers: dict[str, str]) -> CIMultiDict[str]:
         return CIMultiDict([*headers.items(), *((hdrs.LINK, link) for link in self._links)])

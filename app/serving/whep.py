@@ -2,6 +2,7 @@
 
 from aiohttp import hdrs, web
 
+from app.serving.peer import Peer
 from app.serving.peer_sessions import PeerSessions, nothing, read_offer
 from app.serving.publications import Publications, check_name
 from app.serving.session_description import SessionDescription
@@ -45,7 +46,11 @@ class _Playback:
             )
         async with self._stage.turnstile.turn():
             peer = conversation.join(self._stage.settings, speaks=False)
-            return await self._sessions.open(peer, offer, kept, peer.close)
+            return await self._sessions.open(peer, offer, kept, _leave)
+
+
+async def _leave(peer: Peer) -> None:
+    await peer.close()
 
 
 def _wanted(offer: SessionDescription) -> list[bool]:

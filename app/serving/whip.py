@@ -8,6 +8,7 @@ from aiohttp import web
 from app.serving import whep
 from app.serving.conversation import Conversation, Wish
 from app.serving.negotiation import check_offer, parsed
+from app.serving.peer import Peer
 from app.serving.peer_sessions import PeerSessions, nothing, read_offer
 from app.serving.publications import Publications, check_name
 from app.serving.remote_source import RemoteSource
@@ -54,8 +55,7 @@ class _Ingest:
             conversation = await self._open(wish, name)
         try:
             peer = conversation.join(self._stage.settings, speaks=True, views=False)
-            end = partial(self._stage.conversations.close, conversation.id)
-            response = await self._sessions.open(peer, offer, kept, end)
+            response = await self._sessions.open(peer, offer, kept, partial(self._end, conversation.id))
         except BaseException:
             if is_new:
                 await self._stage.conversations.close(conversation.id)
@@ -63,6 +63,9 @@ class _Ingest:
         response.headers["Liveface-Conversation"] = conversation.id
         response.headers["Liveface-Owner"] = conversation.owner
         return response
+
+    async def _end(self, identifier: str, _: Peer) -> None:
+        await self._stage.conversations.close(identifier)
 
     async def _interrupted(self, name: str, wish: Wish) -> Conversation | None:
         """The conversation that a publisher goes on with under its name; one with another face ends."""
