@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.web.live_server import serving
-from tests.web.waiting import wait_until
+from tests.web.waiting import wait_until, wait_until_live
 
 Open = Callable[..., Page]
 
@@ -57,7 +57,7 @@ def test_a_full_server_says_why_and_when_to_try_again(open_page: Open) -> None:
     expect(retry).to_be_enabled()
     page.unroute("**/offer")
     retry.click()
-    expect(page.locator("#state")).to_have_text("Live")
+    wait_until_live(page)
     expect(page.locator("#message")).to_be_hidden()
 
 
@@ -89,13 +89,16 @@ def test_a_server_that_is_absent_is_asked_again(open_page: Open) -> None:
 
 
 def test_a_server_that_stops_says_goodbye_and_one_that_vanishes_is_looked_for(chromium: Browser) -> None:
-    with serving() as (address, process), chromium.new_context(permissions=["microphone"]) as context:
+    with (
+        serving("--size", "256x256") as (address, process),
+        chromium.new_context(permissions=["microphone"]) as context,
+    ):
         stopped, lost = (context.new_page() for _ in range(2))
         for page in (stopped, lost):
             page.goto(address)
             page.wait_for_selector(".portrait img")
         stopped.click("#start")
-        expect(stopped.locator("#state")).to_have_text("Live")
+        wait_until_live(stopped)
         process.terminate()
         # A busy server ends before its farewell has gone out: then it is missed.
         expect(stopped.locator("#message")).to_have_text(re.compile("The server (stops|does not answer)"))

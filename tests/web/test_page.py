@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from app.performer import ASSETS
-from tests.web.waiting import wait_until
+from tests.web.waiting import wait_until, wait_until_live
 
 PORTRAIT = ASSETS / "avatars" / "maya" / "photo.png"
 
@@ -50,13 +50,8 @@ Open = Callable[..., Page]
 
 
 def start(page: Page) -> None:
-    """Press the button, and wait for the face; skips the test where the machine has no room for one."""
     page.click("#start")
-    page.wait_for_selector("#stage[data-live], #message:not([hidden])")
-    if "The server is full" in page.inner_text("#message"):
-        pytest.skip(f"the machine is too busy: {page.inner_text('#message')}")
-    expect(page.locator("#state")).to_have_text("Live")
-    page.wait_for_selector("#stage[data-live]")
+    wait_until_live(page)
 
 
 def wait_until_the_mouth_moves(page: Page) -> None:
@@ -156,7 +151,7 @@ def test_a_photo_can_be_dropped_or_pasted(open_page: Open, way: str) -> None:
 def test_the_keyboard_does_all_that_buttons_do(open_page: Open) -> None:
     page = open_page(CHANNELS)
     page.keyboard.press("Space")
-    expect(page.locator("#state")).to_have_text("Live")
+    wait_until_live(page)
     wait_until(page, "channels[0].readyState === 'open'")
     page.keyboard.press("i")
     page.keyboard.press("Escape")
@@ -197,7 +192,7 @@ def test_the_lookahead_is_told_in_milliseconds_and_begins_a_new_conversation(ope
     expect(page.locator("#lookahead-effect")).to_have_text("+120 ms")
     assert offer.value.post_data_json["lookahead"] == 3
     assert "conversation" not in offer.value.post_data_json
-    expect(page.locator("#state")).to_have_text("Live")
+    wait_until_live(page)
     wait_until_the_mouth_moves(page)
 
 
@@ -207,8 +202,7 @@ def test_another_face_takes_the_first_ones_place(open_page: Open) -> None:
     with page.expect_request("**/offer") as offer:
         page.get_by_label("Samuel").check(force=True)
     assert offer.value.post_data_json["avatar"] == "samuel"
-    expect(page.locator("#state")).to_have_text("Live")
-    page.wait_for_selector("#stage[data-live]")
+    wait_until_live(page)
 
 
 def test_a_lost_connection_comes_back_to_the_same_conversation(open_page: Open) -> None:

@@ -1,12 +1,16 @@
-"""Waiting for a condition in a page whose policy forbids what playwright's own waiting does: to compile text."""
+"""Waiting for what the page should do, on a machine that may be busy."""
 
+import pytest
 from playwright.sync_api import Page
 
 PATIENCE_MS = 30_000  # for anything that a loaded machine has to do
 
 
 def wait_until(page: Page, condition: str) -> None:
-    """Return when a JavaScript expression is true; an error of the page if it does not become so in time."""
+    """Return when a JavaScript expression is true; an error of the page if it does not become so in time.
+
+    Playwright's own waiting compiles text in the page, which the page's policy forbids.
+    """
     page.evaluate(
         f"""async () => {{
             const end = Date.now() + {PATIENCE_MS};
@@ -16,3 +20,12 @@ def wait_until(page: Page, condition: str) -> None:
             }}
         }}"""
     )
+
+
+def wait_until_live(page: Page) -> None:
+    """Return when the face is there; skips the test where the machine has no room for one."""
+    page.wait_for_selector("#stage[data-live], #message:not([hidden])")
+    if page.is_visible("text=The server is full"):
+        pytest.skip(f"the machine is too busy: {page.inner_text('#message-remedy')}")
+    page.wait_for_selector("#stage[data-live]")
+    page.wait_for_selector("#state[data-state=live]")
