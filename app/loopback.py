@@ -8,8 +8,9 @@ import time
 import wave
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 import av
 import numpy as np
@@ -20,7 +21,7 @@ from app.click_track import ClickTrack
 from app.clock import Clock, MonotonicClock
 from app.config import Settings
 from app.frame_marks import COLUMNS, ROWS, block_size, read, read_blocks
-from app.loopback_stage import CARRIED, ORIGIN, PLAYED, VIDEO, Kind, Task, Witness
+from app.loopback_stage import ARRIVED, CARRIED, ORIGIN, PLAYED, SEEN, VIDEO, Kind, Task, Witness
 from app.media_files import read_audio
 from app.performer import ASSETS
 from app.stats import Percentiles, percentiles
@@ -32,6 +33,7 @@ from engine.media import FPS, HOP, SAMPLE_RATE, Samples
 
 _VOICE = ASSETS / "audio" / "speech.wav"
 _PREPARATION = 30.0  # s of sound beyond the time measured, in which the program under test has to start
+_ENDING = 10.0  # s that a server gets to end
 _GLANCE = 0.002  # s between two looks at the screen
 _SEARCH = 0.2  # s between two searches for the window, which take long
 _SETTLING = FPS  # frames at the beginning that are not measured
@@ -61,6 +63,10 @@ class LoopbackReport:
     `av_offset_ms`: of the sound at the sink from the picture that belongs to it. `drift_ms_per_hour`: of that offset,
     with the half width of its 95 % interval. `frames` were seen at the sink, `missed` were not: their pictures were
     skipped. `clicks`: moments of sound found. `glance_ms`: a picture may have been there earlier by as much, p95.
+
+    Over WebRTC the sound comes from a peer's microphone track, and a picture counts as there when its last packet is.
+    The offset is what a player gets that keeps sound and pictures in step: by their RTP times, which the sender's
+    reports lead back to one clock. `arrival_offset_ms`: the same by their arrival, as where a player does not.
     """
 
     kind: Kind
@@ -73,6 +79,7 @@ class LoopbackReport:
     missed: int
     clicks: int
     glance_ms: float
+    arrival_offset_ms: Offset | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +89,8 @@ class Observation:
     `pictures`: number of a frame -> when its picture was first there. `carried`: number of a click -> sample at which
     the frames carry it, 640 to a frame. `spoken`: number of a click -> when it went in.
     `heard`: number of a click -> when it came out; `shown`: number of a frame -> when its picture came out beside it,
-    both in the time of the file where the sink is one. `glance_ms` as in the report.
+    both in the time of the file or of the sender where the sink is one. `arrived`: number of a click -> when it came
+    over a network. `glance_ms` as in the report.
     """
 
     pictures: dict[int, float]
@@ -91,28 +99,25 @@ class Observation:
     heard: dict[int, float]
     shown: dict[int, float]
     glance_ms: float = 0.0
+    arrived: dict[int, float] | None = None
 
 
 def run_loopback(kind: str, seconds: float, injected_ms: float = 0.0) -> LoopbackReport:
-    """Let the program speak for so many seconds into a window or a file, and measure it from outside.
+    """Let the program speak for so many seconds into a window, a file or a WebRTC peer, and measure it from outside.
 
     `injected_ms` holds its sound back, to prove that the test finds out. Raises `ConfigurationError` for a kind that
     cannot be measured, `DeviceError` where a part is missing or nothing comes through.
     """
     match kind:
-        case "window" | "file":
+        case "window" | "file" | "webrtc":
             return _run(kind, seconds, injected_ms)
-        case "webrtc":
-            raise ConfigurationError(
-                "The loopback webrtc needs a WebRTC peer, which this version does not have: use window or file."
-            )
         case _:
-            raise ConfigurationError(f"The loopback is “{kind}”: choose window or file.")
+            raise ConfigurationError(f"The loopback is “{kind}”: choose window, file or webrtc.")
 
 
 def _run(kind: Kind, seconds: float, injected_ms: float) -> LoopbackReport:
     clock = MonotonicClock()
-    has_card = virtual_sound_card.is_available()
+    has_card = kind != "webrtc" and virtual_sound_card.is_available()
     track = ClickTrack(read_audio(_VOICE), seconds + _PREPARATION)
     observations = [
         _observed(kind, seconds, injected_ms, track, clock, has_card, is_audible)
@@ -133,25 +138,35 @@ def _observed(
             environment |= card.environment
         voice = None if card is not None else str(_written(folder / "voice.wav", track.sound))
         task = Task(kind, str(folder), voice, seconds, injected_ms, is_audible)
+        arrived = None
+        glance_ms = 0.0
         if kind == "window":
             eye = Eye(resources.enter_context(VirtualScreen()), clock)
-            _perform(task, environment | eye.screen.environment, eye.glance)
+            _perform(task, task.command, environment | eye.screen.environment, eye.glance)
             pictures = shown = eye.pictures
             heard = (
-                _moments(track.found_in(card.played()), card.started) if card and is_audible else _handed(track, folder)
+                _moments(track.found_in(card.played()), card.started)
+                if card and is_audible
+                else _handed(track, *Witness.recall(folder / PLAYED))
             )
             glance_ms = eye.glance_ms
+        elif kind == "webrtc":
+            _converse(task, environment)
+            seen = {int(number): moments for number, moments in json.loads((folder / SEEN).read_text()).items()}
+            pictures, shown = ({number: moments[place] for number, moments in seen.items()} for place in (0, 1))
+            sound, due = Witness.recall(folder / PLAYED)
+            heard = _handed(track, sound, due)
+            arrived = _handed(track, sound, json.loads((folder / ARRIVED).read_text()))
         else:
-            _perform(task, environment)
+            _perform(task, task.command, environment)
             moments = Witness.recall(folder / CARRIED)[1]
             shown = seen_in_file(folder / VIDEO)
             pictures = {number: moments[round(second * FPS)] for number, second in shown.items()}
             heard = _moments(track.found_in(read_audio(folder / VIDEO)))
-            glance_ms = 0.0
         carried = track.found_in(Witness.recall(folder / CARRIED)[0])
         origin = float(json.loads((folder / ORIGIN).read_text())) if card is None else card.started
     spoken = _moments({click: int(track.starts[click]) for click in carried}, origin)
-    return Observation(pictures, carried, spoken, heard, shown, glance_ms)
+    return Observation(pictures, carried, spoken, heard, shown, glance_ms, arrived)
 
 
 def _written(path: Path, sound: Samples) -> Path:
@@ -163,10 +178,16 @@ def _written(path: Path, sound: Samples) -> Path:
     return path
 
 
-def _perform(task: Task, environment: dict[str, str], meanwhile: Callable[[], None] | None = None) -> None:
-    """Run the program under test to its end; raises what it said."""
+def _perform(
+    task: Task,
+    command: list[str],
+    environment: dict[str, str],
+    meanwhile: Callable[[], None] | None = None,
+    told: IO[str] | None = None,
+) -> None:
+    """Run a program of the task to its end, `told` on its standard input; raises what it said."""
     program = subprocess.Popen(
-        task.command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        command, env=environment, stdin=told, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     )
     try:
         limit = time.monotonic() + task.seconds + _PREPARATION
@@ -182,6 +203,28 @@ def _perform(task: Task, environment: dict[str, str], meanwhile: Callable[[], No
     finally:
         program.kill()
         _, errors = program.communicate()
+    _require_success(program, errors)
+
+
+def _converse(task: Task, environment: dict[str, str]) -> None:
+    """Run the server under test, and to its end the peer that speaks to it; raises what they said."""
+    server = subprocess.Popen(task.command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        _perform(task, task.peer_command, environment, told=server.stdout)
+    except DeviceError:
+        if not server.poll():  # otherwise what it said is the reason
+            raise
+    finally:
+        server.terminate()
+        try:
+            _, errors = server.communicate(timeout=_ENDING)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            _, errors = server.communicate()
+    _require_success(server, errors)
+
+
+def _require_success(program: subprocess.Popen[str], errors: str) -> None:
     if program.returncode:
         raise DeviceError(errors.strip().splitlines()[-1] if errors.strip() else "The program under test has crashed.")
 
@@ -237,9 +280,8 @@ def seen_in_file(path: Path) -> dict[int, float]:
     return shown
 
 
-def _handed(track: ClickTrack, folder: Path) -> dict[int, float]:
-    """When each click was handed over for whoever might play it."""
-    sound, moments = Witness.recall(folder / PLAYED)
+def _handed(track: ClickTrack, sound: Samples, moments: list[float]) -> dict[int, float]:
+    """When each click was handed over for whoever might play it; of each HOP of the sound there is a moment."""
     places = track.found_in(sound)
     return {click: moments[place // HOP] + place % HOP / SAMPLE_RATE for click, place in places.items()}
 
@@ -254,23 +296,30 @@ def judged(kind: Kind, microphone: bool, silent: Observation, audible: Observati
     Raises `DeviceError` if too little came out.
     """
     numbers, delays = _delays(silent)
-    moments, offsets = _offsets(audible or silent)
+    audible = audible or silent
+    moments, offsets = _offsets(audible)
     drift = trend(moments, offsets)
     assert drift is not None, "too few points were let through"
     return LoopbackReport(
         kind=kind,
         microphone=microphone,
         sound_to_photon_ms=percentiles(list(delays)),
-        av_offset_ms=Offset(
-            round(float(np.median(offsets)) * 1000, 2), round(float(np.percentile(np.abs(offsets), 95)) * 1000, 2)
-        ),
+        av_offset_ms=_spread(offsets),
         drift_ms_per_hour=round(drift.slope * _HOUR * 1000, 1),
         drift_error_ms_per_hour=round(_CERTAINTY * drift.standard_error * _HOUR * 1000, 1),
         frames=len(numbers),
         missed=int(numbers[-1] - numbers[0] + 1 - len(numbers)),
         clicks=len(offsets),
         glance_ms=round(silent.glance_ms, 2),
+        arrival_offset_ms=None
+        if audible.arrived is None
+        else _spread(_offsets(replace(audible, heard=audible.arrived, shown=audible.pictures))[1]),
     )
+
+
+def _spread(offsets: Array) -> Offset:
+    p50, p95 = np.median(offsets), np.percentile(np.abs(offsets), 95)
+    return Offset(round(float(p50) * 1000, 2), round(float(p95) * 1000, 2))
 
 
 def _delays(seen: Observation) -> tuple[NDArray[np.int64], Array]:

@@ -24,8 +24,9 @@ from app.stats import Stats
 from engine.errors import LivefaceError
 from engine.media import SAMPLE_RATE, Frame, Samples
 
-Kind = Literal["window", "file"]
+Kind = Literal["window", "file", "webrtc"]
 CARRIED, PLAYED, VIDEO, ORIGIN = "carried", "played", "video.mp4", "origin.json"
+SEEN, ARRIVED = "seen.json", "arrived.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,15 @@ class Task:
     @property
     def command(self) -> list[str]:
         """The command line that performs it."""
-        return [sys.executable, "-m", "app.loopback_stage", json.dumps(asdict(self))]
+        return self._run("app.serving.loopback_server" if self.kind == "webrtc" else "app.loopback_stage")
+
+    @property
+    def peer_command(self) -> list[str]:
+        """The command line that speaks to the server which `command` starts."""
+        return self._run("app.serving.loopback_peer")
+
+    def _run(self, module: str) -> list[str]:
+        return [sys.executable, "-m", module, json.dumps(asdict(self))]
 
 
 def main() -> None:
@@ -158,6 +167,12 @@ class Witness:
         if not self._file.closed:
             self._file.close()
             self._path.with_suffix(".json").write_text(json.dumps(self._moments))
+
+    @staticmethod
+    def leave(path: Path, sound: Samples, moments: list[float]) -> None:
+        """Write down what somebody else has witnessed: float32 (n * HOP,), and n moments in seconds."""
+        sound.tofile(path.with_suffix(".f32"))
+        path.with_suffix(".json").write_text(json.dumps(moments))
 
     @staticmethod
     def recall(path: Path) -> tuple[Samples, list[float]]:
