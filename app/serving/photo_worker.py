@@ -22,6 +22,8 @@ _SECONDS = 30.0  # the largest photo needs 6, on a busy machine several times as
 _WAITING = 4  # photos, one of which is worked on
 _NICENESS = 10  # the faces that speak come first
 _BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF")
+# The frozen program is the command line itself.
+_PROGRAM = (sys.executable,) if hasattr(sys, "frozen") else (sys.executable, "-m", "app.cli")
 
 
 class PhotoWorker:
@@ -60,7 +62,7 @@ class PhotoWorker:
         """The exit status of the process and the last line it wrote."""
         choice = [] if face is None else [f"--face={face}"]
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "app.cli", "prepare", str(photo), f"--out={folder}", f"--name={name}", *choice),
+            *(*_PROGRAM, "prepare", str(photo), f"--out={folder}", f"--name={name}", *choice),
             cwd=ASSETS.parent,
             env={key: value for key, value in os.environ.items() if key != "LIVEFACE_DEBUG"},
             stdin=DEVNULL,
