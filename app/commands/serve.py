@@ -37,6 +37,7 @@ _WORKERS = 4  # threads for what would hold up the event loop
 _GRACE = 0.3  # s that requests get to finish when the server ends
 _HANDSHAKE = 10.0  # s that TLS may take to begin
 _KEEP_ALIVE = 30.0  # s that a connection may be idle
+_TIDYING = 5.0  # s
 _DEFAULTS = ServeSettings()
 
 
@@ -131,10 +132,6 @@ async def _serve(
     # Anyone can send what is no HTTP, so what the libraries say of it is of no use in a log.
     for library in ("aiohttp", "aiortc", "aioice"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
-    # WebRTC connections end as cycles of references, which hold threads and memory until they are collected. What lives
-    # as long as the server is no longer looked at, so collecting takes little time and comes often.
-    gc.collect()
-    gc.freeze()
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(_WORKERS, thread_name_prefix="liveface serve"))
     stopping = asyncio.Event()
@@ -167,12 +164,23 @@ async def _serve(
     open_door = await loop.create_server(
         door.leading_to(runner.server), sock=listener, ssl=tls, ssl_handshake_timeout=handshake
     )
+    tidying = asyncio.create_task(_tidy())
     try:
         print(greeting, flush=True)
         await stopping.wait()
     finally:
+        tidying.cancel()
         open_door.close()
         await runner.cleanup()
+
+
+async def _tidy() -> None:
+    """Free what peers leave behind: aiortc's connections are cycles of references, and hold threads and memory."""
+    gc.collect()
+    gc.freeze()  # what lives as long as the server is not looked at again, so that collecting takes milliseconds
+    while True:
+        await asyncio.sleep(_TIDYING)
+        gc.collect()
 
 
 def _greeting(settings: ServeSettings, address: str, is_made: bool) -> str:
