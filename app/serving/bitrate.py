@@ -17,13 +17,25 @@ class BitrateControl:
         self.target = start
         self._least, self._most = least, most
         self._by_loss = float(start)
-        self._estimate = float(most)
+        self._by_estimate = float(most)
+        self._sent = 0
+        self._last_estimate = float("-inf")
         self._last_loss = float("-inf")
         self._last_change = float("-inf")
 
+    def note_sent(self, bitrate: int) -> None:
+        """So much was sent in the latest second, in bit/s."""
+        self._sent = bitrate
+
     def note_estimate(self, bitrate: int, now: float) -> None:
-        """The receiver believes that the way to it carries `bitrate`."""
-        self._estimate = bitrate
+        """The receiver believes that the way to it carries `bitrate`.
+
+        It cannot know more than what comes: an estimate above what is sent is no limit, however low.
+        """
+        seconds = min(1.0, now - self._last_estimate)
+        self._last_estimate = now
+        grown = self._by_estimate * _GROWTH**seconds
+        self._by_estimate = float(bitrate) if bitrate < self._sent else min(max(bitrate, grown), self._most)
         self._decide(now)
 
     def note_loss(self, share: float, now: float) -> None:
@@ -38,7 +50,7 @@ class BitrateControl:
         self._decide(now)
 
     def _decide(self, now: float) -> None:
-        wanted = int(min(max(min(self._by_loss, self._estimate), self._least), self._most))
+        wanted = int(min(max(min(self._by_loss, self._by_estimate), self._least), self._most))
         rises = wanted > self.target * _RISE and now - self._last_change >= _LEAST_BETWEEN_RISES
         if rises or wanted < self.target * _DROP:
             self.target = wanted

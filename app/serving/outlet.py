@@ -30,6 +30,11 @@ class Outlet:
         self.voice = VoiceTrack(self._sound, self.clock, now)
         self.face = FaceTrack(self._pictures, self.clock, self._executor, self._make_encoder, now)
 
+    def note_sent(self, bitrate: int) -> None:
+        """So much was sent in the latest second, in bit/s."""
+        if self._control is not None:
+            self._control.note_sent(bitrate)
+
     def note_estimate(self, bitrate: int, now: float) -> None:
         """The receiver believes that the way to it carries `bitrate`; `now` in seconds."""
         if self._control is not None:

@@ -270,8 +270,11 @@ class Peer:
                 elif isinstance(entry, RTCInboundRtpStreamStats):
                     self._link["microphone_packets"] = entry.packetsReceived
                     self._link["microphone_packets_lost"] = entry.packetsLost
-            self._link["bitrate"] = round((bytes_sent - sent) * 8 / (now - sent_at))
+            bitrate = round((bytes_sent - sent) * 8 / (now - sent_at))
             sent, sent_at = bytes_sent, now
+            self._link["bitrate"] = bitrate
+            if self._outlet is not None:
+                self._outlet.note_sent(bitrate)
             if received > heard:
                 heard, heard_at = received, now
             is_silent = now - heard_at > (_SILENT_SECONDS if heard else _CONNECTING_SECONDS)

@@ -9,6 +9,7 @@ def controlled(*, loss: float, seconds: int, estimate: int = 10_000_000, start: 
     control = BitrateControl(start, 250_000, 3_000_000)
     targets = []
     for second in range(seconds):
+        control.note_sent(control.target)
         control.note_estimate(estimate, float(second))
         control.note_loss(loss, float(second))
         targets.append(control.target)
@@ -29,6 +30,28 @@ def test_heavy_loss_shrinks_the_rate_to_the_least_and_some_loss_does_not() -> No
 def test_the_receivers_estimate_is_followed_at_once_but_never_below_the_least() -> None:
     assert controlled(loss=0.0, seconds=1, estimate=800_000) == [800_000]
     assert controlled(loss=0.0, seconds=1, estimate=1_000) == [250_000]
+
+
+def test_an_estimate_that_only_mirrors_what_little_is_sent_is_no_limit() -> None:
+    control = BitrateControl(2_000_000, 250_000, 3_000_000)
+    for second in range(20):
+        control.note_sent(400_000)  # a face that hardly moves
+        control.note_estimate(600_000, float(second))
+    assert control.target == 2_000_000
+
+
+def test_after_a_jam_the_rate_grows_again_step_by_step() -> None:
+    control = BitrateControl(2_000_000, 250_000, 3_000_000)
+    control.note_sent(2_000_000)
+    control.note_estimate(600_000, 0.0)
+    assert control.target == 600_000
+    targets = []
+    for second in range(1, 30):
+        control.note_sent(550_000)
+        control.note_estimate(650_000, float(second))
+        targets.append(control.target)
+    assert targets[2] == 600_000
+    assert 1_500_000 < targets[-1] <= 2_000_000
 
 
 def test_the_rate_recovers_after_a_bad_minute() -> None:
