@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -11,6 +13,8 @@ from app.performer import ASSETS
 from tests.web.waiting import wait_until, wait_until_live
 
 PORTRAIT = ASSETS / "avatars" / "maya" / "photo.png"
+
+MADE = {"name": "me-1", "secret": "s", "photo": "/avatars/maya/photo.jpg"}  # what the server answers to a photo
 
 # The mouth's surroundings, 32 x 16 pixels, as a list of numbers.
 MOUTH = """() => {
@@ -127,11 +131,23 @@ def test_a_photo_without_a_face_is_refused_with_the_servers_reason(open_page: Op
     expect(page.locator(".portrait")).to_have_count(5)
 
 
+def test_of_a_photo_with_two_people_one_can_be_chosen(open_page: Open) -> None:
+    page = open_page()
+    both = np.hstack([cv2.imread(str(PORTRAIT.parents[1] / name / "photo.png")) for name in ("maya", "jonas")])
+    photo = cv2.imencode(".jpg", both)[1].tobytes()
+    page.set_input_files("#photo", {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": photo})
+    expect(page.locator("#photo-refusal")).to_contain_text("2 faces: which one")
+    page.route("**/avatars?face=2", lambda route: route.fulfill(status=201, json=MADE))
+    with page.expect_request("**/avatars?face=2"):
+        page.get_by_role("button", name="Face 2").click()
+    expect(page.locator(".portrait input:checked ~ span")).to_have_text("Yours")
+    expect(page.locator("#which-face")).to_be_hidden()
+
+
 @pytest.mark.parametrize("way", ["drop", "paste"])
 def test_a_photo_can_be_dropped_or_pasted(open_page: Open, way: str) -> None:
     page = open_page()
-    answer = {"name": "me-1", "secret": "s", "photo": "/avatars/maya/photo.jpg"}
-    page.route("**/avatars", lambda route: route.fulfill(status=201, json=answer))
+    page.route("**/avatars", lambda route: route.fulfill(status=201, json=MADE))
     with page.expect_request("**/avatars") as upload:
         page.evaluate(
             """(way) => {

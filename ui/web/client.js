@@ -180,15 +180,26 @@ document.addEventListener("drop", (event) => {
 });
 
 /** @param {File} file a sound to let the face speak, or else a photo of a face */
-async function take(file) {
-  if (/^(audio|video)\//.test(file.type)) return choice.take(file);
-  find("photo-refusal").hidden = true;
+function take(file) {
+  if (/^(audio|video)\//.test(file.type)) choice.take(file);
+  else makePortrait(file);
+}
+
+/**
+ * @param {File} file
+ * @param {number} [face] which of several
+ */
+async function makePortrait(file, face) {
+  find("photo-refusal").hidden = find("which-face").hidden = true;
   progress.hidden = false;
   progress.removeAttribute("value");
   try {
-    await gallery.make(file, (share) => (share < 1 ? (progress.value = share) : progress.removeAttribute("value")));
+    const show = (/** @type {number} */ share) =>
+      share < 1 ? (progress.value = share) : progress.removeAttribute("value"); // then the server is at work
+    await gallery.make(file, show, face);
   } catch (error) {
     refuse(error);
+    if (error instanceof Failure) askWhichFace(file, error.remedy);
   }
   progress.hidden = true;
   photo.value = "";
@@ -196,9 +207,30 @@ async function take(file) {
 
 /** @param {unknown} error */
 function refuse(error) {
-  const text = error instanceof Failure && error.kind === "refused" ? error.remedy : String(error);
-  find("photo-refusal").textContent = text;
+  find("photo-refusal").textContent =
+    error instanceof Failure && error.kind === "refused" ? error.remedy : String(error);
   find("photo-refusal").hidden = false;
+}
+
+/**
+ * A photo of several people is refused with their number: let one choose.
+ * @param {File} file
+ * @param {string} reason
+ */
+function askWhichFace(file, reason) {
+  const count = Number(/shows (\d+) faces/.exec(reason)?.[1] ?? 0);
+  if (!count) return;
+  const buttons = Array.from({ length: count }, (_, place) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "plain";
+    button.textContent = `Face ${place + 1}`;
+    button.addEventListener("click", () => makePortrait(file, place + 1));
+    return button;
+  });
+  find("photo-refusal").textContent = `The photo shows ${count} faces: which one, from left to right?`;
+  find("which-face").replaceChildren(...buttons);
+  find("which-face").hidden = false;
 }
 
 // Buttons and keys

@@ -40,9 +40,10 @@ export class Gallery extends EventTarget {
    * Make a portrait of a photo, and choose it. Throws a `Failure` with the server's reason if it refuses.
    * @param {Blob} photo
    * @param {(share: number) => void} onProgress
+   * @param {number} [face] which of several, from left to right, counted from 1
    */
-  async make(photo, onProgress) {
-    const portrait = await this.server.upload(await reduced(photo), onProgress);
+  async make(photo, onProgress, face) {
+    const portrait = await this.server.upload(await reduced(photo), onProgress, face);
     this.place.append(this.#choice(portrait));
     this.#choose(portrait.name);
     this.place.scrollLeft = this.place.scrollWidth; // a telephone has them all in one row

@@ -49,11 +49,12 @@ export class Server {
    * Make a new portrait of a photo. Only XMLHttpRequest tells how far sending is.
    * @param {Blob} photo
    * @param {(share: number) => void} onProgress
+   * @param {number} [face] which of several, from left to right, counted from 1
    * @returns {Promise<Portrait>}
    */
-  async upload(photo, onProgress) {
+  async upload(photo, onProgress, face) {
     const request = new XMLHttpRequest();
-    request.open("POST", "avatars");
+    request.open("POST", face ? `avatars?face=${face}` : "avatars");
     request.setRequestHeader("Content-Type", photo.type || "application/octet-stream");
     request.upload.onprogress = (event) => onProgress(event.loaded / event.total);
     await new Promise((resolve, reject) => {
