@@ -7,13 +7,14 @@ TEST_PROGRAMS := pulseaudio pulseaudio-utils libasound2-plugins xvfb xdotool fli
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 
-.PHONY: help demo test lint format setup clean
+.PHONY: help demo test lint format setup app clean
 
 help:
 	@echo 'make demo    a shipped portrait speaks a shipped sentence: a window, or files in out/ where there is no display'
 	@echo 'make test    lint, types and all tests'
 	@echo 'make lint    lint and types only'
 	@echo 'make format  format the code'
+	@echo 'make app     the application as one folder, dist/liveface, that needs no Python'
 	@echo 'make setup   only the set-up that make demo needs'
 	@echo 'make clean   remove everything that can be made again, the environment included'
 
@@ -34,6 +35,11 @@ format: .venv/.stamp-test
 
 setup: .venv/.stamp-run
 
+# build.spec leaves out what only development needs. scripts/test_app.sh tries the result.
+app: .venv/.stamp-app
+	@PYINSTALLER_CONFIG_DIR=build/cache $(BIN)/pyinstaller --noconfirm --log-level WARN build.spec
+	@echo 'dist/liveface: start liveface in it, or put it into your menu with install.sh.'
+
 clean:
 	rm -rf .venv build dist out *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find app assets engine scripts tests ui -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -49,6 +55,11 @@ clean:
 	@scripts/install_system_packages.sh $(RUN_LIBRARIES)
 	@$(PIP) install --editable .
 	@$(BIN)/liveface compile --backend openvino
+	@touch $@
+
+.venv/.stamp-app: .venv/.stamp-run
+	@$(PIP) install --editable '.[app]'
+	@scripts/install_system_packages.sh binutils
 	@touch $@
 
 .venv/.stamp-test: .venv/.stamp-run scripts/install_torch.py
