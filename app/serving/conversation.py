@@ -226,6 +226,7 @@ class Conversations:
         self._limits = limits
         self._conversations: dict[str, Conversation] = {}
         self._opening = 0
+        self._has_closed = False
         self._sweeping: asyncio.Task[None] | None = None
 
     async def open(self, wish: Wish, source: Source, encoding_cost: float, stats: Stats) -> Conversation:
@@ -241,6 +242,9 @@ class Conversations:
             await conversation.start(self._ensemble, encoding_cost)
         finally:
             self._opening -= 1
+        if self._has_closed:
+            await conversation.close()
+            raise CapacityError("The server stops: ask again when it runs.")
         self._conversations[conversation.id] = conversation
         if self._sweeping is None:
             self._sweeping = asyncio.create_task(self._sweep_forever())
@@ -266,7 +270,8 @@ class Conversations:
             await conversation.close(reason)
 
     async def close_all(self) -> None:
-        """End everything in less than 2 s."""
+        """End everything in less than 2 s, and begin nothing any more."""
+        self._has_closed = True
         if self._sweeping is not None:
             self._sweeping.cancel()
             self._sweeping = None
