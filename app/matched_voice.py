@@ -53,8 +53,10 @@ class MatchedVoice:
         self._speaker = speaker
 
     def send(self, frame: Frame) -> None:
-        """Play a frame's sound after that of the frames before; never blocks."""
+        """Play a frame's sound after that of the frames before; never blocks. Raises `DeviceError` if it has gone."""
         assert self._speaker is not None, "it is not open"
+        if self._speaker.has_ended:
+            raise DeviceError("The device that others hear the voice through has gone: connect it and switch it on.")
         self._speaker.send(frame)
 
     def delay(self) -> float:

@@ -28,6 +28,7 @@ class Speaker:
 
         `least_delay`: seconds; where the device is faster, the sound waits. Asked by the device's thread.
         """
+        self.has_ended = False  # the device has gone
         self._name = name
         self._clock = clock
         self._least_delay = least_delay
@@ -44,7 +45,7 @@ class Speaker:
         device = choose("output", self._name)
         self._queue = SampleQueue(self._clock, SAMPLE_RATE, _WAITING_MS)
         self._rest: Samples = np.zeros(0, np.float32)
-        self._is_playing = False
+        self._is_playing = self.has_ended = False
         self._stream = start_stream(
             "output",
             device,
@@ -54,6 +55,7 @@ class Speaker:
             dtype="float32",
             latency=CAPTURE_MS / 1000,
             callback=self._play,
+            finished_callback=self._end,
         )
 
     def send(self, frame: Frame) -> None:
@@ -77,6 +79,9 @@ class Speaker:
         if self._stream is not None:
             end_stream(self._stream)
             self._stream = None
+
+    def _end(self) -> None:
+        self.has_ended = True
 
     def _play(self, out: NDArray[np.float32], count: int, _time: object, _status: object) -> None:
         pcm = self._queue.get(timeout=0)

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import app.matched_voice
@@ -13,11 +14,13 @@ from app.clock import MonotonicClock
 from app.matched_voice import MatchedVoice
 from app.sound_server import modules
 from engine.errors import DeviceError
+from engine.media import HOP, Frame
 from tests.app.sound_server import sound_server
 
 
 class FakeSpeaker:
     refusal = ""
+    has_ended = False
 
     def __init__(self, name: str, *_: Any) -> None:
         self.name = name
@@ -68,6 +71,15 @@ def test_the_virtual_microphone_goes_where_it_cannot_be_played_to(
     with pytest.raises(DeviceError, match="busy"):
         MatchedVoice(None, MonotonicClock()).open(4, 4)
     assert steps == ["create", "remove"]
+
+
+def test_a_device_that_has_gone_is_told_to_who_sends(steps: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    voice = MatchedVoice("Headset", MonotonicClock())
+    voice.open(4, 4)
+    monkeypatch.setattr(FakeSpeaker, "has_ended", True)
+    with pytest.raises(DeviceError, match="has gone"):
+        voice.send(Frame(0, np.zeros((4, 4, 3), np.uint8), np.zeros(HOP, np.float32), True))
+    voice.close()
 
 
 @pytest.mark.parametrize(("system", "cable"), [("Windows", "VB-Cable"), ("Darwin", "BlackHole")])

@@ -143,6 +143,14 @@ def test_the_sound_waits_where_it_would_be_heard_too_early(library: FakeLibrary)
     assert (np.diff(heard) == 1).all()  # nothing is lost where silence is put in
 
 
+def test_a_device_that_ends_by_itself_is_noticed(library: FakeLibrary) -> None:
+    speaker = Speaker(None, MonotonicClock())
+    speaker.open(2, 2)
+    assert not speaker.has_ended
+    library.stream.settings["finished_callback"]()
+    assert speaker.has_ended
+
+
 def test_a_busy_speaker_is_an_error(library: FakeLibrary) -> None:
     library.refusal = "Device unavailable"
     with pytest.raises(DeviceError, match="Device unavailable"):
