@@ -238,13 +238,20 @@ def _soak(soak: Numbers) -> Grid:
 def loopback_grid(report: Numbers) -> Grid:
     """What the self-test from outside found: an `app.loopback.LoopbackReport` as a mapping."""
     delay, offset = report["sound_to_photon_ms"], report["av_offset_ms"]
-    source = "a virtual microphone" if report["microphone"] else "a file at real time, for want of a virtual microphone"
+    if report["kind"] == "webrtc":
+        title = "From a peer's microphone track to what comes back to it over WebRTC"
+    else:
+        microphone = "a virtual microphone"
+        source = microphone if report["microphone"] else f"a file at real time, for want of {microphone},"
+        title = f"From {source} to what a {report['kind']} shows"
+    arrival = report["arrival_offset_ms"]
     return Grid(
-        f"From {source} to what a {report['kind']} shows",
+        title,
         ("", ""),
         [
             ("sound to photon, ms", ", ".join(f"{name} {milliseconds(delay[name])}" for name in ("p50", "p95", "p99"))),
-            ("sound later than picture, ms", f"p50 {offset['p50']:+.1f}, p95 of its size {offset['p95']:.1f}"),
+            ("sound later than picture, ms", _offset(offset)),
+            *([("the same by arrival, ms", _offset(arrival))] if arrival else []),
             (
                 "drift",
                 f"{report['drift_ms_per_hour']:+.1f} +- {report['drift_error_ms_per_hour']:.1f} ms per hour (95 %)",
@@ -254,6 +261,10 @@ def loopback_grid(report: Numbers) -> Grid:
         ],
         f"A picture may have been there {milliseconds(report['glance_ms'])} ms earlier than it was seen (p95).",
     )
+
+
+def _offset(offset: Numbers) -> str:
+    return f"p50 {offset['p50']:+.1f}, p95 of its size {offset['p95']:.1f}"
 
 
 def _comparison(numbers: Numbers, old: Numbers) -> Grid:

@@ -33,14 +33,14 @@ def main() -> None:
     task = Task(**json.loads(sys.argv[1]))
     meet_here()
     try:
-        run_server(ServeSettings(port=0), partial(_observed, task))
+        run_server(ServeSettings(port=0), partial(observed, task))
     except LivefaceError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
 
 
 @contextmanager
-def _observed(task: Task, clock: Clock) -> Iterator[Ensemble]:
+def observed(task: Task, clock: Clock) -> Iterator[Ensemble]:
     """What `open_ensemble` brings, under observation."""
     renderer = _SharedMarkedRenderer(load_renderer(MODELS, 0, CORES))
     with ensemble_of(renderer, clock) as ensemble:

@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import app.bench_report
 import app.commands.bench
 import app.loopback
 from app.bench import FULL, QUALITY, QUICK, STAGES, SUMS, Plan, back_end, candidates, floor, overhead, stages
+from app.bench_tables import loopback_grid
 from app.cli import main
 from app.loopback import LoopbackReport, Offset
 from app.stats import Percentiles
@@ -189,8 +191,18 @@ def test_the_loopback_is_shown_and_ends_in_json(
     output = capsys.readouterr().out
     assert "p50 150.0, p95 165.0" in output
     assert "200 seen, 1 missed" in output
+    assert "want of a virtual microphone, to what a file shows" in output
     assert json.loads(output.splitlines()[-1])["av_offset_ms"] == {"p50": -1.0, "p95": 4.0}
     assert measured == []
+
+
+def test_the_loopback_over_webrtc_is_told_both_ways() -> None:
+    delay = Percentiles(150, 165, 170)
+    report = LoopbackReport("webrtc", False, delay, Offset(-1.0, 4.0), 2.0, 3.0, 200, 1, 9, 0.0, Offset(-7.0, 19.0))
+    grid = loopback_grid(asdict(report))
+    assert "over WebRTC" in grid.title
+    assert ("sound later than picture, ms", "p50 -1.0, p95 of its size 4.0") in grid.rows
+    assert ("the same by arrival, ms", "p50 -7.0, p95 of its size 19.0") in grid.rows
 
 
 def test_the_loopback_takes_no_other_options(
@@ -199,7 +211,7 @@ def test_the_loopback_takes_no_other_options(
     assert called(monkeypatch, "--loopback", "file", "--quick") == 2
     assert "give it --seconds only" in capsys.readouterr().err
     assert called(monkeypatch, "--loopback", "radio") == 2
-    assert "choose window or file" in capsys.readouterr().err
+    assert "choose window, file or webrtc" in capsys.readouterr().err
 
 
 def test_control_c_leaves_no_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -90,10 +90,9 @@ def test_the_first_appearance_of_each_number_in_a_video_counts(tmp_path: Path) -
     assert seen_in_file(tmp_path / "o.mp4") == pytest.approx({0: 0, 1: 0.04, 3: 0.12, 4: 0.16})
 
 
-@pytest.mark.parametrize(("kind", "message"), [("webrtc", "does not have"), ("mirror", "choose window or file")])
-def test_what_cannot_be_measured_is_refused(kind: str, message: str) -> None:
-    with pytest.raises(ConfigurationError, match=message):
-        run_loopback(kind, 1)
+def test_what_cannot_be_measured_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="choose window, file or webrtc"):
+        run_loopback("mirror", 1)
 
 
 STAGE = """
@@ -102,13 +101,23 @@ from tests.app.test_run_and_render import stand_in
 app.loopback_stage.load_performer = stand_in
 app.loopback_stage.main()
 """
+SERVER = """
+import app.serving.loopback_server
+from app.clock import MonotonicClock
+from tests.app.test_ensemble import SharedFakeRenderer
+app.serving.loopback_server.load_renderer = lambda *_: SharedFakeRenderer(MonotonicClock())
+app.serving.loopback_server.main()
+"""
 
 
 @pytest.fixture(autouse=True)
 def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Real threads, devices, windows and files, with a stand-in for what hears and draws."""
-    command = property(lambda task: [sys.executable, "-c", STAGE, dumps(asdict(task))])
-    monkeypatch.setattr(Task, "command", command)
+    """Real threads, devices, windows, files and connections, with a stand-in for what draws."""
+
+    def command(task: Task) -> list[str]:
+        return [sys.executable, "-c", SERVER if task.kind == "webrtc" else STAGE, dumps(asdict(task))]
+
+    monkeypatch.setattr(Task, "command", property(command))
 
 
 def performed(kind: str, seconds: float) -> tuple[LoopbackReport, LoopbackReport]:
@@ -120,6 +129,11 @@ def performed(kind: str, seconds: float) -> tuple[LoopbackReport, LoopbackReport
         assert report.frames > 10
         assert report.sound_to_photon_ms.p50 > 120
     return true, wrong
+
+
+def skip_if_busy() -> None:
+    if os.getloadavg()[0] > _BUSY * (os.cpu_count() or 1):
+        pytest.skip("other programs keep this machine too busy to judge what is shown when")
 
 
 def test_80_ms_between_the_sound_and_the_pictures_of_a_file_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,8 +150,7 @@ def test_80_ms_between_the_sound_and_the_pictures_of_a_file_are_found(monkeypatc
 def test_80_ms_between_the_sound_and_the_pictures_of_a_window_are_found() -> None:
     if shutil.which("Xvfb") is None:
         pytest.skip("Xvfb is not installed: apt-get install xvfb")
-    if os.getloadavg()[0] > _BUSY * (os.cpu_count() or 1):
-        pytest.skip("other programs keep this machine too busy to judge what a screen shows when")
+    skip_if_busy()
     true, wrong = performed("window", 3.5)
     assert true.microphone == virtual_sound_card.is_available()
     # A busy machine paints late, but not by half of the error that is to be found.
@@ -145,8 +158,37 @@ def test_80_ms_between_the_sound_and_the_pictures_of_a_window_are_found() -> Non
     assert wrong.av_offset_ms.p50 - true.av_offset_ms.p50 == pytest.approx(80, abs=30)
 
 
-def test_what_the_program_under_test_says_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_80_ms_between_the_sound_and_the_pictures_of_a_webrtc_connection_are_found() -> None:
+    skip_if_busy()
+    try:
+        true, wrong = performed("webrtc", 3.5)
+    except DeviceError:  # a very busy machine shows too few pictures in time
+        true, wrong = performed("webrtc", 12)
+    assert not true.microphone
+    assert true.av_offset_ms.p50 == pytest.approx(0, abs=2)
+    assert wrong.av_offset_ms.p50 == pytest.approx(80, abs=2)
+    assert true.arrival_offset_ms is not None
+
+
+@pytest.mark.parametrize("kind", ["file", "webrtc"])
+def test_what_the_program_under_test_says_is_raised(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(virtual_sound_card, "is_available", lambda: False)
     monkeypatch.setattr(Task, "command", property(lambda task: [sys.executable, "-c", "import sys; sys.exit('no')"]))
     with pytest.raises(DeviceError, match=r"^no$"):
-        run_loopback("file", 1)
+        run_loopback(kind, 1)
+
+
+def test_what_a_peer_says_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Task, "command", property(lambda task: [sys.executable, "-c", "import time; time.sleep(60)"]))
+    monkeypatch.setattr(Task, "peer_command", property(lambda task: [sys.executable, "-c", "exit('no picture')"]))
+    with pytest.raises(DeviceError, match=r"^no picture$"):
+        run_loopback("webrtc", 1)
+
+
+def test_the_offset_by_arrival_is_told_beside_that_of_a_player() -> None:
+    seen = an_observation(sound_late=0.080)
+    arrived = {click: moment - 0.095 for click, moment in seen.heard.items()}
+    report = judged("webrtc", False, replace(seen, arrived=arrived))
+    assert report.av_offset_ms.p50 == pytest.approx(80, abs=0.01)
+    assert report.arrival_offset_ms is not None
+    assert report.arrival_offset_ms.p50 == pytest.approx(-15, abs=0.01)

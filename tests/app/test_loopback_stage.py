@@ -1,12 +1,14 @@
 """Tests of what the loopback test puts around the program."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
-from app.loopback_stage import HeldBack, Task, Timed, Witness
+from app.loopback_stage import HeldBack, Kind, Task, Timed, Witness
 from app.sources import FileSource
 from app.stats import Stats
 from engine.media import HOP, Frame
@@ -59,6 +61,16 @@ def test_a_timed_source_tells_when_its_first_sample_was_spoken(tmp_path: Path) -
     assert json.loads((tmp_path / "origin.json").read_text()) == pytest.approx(begun)
 
 
-def test_a_task_travels_by_its_command_line(tmp_path: Path) -> None:
-    task = Task("file", str(tmp_path), None, 3.0, 80.0, False)
-    assert Task(**json.loads(task.command[-1])) == task
+def test_what_somebody_else_witnessed_is_remembered_alike(tmp_path: Path) -> None:
+    Witness.leave(tmp_path / "heard", np.arange(HOP, dtype=np.float32), [12.5])
+    sound, moments = Witness.recall(tmp_path / "heard")
+    np.testing.assert_array_equal(sound, np.arange(HOP))
+    assert moments == [12.5]
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_a_task_travels_by_its_command_lines(kind: Kind, tmp_path: Path) -> None:
+    task = Task(kind, str(tmp_path), None, 3.0, 80.0, False)
+    for command in (task.command, task.peer_command):
+        assert find_spec(command[-2]) is not None
+        assert Task(**json.loads(command[-1])) == task
