@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 from aiohttp import hdrs, web
 from multidict import CIMultiDict
 
+from app.serving.negotiation import check_offer, parsed
 from app.serving.peer import IceServer, Peer
 from app.serving.session_description import SessionDescription
 from engine.errors import NotFoundError, PeerError
@@ -112,6 +113,18 @@ async def read_offer(request: web.Request) -> SessionDescription:
     if not offer.sections or offer.head[:1] != ("v=0",):
         raise PeerError("Found no WebRTC offer in the request: send SDP that begins with v=0 and has a medium.")
     return offer
+
+
+def check_acceptable(offer: SessionDescription, kept: list[bool], *, is_heard: bool) -> None:
+    """Refuse an offer whose sections that are `kept` cannot be answered, where the peer `is_heard` or is shown a face.
+
+    Raises `PeerError` for what cannot be read.
+    """
+    wanted = parsed(str(offer.only(kept)), "offer")
+    try:
+        check_offer(wanted, is_heard=is_heard, is_shown=not is_heard)
+    except PeerError as error:
+        raise web.HTTPNotAcceptable(text=str(error)) from error
 
 
 async def read(request: web.Request, kind: str, header: str) -> str:

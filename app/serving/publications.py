@@ -5,15 +5,13 @@ import re
 from app.serving.conversation import Conversation, Conversations
 from engine.errors import ConfigurationError, NotFoundError
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # as ids of conversations are, too
 
 
 def check_name(name: str) -> str:
     """A name that a publisher may choose; raises `ConfigurationError`."""
     if not _NAME.fullmatch(name):
-        raise ConfigurationError(
-            f"The name is “{name[:70]}”: write up to 64 letters, digits, - and _, beginning with a letter or digit."
-        )
+        raise ConfigurationError(f"The name is “{name[:70]}”: write 1 to 64 letters of a-z and A-Z, digits, - and _.")
     return name
 
 

@@ -49,6 +49,7 @@ _KINDS = {  # of the page's files, by how their names end
     ".svg": "image/svg+xml",
     ".png": "image/png",
 }
+_TOLD = (hdrs.ALLOW, hdrs.RETRY_AFTER, hdrs.WWW_AUTHENTICATE, "Accept-Post", "Accept-Patch")  # headers of refusals
 _LOGGER = logging.getLogger("liveface")
 
 
@@ -134,11 +135,7 @@ async def _explained(request: web.Request, handler: Handler) -> web.StreamRespon
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        headers = {
-            name: value
-            for name, value in error.headers.items()
-            if name in (hdrs.ALLOW, hdrs.RETRY_AFTER, hdrs.WWW_AUTHENTICATE)
-        }
+        headers = {name: value for name, value in error.headers.items() if name in _TOLD}
         return _refusal(error.status, error.text or error.reason, headers)
     except LivefaceError as error:
         status = next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), 500)

@@ -3,7 +3,7 @@
 from aiohttp import hdrs, web
 
 from app.serving.peer import Peer
-from app.serving.peer_sessions import PeerSessions, nothing, read_offer
+from app.serving.peer_sessions import PeerSessions, check_acceptable, nothing, read_offer
 from app.serving.publications import Publications, check_name
 from app.serving.session_description import SessionDescription
 from app.serving.stage import Stage
@@ -36,6 +36,7 @@ class _Playback:
     async def _play(self, request: web.Request) -> web.Response:
         offer = await read_offer(request)
         kept = _wanted(offer)
+        check_acceptable(offer, kept, is_heard=False)
         name = check_name(request.match_info.get("conversation") or request.query.get("conversation", ""))
         conversation = self._publications.find(name)
         if conversation is None:

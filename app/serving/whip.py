@@ -7,9 +7,8 @@ from aiohttp import web
 
 from app.serving import whep
 from app.serving.conversation import Conversation, Wish
-from app.serving.negotiation import check_offer, parsed
 from app.serving.peer import Peer
-from app.serving.peer_sessions import PeerSessions, nothing, read_offer
+from app.serving.peer_sessions import PeerSessions, check_acceptable, nothing, read_offer
 from app.serving.publications import Publications, check_name
 from app.serving.remote_source import RemoteSource
 from app.serving.session_description import SessionDescription
@@ -42,14 +41,14 @@ class _Ingest:
     async def _publish(self, request: web.Request) -> web.Response:
         offer = await read_offer(request)
         kept = _sound_only(offer)
-        check_offer(parsed(str(offer.only(kept)), "offer"), is_heard=True, is_shown=False)
+        check_acceptable(offer, kept, is_heard=True)
         async with self._stage.turnstile.turn():
             return await self._answered(offer, kept, request.query)
 
     async def _answered(self, offer: SessionDescription, kept: list[bool], query: Mapping[str, str]) -> web.Response:
         name = query.get("name")
         wish = await self._stage.wish(query)
-        conversation = None if name is None else await self._interrupted(check_name(name), wish)
+        conversation = None if name is None else await self._resumed(check_name(name), wish)
         is_new = conversation is None
         if conversation is None:
             conversation = await self._open(wish, name)
@@ -67,7 +66,7 @@ class _Ingest:
     async def _end(self, identifier: str, _: Peer) -> None:
         await self._stage.conversations.close(identifier)
 
-    async def _interrupted(self, name: str, wish: Wish) -> Conversation | None:
+    async def _resumed(self, name: str, wish: Wish) -> Conversation | None:
         """The conversation that a publisher goes on with under its name; one with another face ends."""
         conversation = self._publications.find(name)
         if conversation is None or _is_alike(conversation.wish, wish):

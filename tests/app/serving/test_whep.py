@@ -58,7 +58,15 @@ def test_what_a_player_would_send_is_refused(tmp_path: Path) -> None:
     visited(tmp_path, visit)
 
 
-@pytest.mark.parametrize("text", [SOUND, offer(("video", "inactive")), offer(("application", "sendrecv"))])
+@pytest.mark.parametrize(
+    "text",
+    [
+        SOUND,
+        offer(("video", "inactive")),
+        offer(("application", "sendrecv")),
+        PLAYER.replace("VP8", "AV1"),
+    ],
+)
 def test_an_offer_to_receive_nothing_is_not_acceptable(tmp_path: Path, text: str) -> None:
     async def visit(client: Client, world: World) -> None:
         await client.post("/whip?name=studio", data=SOUND, headers=SDP)

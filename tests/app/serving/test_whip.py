@@ -46,8 +46,11 @@ def test_only_the_first_sound_is_taken(tmp_path: Path) -> None:
     visited(tmp_path, visit)
 
 
-@pytest.mark.parametrize("text", [offer(("video", "sendonly")), PLAYER, offer(("audio", "inactive"))])
-def test_an_offer_without_sound_is_not_acceptable(tmp_path: Path, text: str) -> None:
+NO_OPUS = SOUND.replace("opus/48000/2", "PCMU/8000")
+
+
+@pytest.mark.parametrize("text", [offer(("video", "sendonly")), PLAYER, offer(("audio", "inactive")), NO_OPUS])
+def test_an_offer_without_usable_sound_is_not_acceptable(tmp_path: Path, text: str) -> None:
     async def visit(client: Client, world: World) -> None:
         response = await client.post("/whip", data=text, headers=SDP)
         assert response.status == 406
@@ -64,6 +67,7 @@ def test_an_offer_without_sound_is_not_acceptable(tmp_path: Path, text: str) -> 
         ("", "v=0\r\n", 400),
         ("", b"\xff\xfe\x00", 400),
         ("", SOUND + "a=unusable\r\n", 400),
+        ("", SOUND.replace("a=rtcp-mux\r\n", ""), 400),
         ("?lookahead=9", SOUND, 400),
         ("?size=1x1", SOUND, 400),
         ("?name=../x", SOUND, 400),
@@ -84,6 +88,7 @@ def test_another_type_of_content_is_refused(tmp_path: Path) -> None:
     async def visit(client: Client, world: World) -> None:
         response = await client.post("/whip", json={"sdp": SOUND})
         assert response.status == 415
+        assert response.headers["Accept-Post"] == "application/sdp"
         assert "application/sdp" in (await response.json())["error"]
 
     visited(tmp_path, visit)
