@@ -7,14 +7,14 @@ from typing import Literal
 
 _MOST_WAITING = 16  # the oldest are dropped: they are the least true
 
-Remedy = Literal["", "retry", "file", "photo", "undo", "show"]
+Remedy = Literal["", "retry", "sample", "file", "photo", "undo", "show"]
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
     """One text. `remedy` is what can be done about it at once, to the thing that `subject` names.
 
-    retry: start again; file: choose a sound file; photo: choose another photo; undo: bring back an avatar by its key;
+    retry: start again; sample: hear the shipped sentence; file: choose a sound file; photo: choose another photo; undo: bring back an avatar by its key;
     show: open the folder of a file.
     """
 

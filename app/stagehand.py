@@ -15,7 +15,7 @@ from app.avatar_gallery import AvatarGallery
 from app.clock import Clock
 from app.devices import Kind, look_again, sound_devices
 from app.live_stage import Heard, LiveStage
-from app.notices import Notice, Noticeboard
+from app.notices import Notice, Noticeboard, Remedy
 from app.outputs import Outputs
 from app.session import Sink
 from app.stats import Report
@@ -185,7 +185,8 @@ class Stagehand:
         stage.mute(self.is_muted)
         self.phase = "live"
         if failures:
-            self._tell(failures[-1 if self.is_deaf else 0], "file" if self.is_deaf else "")
+            remedy: Remedy = "file" if heard.file is not None else "sample"
+            self._tell(failures[-1 if self.is_deaf else 0], remedy if self.is_deaf else "")
 
     def _recover(self, stage: LiveStage) -> None:
         """A session has ended by itself: say why, and let the face live on."""
@@ -231,7 +232,7 @@ class Stagehand:
         """Let the window show an avatar before it moves."""
         self._window.send(Frame(0, avatar.photo, np.zeros(HOP, np.float32), True))
 
-    def _tell(self, error: Exception, remedy: Literal["", "retry", "file"]) -> None:
+    def _tell(self, error: Exception, remedy: Remedy) -> None:
         self._board.post(Notice(_for_the_window(str(error)), True, remedy))
 
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 _MARGIN = 16  # pixels, like all below
 _PANEL_WIDTH = 284
+_WIDEST = 860  # of the bars under the face
 _WIDE, _WIDER = 760, 1040  # widths of the window from which the gallery and a panel have room beside the face
 
 
@@ -24,18 +25,16 @@ class Arrangement:
         self.panels.setFixedWidth(_PANEL_WIDTH)
         self.panels.addWidget(window.live)
         self.panels.addWidget(window.settings)
-        notice = QHBoxLayout()  # as wide as it may be, in the middle
-        notice.addStretch(1)
-        notice.addWidget(window.notice, 1000)
-        notice.addStretch(1)
         over_face = QVBoxLayout(window.canvas)
         over_face.setContentsMargins(_MARGIN, _MARGIN, _MARGIN, _MARGIN)
         over_face.addStretch(1)
-        over_face.addLayout(notice)
+        over_face.addLayout(_centred(window.notice))
         middle = QVBoxLayout()
         middle.setSpacing(12)
-        for widget, stretch in ((window.canvas, 1), (window.source, 0), (window.controls, 0)):
-            middle.addWidget(widget, stretch)
+        middle.addWidget(window.canvas, stretch=1)
+        for widget in (window.source, window.controls):
+            widget.setMaximumWidth(_WIDEST)
+            middle.addLayout(_centred(widget))
         self._outer = QHBoxLayout()
         self._outer.setSpacing(_MARGIN)
         self._outer.addWidget(window.gallery)
@@ -66,3 +65,12 @@ class Arrangement:
         window.controls.faces.setChecked(has_gallery)
         window.controls.live.setChecked(has_panel and self.panel == "live")
         window.controls.settings.setChecked(has_panel and self.panel == "settings")
+
+
+def _centred(widget: QWidget) -> QHBoxLayout:
+    """In the middle, as wide as it may be."""
+    row = QHBoxLayout()
+    row.addStretch(1)
+    row.addWidget(widget, 1000)
+    row.addStretch(1)
+    return row

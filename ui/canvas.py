@@ -1,7 +1,7 @@
 """The face, as large as it fits, in its own proportions, with a word on how it stands."""
 
 from PyQt6.QtCore import QRect, QRectF, QSize, Qt
-from PyQt6.QtGui import QBrush, QColor, QFocusEvent, QFontMetricsF, QImage, QPainter, QPaintEvent, QPalette, QPen
+from PyQt6.QtGui import QBrush, QColor, QFocusEvent, QFont, QFontMetricsF, QImage, QPainter, QPaintEvent, QPalette, QPen
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from engine.media import Picture
@@ -105,12 +105,13 @@ class Canvas(QWidget):
             painter.setPen(QPen(self.palette().color(QPalette.ColorRole.Highlight), 3))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(QRectF(place).adjusted(1.5, 1.5, -1.5, -1.5), _RADIUS, _RADIUS)
+        if self._invitation:
+            self._draw_invitation(painter, QRectF(place))
+            return
         if self._state:
             self._draw_chip(painter, QRectF(place), self._state, _DOTS[self._dot], is_left=True)
         if self._recorded:
             self._draw_chip(painter, QRectF(place), self._recorded, _WARNING, is_left=False)
-        if self._invitation:
-            self._draw_invitation(painter, QRectF(place))
 
     def _place(self) -> QRect:
         """Where the picture is."""
@@ -153,8 +154,13 @@ class Canvas(QWidget):
         painter.setPen(QPen(_LIT, 2, Qt.PenStyle.DashLine))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRoundedRect(place.adjusted(14, 14, -14, -14), _RADIUS - 6, _RADIUS - 6)
+        font = self.font()
+        font.setPointSizeF(font.pointSizeF() * 1.4)
+        font.setWeight(QFont.Weight.DemiBold)
+        painter.setFont(font)
         painter.setPen(_WORDS)
-        painter.drawText(place, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self._invitation)
+        words = place.adjusted(48, 48, -48, -48)
+        painter.drawText(words, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self._invitation)
 
 
 def _pair(size: QSize) -> tuple[int, int]:

@@ -58,7 +58,7 @@ class Reel(Protocol):
 
 
 class Notice(Protocol):
-    """Something to tell; `remedy` is retry, file, photo, undo, show or empty, `subject` what it is about."""
+    """Something to tell; `remedy` is retry, sample, file, photo, undo, show or empty, `subject` what it is about."""
 
     @property
     def text(self) -> str: ...

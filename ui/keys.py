@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import QEvent, QObject, Qt
 from PyQt6.QtGui import QKeyEvent, QKeySequence, QShortcut
-from PyQt6.QtWidgets import QApplication, QDialog, QDialogButtonBox, QGridLayout, QLabel, QVBoxLayout
+from PyQt6.QtWidgets import QAbstractButton, QApplication, QDialog, QDialogButtonBox, QGridLayout, QLabel, QVBoxLayout
 
 from ui.theme import Theme
 
@@ -78,6 +78,8 @@ class Keys(QObject):
         kinds = QEvent.Type
         if event.key() == Qt.Key.Key_Alt:
             self._theme.show_keys(event.type() == kinds.KeyPress)
+            for button in self._window.findChildren(QAbstractButton):
+                button.update()
             return False
         talk = self._window.controls.talk
         if event.key() == Qt.Key.Key_Escape and event.type() == kinds.KeyPress:

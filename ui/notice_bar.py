@@ -11,6 +11,7 @@ _WIDEST = 600  # pixels
 _SHOWN = 9000  # ms, for what is no problem
 _REMEDIES = {
     "retry": "Try again",
+    "sample": "Hear a sample",
     "file": "Use a sound file…",
     "photo": "Choose another…",
     "undo": "Undo",

@@ -150,11 +150,8 @@ class Theme(QObject):
         self._wear()
 
     def show_keys(self, is_wanted: bool) -> None:
-        """Underline the letters that work together with Alt."""
-        if self._style.shows_keys != is_wanted:
-            self._style.shows_keys = is_wanted
-            for widget in self._application.allWidgets():
-                widget.update()
+        """Underline the letters that work together with Alt, in what is drawn from now on."""
+        self._style.shows_keys = is_wanted
 
     @property
     def is_dark(self) -> bool:

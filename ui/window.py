@@ -186,6 +186,8 @@ class Window(QMainWindow):
         match remedy:
             case "retry":
                 self._program.performance.start()
+            case "sample":
+                self._program.player.open_file(self._program.sample)
             case "file":
                 self.choose_sound()
             case "photo":

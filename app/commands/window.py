@@ -122,12 +122,20 @@ def show(opening: Opening, clock: Clock) -> None:
         interrupted.append(number)
         QTimer.singleShot(0, window.close)  # not at once: the window may be in the middle of painting itself
 
+    mistakes: list[BaseException] = []
+
+    def give_up(_kind: type[BaseException], mistake: BaseException, _trace: object) -> None:
+        mistakes.append(mistake)
+        window.close()
+
+    sys.excepthook = give_up  # otherwise Qt ends the process at once, recordings and all
     # The window's timer lets Python look up often enough to see a signal.
     before = {number: signal.signal(number, close) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     if opening.seconds is not None:
         QTimer.singleShot(round(opening.seconds * 1000), window.close)
     application.exec()
     has_ended = desktop.close(_PATIENCE)
+    sys.excepthook = sys.__excepthook__
     sip.delete(window)  # before the application, which Python might delete first
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -136,6 +144,8 @@ def show(opening: Opening, clock: Clock) -> None:
     if not has_ended:
         sys.stdout.flush()
         os._exit(130 if interrupted else 0)  # not through Python's end, which a thread in a library can crash
+    if mistakes:
+        raise mistakes[0]
     if signal.SIGINT in interrupted:
         raise KeyboardInterrupt
     if desktop.failure is not None:

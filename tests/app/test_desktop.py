@@ -95,7 +95,7 @@ def test_without_a_microphone_the_face_lives_and_a_file_is_offered(stand_without
     stand.until(lambda: len(stand.window.frames) > 5)
     [notice] = stand.news
     assert notice.text == "No microphone was found: connect one, or let a sound file speak."
-    assert (notice.is_problem, notice.remedy) == (True, "file")
+    assert (notice.is_problem, notice.remedy) == (True, "sample")
 
 
 def test_a_microphone_that_is_connected_later_is_heard(stand_without: Stand, connected: dict[Kind, list[str]]) -> None:

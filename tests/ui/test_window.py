@@ -98,7 +98,12 @@ def test_a_refused_photo_is_explained_and_another_can_be_chosen(
 
 @pytest.mark.parametrize(
     ("remedy", "call"),
-    [("retry", ("start",)), ("undo", ("restore", "anna")), ("show", ("show", Path("anna")))],
+    [
+        ("retry", ("start",)),
+        ("sample", ("open_file", Path("speech.wav"))),
+        ("undo", ("restore", "anna")),
+        ("show", ("show", Path("anna"))),
+    ],
 )
 def test_a_notice_offers_its_remedy(
     window: Window, program: FakeProgram, qtbot: QtBot, remedy: str, call: tuple[object, ...]
