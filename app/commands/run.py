@@ -86,7 +86,7 @@ def run(
 
     def source_of(block_ms: int, stats: Stats) -> Source:
         if audio is None:
-            return Microphone(microphone, clock, stats, block_ms)
+            return Microphone(microphone, clock, stats, block_ms, partial(print, file=sys.stderr, flush=True))
         return FileSource(audio, clock, stats, live=True, loop=seconds is not None)
 
     def load_ahead(frames: int) -> Streamer:
