@@ -31,7 +31,9 @@ class VirtualScreen:
         command = ["Xvfb", "-displayfd", str(writer), "-screen", "0", f"{_WIDTH}x{_HEIGHT}x24", "-fbdir"]
         with os.fdopen(reader) as number:
             self._server = subprocess.Popen(
-                [*command, self._folder.name, "-br", "-nolisten", "tcp"], pass_fds=[writer], stderr=subprocess.DEVNULL
+                [*command, self._folder.name, "-br", "-noreset", "-nolisten", "tcp"],
+                pass_fds=[writer],
+                stderr=subprocess.DEVNULL,
             )
             os.close(writer)
             display = number.readline().strip()  # written when the server is ready, closed when it dies
