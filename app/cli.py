@@ -17,7 +17,7 @@ SUMMARIES = {
     "serve": "Serve faces to browsers, calls and agents, over WebRTC.",
     "render": "Turn a photo and a sound file into a video file.",
     "prepare": "Find the face in a photo and save it as an avatar.",
-    "devices": "List the microphones and speakers.",
+    "devices": "List the microphones, speakers and virtual cameras.",
     "doctor": "Check that everything works on this machine, and say what to do.",
     "demo": "Show a shipped portrait speaking a shipped sentence, and measure it.",
     "compile": "Prepare the networks for this machine, so that later starts are fast.",

@@ -1,12 +1,17 @@
-"""The command that lists the microphones and speakers."""
+"""The command that lists the microphones, speakers and virtual cameras."""
 
+from app.camera import cameras, remedy
 from app.devices import Kind, sound_devices
 
 
 def devices() -> None:
-    """List the microphones and speakers."""
+    """List the microphones, speakers and virtual cameras."""
     _list("input", "Microphones", "No microphone was found: connect one, or use `liveface run --audio FILE`.")
     _list("output", "Speakers", "No speaker was found: connect one; liveface works without.")
+    found = cameras()
+    print("Virtual cameras:" if found else f"No virtual camera was found: {remedy()}.")
+    for name in found:
+        print(f"       {name}")
 
 
 def _list(kind: Kind, title: str, none_found: str) -> None:

@@ -109,7 +109,9 @@ def test_real_devices_are_listed(pulse: dict[str, str]) -> None:
     )
     assert listed.returncode == 0, listed.stderr
     assert "Microphones:" in listed.stdout
+    assert "Desk (48000 Hz, default)" in listed.stdout
     assert "pulse" in listed.stdout
+    assert "irtual camera" in listed.stdout
 
 
 class FakeLibrary(ModuleType):
