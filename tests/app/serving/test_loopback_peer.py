@@ -6,13 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from app.frame_marks import marked
-from app.loopback_stage import ARRIVED, PLAYED, SEEN, Witness
-from app.serving.loopback_peer import Notes, recorded
+from app.loopback_stage import ARRIVED, PLAYED, SEEN, Task, Witness
+from app.serving.loopback_peer import Notes, converse, recorded
 from app.serving.probe import Heard, Seen
 from engine.errors import PeerError
 from engine.media import HOP, SAMPLE_RATE, Picture
+from tests.app.fakes import write_sound
+from tests.app.serving.loopback import here
 
 PACKET = 960  # samples at 48 kHz
 SECOND = 1 << 32  # of NTP
@@ -80,3 +84,19 @@ def test_pictures_without_a_report_of_their_clock_are_an_error(tmp_path: Path) -
 
     with pytest.raises(PeerError, match="No report"):
         asyncio.run(take())
+
+
+def test_what_the_server_refuses_is_raised_in_its_own_words(tmp_path: Path) -> None:
+    async def refuse(request: web.Request) -> web.Response:
+        assert "m=audio" in (await request.json())["sdp"]
+        return web.json_response({"error": "Found no room."}, status=503)
+
+    async def visit() -> None:
+        application = web.Application()
+        application.add_routes([web.post("/offer", refuse)])
+        voice = write_sound(tmp_path / "voice.wav", np.zeros((1, SAMPLE_RATE), np.float32), SAMPLE_RATE)
+        async with TestServer(application) as server:
+            await converse(Task("webrtc", str(tmp_path), str(voice), 1.0, 0.0, False), str(server.make_url("/")))
+
+    with here(), pytest.raises(PeerError, match=r"^Found no room\.$"):
+        asyncio.run(visit())
