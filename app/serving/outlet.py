@@ -59,6 +59,8 @@ class Outlet:
 
     def close(self) -> None:
         """End both tracks; may be called twice."""
+        self.face.stop()  # it must give nothing more to its thread
+        self.voice.stop()
         self._sound.close()
         self._pictures.close()
         self._executor.shutdown(wait=False, cancel_futures=True)

@@ -8,7 +8,7 @@ from app.serving.codecs import VOICE_RATE, VoiceDecoder, voice_length
 from app.serving.jitter_buffer import JitterBuffer, Piece
 from app.sources import PromptResampler
 from app.stats import Stats
-from engine.media import SAMPLE_RATE, Samples
+from engine.media import Samples
 
 LONGEST_DELAY_MS = 300  # of sound that waits for its moment; what is more is dropped, oldest first, and counted
 
@@ -28,23 +28,21 @@ class RemoteSource:
         self._clock = clock
         self._stats = stats
         self._changed = clock.condition()
-        self._buffer: JitterBuffer[bytes | Samples] | None = None
-        self._rate = VOICE_RATE
+        self._buffer: JitterBuffer[bytes] | None = None
         self._stream: int | None = None
-        self._pushed = (0, 0)  # blocks and samples
         self._noted_lost = 0
         self._has_ended = False
 
-    def push(self, pcm: Samples, rate: int) -> None:
-        """Add float32 (n,), mono, which continues what was pushed before. From any thread; never blocks."""
-        blocks, samples = self._pushed
-        self._pushed = blocks + 1, samples + len(pcm)
-        self._add(-1, rate, blocks, samples, len(pcm), pcm)
-
     def receive(self, stream: int, sequence: int, timestamp: int, packet: bytes) -> None:
         """Add an Opus packet of an RTP stream, which `stream` names. From any thread; never blocks."""
-        if length := voice_length(packet):
-            self._add(stream, VOICE_RATE, sequence, timestamp, length, packet)
+        length = voice_length(packet)
+        with self._changed:
+            if not length or self._buffer is None:
+                return
+            if stream != self._stream:
+                self._stream = stream
+                self._begin(self._buffer.due)
+            self._buffer.add(sequence, timestamp, length, packet, self._clock.now())
 
     def clear(self) -> None:
         """Forget what has arrived and has not been read: it is heard as silence."""
@@ -61,27 +59,25 @@ class RemoteSource:
     def open(self) -> float:
         """Let time begin; what arrived before is not heard."""
         with self._changed:
-            self._begin(VOICE_RATE)
+            self._begin(self._clock.now())
         return 0.0
 
     def read(self, timeout: float) -> Samples | None:
-        """The sound whose moment has come, float32 (n,) at 16 kHz; None once `end` was called."""
+        """The sound whose moment has come, float32 (n,) at 16 kHz; None once `end` or `close` was called."""
         until = self._clock.now() + timeout
         with self._changed:
-            buffer = self._buffer
-            assert buffer is not None, "it has not been opened"
-            while not self._has_ended and (now := self._clock.now()) < min(buffer.due, until):
-                self._changed.wait(min(buffer.due, until) - now)
-            if self._has_ended:
+            while self._is_open() and (now := self._clock.now()) < min(self._due(), until):
+                self._changed.wait(min(self._due(), until) - now)
+            buffer = self._buffer  # another one than before, if meanwhile another stream has begun
+            if buffer is None or self._has_ended:
                 return None
             now = self._clock.now()
             pieces = []
             while (piece := buffer.next(now)) is not None:
                 pieces.append(self._sound(buffer, piece, now))
-            self._stats.note_lost((buffer.lost - self._noted_lost) / self._rate)
+            self._stats.note_lost((buffer.lost - self._noted_lost) / VOICE_RATE)
             self._noted_lost = buffer.lost
-            pcm = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
-            return pcm if self._resampler is None else self._resampler.feed(pcm)
+            return self._resampler.feed(np.concatenate(pieces)) if pieces else np.zeros(0, np.float32)
 
     def close(self) -> None:
         """Stop listening."""
@@ -94,37 +90,31 @@ class RemoteSource:
         with self._changed:
             return 0.0 if self._buffer is None else self._buffer.delay * 1000
 
-    def _add(
-        self, stream: int, rate: int, sequence: int, timestamp: int, length: int, payload: bytes | Samples
-    ) -> None:
-        with self._changed:
-            if self._buffer is None:
-                return
-            if stream != self._stream or rate != self._rate:
-                self._stream = stream
-                self._begin(rate)
-            self._buffer.add(sequence, timestamp, length, payload, self._clock.now())
+    def _is_open(self) -> bool:
+        return self._buffer is not None and not self._has_ended
 
-    def _begin(self, rate: int) -> None:
-        """A new stream goes on where the one before has got to."""
-        start = self._clock.now() if self._buffer is None else self._buffer.due
-        self._buffer = JitterBuffer(rate, LONGEST_DELAY_MS / 1000, start)
-        self._rate = rate
-        self._resampler = None if rate == SAMPLE_RATE else PromptResampler(rate)
+    def _due(self) -> float:
+        assert self._buffer is not None
+        return self._buffer.due
+
+    def _begin(self, moment: float) -> None:
+        """Let the first stream begin, or another one go on where that before it has got to."""
+        self._buffer = JitterBuffer(VOICE_RATE, LONGEST_DELAY_MS / 1000, moment)
+        self._resampler = PromptResampler(VOICE_RATE)
         self._decoder = VoiceDecoder()
         self._noted_lost = 0
 
-    def _sound(self, buffer: JitterBuffer[bytes | Samples], piece: Piece[bytes | Samples], now: float) -> Samples:
+    def _sound(self, buffer: JitterBuffer[bytes], piece: Piece[bytes], now: float) -> Samples:
         if piece.payload is None:
             return np.zeros(piece.length, np.float32)
         if now - piece.due > BACKLOG_MS / 1000:
             buffer.lost += piece.length
             return np.zeros(piece.length, np.float32)
-        pcm = self._decoder.decode(piece.payload) if isinstance(piece.payload, bytes) else piece.payload
+        pcm = self._decoder.decode(piece.payload)
         if len(pcm) < piece.length:  # what could not be decoded
             pcm = np.append(pcm, np.zeros(piece.length - len(pcm), np.float32))
         too_much = min(buffer.excess(), piece.length)
-        if too_much >= _LEAST_LEFT_OUT * self._rate and np.abs(pcm).max() < _QUIET:
+        if too_much >= _LEAST_LEFT_OUT * VOICE_RATE and np.abs(pcm).max() < _QUIET:
             buffer.leave_out(too_much)
             pcm = pcm[: piece.length - too_much]
         return pcm

@@ -4,6 +4,7 @@ Its jitter buffer of sound waits for four packets, and after one is lost for six
 0.5 Mbit/s and stop at 1.5; its sender reports tell when a packet was sent, not when its frame was due.
 """
 
+import struct
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -53,7 +54,7 @@ def tap_feedback(sender: RTCRtpSender, want_key: Callable[[], None], estimate: C
         elif isinstance(packet, RtcpPsfbPacket) and packet.fmt == RTCP_PSFB_APP:
             try:
                 bitrate, streams = unpack_remb_fci(packet.fci)
-            except ValueError:
+            except (ValueError, struct.error):
                 return
             if sender._ssrc in streams:
                 estimate(bitrate)

@@ -50,7 +50,7 @@ async def perform(relay: Relay, frames: Callable[[int], Frame], seconds: float) 
         relay.send(frames(index))
 
 
-async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
+async def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
     """Wait until something is so; fails when it takes too long."""
     async with asyncio.timeout(seconds):
         while not condition():

@@ -66,16 +66,17 @@ class HandClock(MonotonicClock):
 class Theatre:
     def __init__(self, limits: Limits = SMALL) -> None:
         self.clock = HandClock()
-        self.renderer = FragileRenderer(self.clock)
+        self.real_clock = MonotonicClock()
+        self.renderer = FragileRenderer(self.real_clock)
         cost = DrawingCost(0.0, 0.001, 0.0)
-        self.scheduler = Scheduler(self.renderer, self.clock, cost)
+        self.scheduler = Scheduler(self.renderer, self.real_clock, cost)
         admission = Admission(cost, 0.0, cores=2)
-        ensemble = Ensemble(SharedNetwork(), self.scheduler, admission, self.clock)  # type: ignore[arg-type]
+        ensemble = Ensemble(SharedNetwork(), self.scheduler, admission, self.real_clock)  # type: ignore[arg-type]
         self.conversations = Conversations(ensemble, self.clock, limits)
 
     async def open(self, encoding: float = 0.0) -> Conversation:
         stats = Stats()
-        source = RemoteSource(self.clock, stats)
+        source = RemoteSource(self.real_clock, stats)
         return await self.conversations.open(Wish(an_avatar(SIDE, SIDE), "someone"), source, encoding, stats)
 
     async def connect(self, conversation: Conversation, *, speaks: bool = True) -> tuple[Peer, Probe]:

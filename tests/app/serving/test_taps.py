@@ -74,6 +74,7 @@ def test_feedback_reaches_the_encoder_and_the_rest_aiortc() -> None:
         RtcpPsfbPacket(RTCP_PSFB_APP, 1, 0, pack_remb_fci(700_000, [5])),
         RtcpPsfbPacket(RTCP_PSFB_APP, 1, 0, pack_remb_fci(1, [6])),
         RtcpPsfbPacket(RTCP_PSFB_APP, 1, 0, b"nonsense"),
+        RtcpPsfbPacket(RTCP_PSFB_APP, 1, 0, b"REMB\xff123"),
         bye,
     ):
         asyncio.run(sender._handle_rtcp_packet(packet))
