@@ -34,7 +34,7 @@ from engine.errors import NotFoundError
 from engine.media import Frame
 from tests.app.fakes import FakeRenderer, FakeStreamer, an_avatar
 from tests.app.serving.application_fakes import StillClock
-from tests.app.serving.player import watch
+from tests.app.serving.player import Watched, watch
 
 RATE = 24_000
 Event = dict[str, object]
@@ -292,7 +292,7 @@ def test_a_socket_that_sends_nothing_but_nonsense_is_closed(tmp_path: Path) -> N
 
 def test_more_than_the_buffer_holds_waits_with_one_error_and_a_request_can_still_interrupt(tmp_path: Path) -> None:
     async def visit(world: World) -> None:
-        agent = await world.connect(rate=48_000)
+        agent = await world.connect(rate=16_000)
         sending = asyncio.create_task(send_all(agent))
         error = (await agent.until("error"))["error"]
         assert isinstance(error, dict)
@@ -308,7 +308,7 @@ def test_more_than_the_buffer_holds_waits_with_one_error_and_a_request_can_still
         await sending
 
     async def send_all(agent: Agent) -> None:
-        second = noise(1.0, 48_000)
+        second = noise(1.0, 16_000)
         for _ in range(123):
             await agent.socket.send_bytes(second)
 
@@ -419,23 +419,29 @@ def test_a_viewer_sees_and_hears_the_agent_until_the_interrupt_and_nothing_stale
         agent = await world.connect(wait_for_viewer="true", rate=48_000)
         enough = asyncio.Event()
         address = world.client.make_url(str(agent.events[0]["whep"]))
-        watching = asyncio.create_task(watch(str(address), "", lambda watched: enough.is_set()))
+        watching = asyncio.create_task(watch(str(address), "", lambda seen: enough.is_set() and is_over(seen)))
         await agent.socket.send_bytes(noise(10.0, 48_000))
         while (await agent.until("playback.position"))["ms"] < 1000:  # type: ignore[operator]
             pass
-        viewing = world.conversation(agent).relay.view()
         await agent.send("output_audio_buffer.clear")
         heard = (await agent.until("output_audio_buffer.cleared"))["ms"]
-        for _ in range(25):
-            await viewing.next()
         enough.set()
         watched = await watching
-        loud = np.abs(watched.pcm()[: len(watched.pcm()) // 480 * 480].reshape(-1, 480)).max(axis=1) > 0.1
-        assert 500 < 10 * loud.sum() <= heard + 40  # type: ignore[operator]  # the codec smears it by two pieces
-        assert not loud[-30:].any()
-        opened = [picture[32:96, 32:96, 1].mean() > 60 for picture in watched.pictures]
-        assert any(opened)
-        assert not any(opened[-10:])
+        assert is_over(watched)
+        # The codec smears it a little; less than half is lost even where the machine is busy.
+        assert heard / 2 <= 10 * loud(watched).sum() <= heard + 60  # type: ignore[operator]
+        assert any(opened(watched))
+
+    def is_over(watched: Watched) -> bool:
+        return not loud(watched)[-30:].any() and not any(opened(watched)[-10:])
+
+    def loud(watched: Watched) -> np.ndarray:
+        """Of each 10 ms."""
+        pcm = watched.pcm()
+        return np.abs(pcm[: len(pcm) // 480 * 480].reshape(-1, 480)).max(axis=1) > 0.1
+
+    def opened(watched: Watched) -> list[bool]:
+        return [bool(picture[32:96, 32:96, 1].mean() > 60) for picture in watched.pictures]
 
     visited(tmp_path, visit)
 
