@@ -34,7 +34,7 @@ from app.performer import ASSETS
 
 ROOT = Path(__file__).resolve().parents[1]
 SPEECH = ASSETS / "audio" / "speech.wav"
-SIZE = "256x256"
+SIZE = "128x128"
 SETTLING = 45.0  # s that the server gets to forget who has gone: it keeps a conversation for 30 s
 TIDYING = 7.0  # s, within which the server has collected what connections leave
 GROWTH_MB = 25.0  # of memory from the first rounds to the last, that counts as none
@@ -135,7 +135,7 @@ async def connects(session: aiohttp.ClientSession, count: int) -> dict[str, Any]
 
 async def patiently(ask: Callable[[], Awaitable[int]]) -> int:
     """Ask again while there is no room: those who have vanished keep theirs for a while."""
-    for _ in range(60):
+    for _ in range(40):
         if (status := await ask()) != 503:
             return status
         await asyncio.sleep(1)
@@ -258,6 +258,14 @@ async def settled(session: aiohttp.ClientSession, server: Server, sessions: int)
 
 async def stress(options: argparse.Namespace) -> dict[str, Any]:
     server = Server(options.serve)
+    try:
+        return await mistreat(server, options)
+    finally:
+        server.stop()
+
+
+async def mistreat(server: Server, options: argparse.Namespace) -> dict[str, Any]:
+    """All of it, one after the other."""
     result: dict[str, Any] = {}
     faults: list[str] = []
     connector = aiohttp.TCPConnector(limit=0, force_close=True)
@@ -267,6 +275,8 @@ async def stress(options: argparse.Namespace) -> dict[str, Any]:
         await connects(session, 8)
         await malformed(session, server.address)
         result["before"] = await settled(session, server, 0)
+        async with session.get("/health") as response:
+            result["capacity"] = (await response.json())["capacity"]
         async with speaking(session) if options.speak else contextlib.nullcontext() as fps:
             busy = 1 if options.speak else 0
             for name, doing in (
@@ -304,7 +314,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--connects", type=int, default=50)
     parser.add_argument("--offers", type=int, default=200)
-    parser.add_argument("--speak", action="store_true", help="let a face speak all the time")
+    parser.add_argument("--speak", action="store_true", help="let a face speak all the time; needs room for two")
     parser.add_argument("--loopback", action="store_true", help="meet at 127.0.0.1 where there is no other address")
     parser.add_argument("serve", nargs="*", help="options for liveface serve, after --")
     options = parser.parse_args()
