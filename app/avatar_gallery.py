@@ -1,11 +1,13 @@
 """The avatars one can choose in the window: those that are shipped, and photos that were imported and stay prepared."""
 
+import os
 import re
 import shutil
 import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from engine.media import Picture
 from engine.photo import read_photo
 
 _SIDE = 224  # pixels of a portrait's picture: 112 on a screen of twice the density
+_NICENESS = 10  # of the thread, on Linux
 _MOST_WAITING = 16  # photos; more are refused
 _REMOVED = ".removed-"  # before the folder's name, until the next start
 _READ, _FOUND, _SAVED = 0.1, 0.4, 0.9  # of an import, about as its time is spent
@@ -59,12 +62,13 @@ class AvatarGallery:
         self._on_ready, self._on_removed = on_ready, on_removed
         self._thread.start()
 
-    def close(self, timeout: float) -> None:
-        """End the thread, unless it is still busy after `timeout` seconds: then it ends with the program."""
+    def close(self, timeout: float) -> bool:
+        """End the thread; returns whether it has ended, or is still preparing a photo after `timeout` seconds."""
         with self._changed:
             self._is_closing = True
             self._changed.notify_all()
         self._thread.join(timeout)
+        return not self._thread.is_alive()
 
     def portraits(self) -> list[Portrait]:
         """All there are, the shipped ones first."""
@@ -116,6 +120,8 @@ class AvatarGallery:
         return Avatar.load(self.folder(key))
 
     def _work(self) -> None:
+        with suppress(OSError, AttributeError):  # so that the face that speaks meanwhile loses no pictures
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         self._read_folders()
         while (waiting := self._next()) is not None:
             self._import(*waiting)

@@ -81,8 +81,7 @@ class Desktop:
     def close(self, timeout: float) -> bool:
         """End all threads; returns whether they have. `timeout`: seconds for what cannot be interrupted."""
         has_ended = self._stagehand.close(timeout)
-        self._gallery.close(timeout / 4)
-        return has_ended
+        return self._gallery.close(timeout / 4) and has_ended
 
     @property
     def failure(self) -> Exception | None:
@@ -187,7 +186,7 @@ class Desktop:
         report = self._report()
         if report is None:
             return None
-        delay = report.mic_to_picture_ms
+        delay = None if self._stagehand.is_deaf else report.mic_to_picture_ms
         return Figures(
             report.recent_fps, None if delay is None else (delay.p50, delay.p95), report.skipped, report.lost_ms
         )

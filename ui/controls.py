@@ -17,6 +17,7 @@ class Controls(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self.setObjectName("controls")
         plain, danger, accent = (
             QPalette.ColorRole.ButtonText,
             QPalette.ColorRole.BrightText,

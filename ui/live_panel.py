@@ -66,7 +66,7 @@ class LivePanel(QFrame):
         self.typical.show_value(_NOTHING if delay is None else f"{delay[0]:.0f} ms")
         self.worst.show_value(_NOTHING if delay is None else f"{delay[1]:.0f} ms")
         lost = 0.0 if figures is None else figures.lost_ms
-        self.lost.setText(f"{lost:.0f} ms of sound were lost" if lost else "")
+        self.lost.setText(f"{lost / 1000:.1f} s of sound were lost" if lost else "")
         self.lost.setVisible(bool(lost))
 
     def show_units(self, units: NDArray[np.float32]) -> None:

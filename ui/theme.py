@@ -81,15 +81,15 @@ QPushButton#flat:hover {{ background: {hover}; }}
 QPushButton#segment {{ padding: 5px 10px; }}
 QPushButton#segment:checked {{ background: {tint}; color: {accent}; font-weight: 600; }}
 
-QToolButton {{
+#controls QToolButton {{
     background: transparent; border: 2px solid transparent; border-radius: 12px; padding: 7px 5px; color: {quiet};
     font-size: {small}pt; min-width: 28px;
 }}
-QToolButton:hover {{ background: {hover}; color: {text}; }}
-QToolButton:pressed {{ background: {line}; }}
-QToolButton:focus {{ border-color: {accent}; }}
-QToolButton:checked {{ background: {raised}; color: {text}; }}
-QToolButton:disabled {{ color: {line}; }}
+#controls QToolButton:hover {{ background: {hover}; color: {text}; }}
+#controls QToolButton:pressed {{ background: {line}; }}
+#controls QToolButton:focus {{ border-color: {accent}; }}
+#controls QToolButton:checked {{ background: {raised}; color: {text}; }}
+#controls QToolButton:disabled {{ color: {line}; }}
 
 QListWidget {{ background: transparent; border: none; }}
 QScrollArea, #scrolled {{ background: transparent; border: none; }}

@@ -143,7 +143,7 @@ def show(opening: Opening, clock: Clock) -> None:
         print(status_line(desktop.latest, desktop.latest.fps, opening.budget_ms))
     if not has_ended:
         sys.stdout.flush()
-        os._exit(130 if interrupted else 0)  # not through Python's end, which a thread in a library can crash
+        os._exit(130 if signal.SIGINT in interrupted else 0)  # not through Python's end, which a thread in a library can crash
     if mistakes:
         raise mistakes[0]
     if signal.SIGINT in interrupted:
