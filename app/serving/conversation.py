@@ -88,11 +88,11 @@ class Conversation:
             raise
         self._left_at = self._clock.now()
 
-    def join(self, settings: PeerSettings, *, speaks: bool, views: bool = True) -> Peer:
+    def join(self, settings: PeerSettings, *, speaks: bool, views: bool = True, controls: bool = False) -> Peer:
         """A new peer of this conversation, which leaves it when its connection ends. Raises `CapacityError`.
 
         `speaks`: its sound drives the face, in place of that of the peer before it, which is closed; needs a
-        `RemoteSource`.
+        `RemoteSource`. `controls`: it may interrupt and mute over the data channel, as who speaks always may.
         """
         source = self.source if speaks else None
         assert source is None or isinstance(source, RemoteSource), "a peer cannot speak here"
@@ -107,7 +107,7 @@ class Conversation:
             source=source,
             viewing=self.relay.view() if views else None,
             on_closed=lambda: self.leave(peer),
-            on_message=self._take_message,
+            on_message=self._take_message if controls or speaks else _ignore,
         )
         if speaks:
             self._speaker = peer
@@ -215,6 +215,10 @@ class Conversation:
                 self._interrupting = asyncio.create_task(self.interrupt())
             case "mute":
                 self.mute(message.get("muted") is True)
+
+
+def _ignore(message: dict[str, object]) -> None:
+    """Of those who only watch."""
 
 
 class Conversations:

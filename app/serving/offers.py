@@ -110,10 +110,13 @@ class _Offers:
         if not is_same_secret(offer.owner, conversation.owner):
             raise _forbidden()
         speaks = isinstance(conversation.source, RemoteSource)
-        return await self._answered(conversation, offer, speaks=speaks) | {"owner": conversation.owner}
+        check_offer(parsed(offer.sdp, "offer"), is_heard=speaks, is_shown=True)  # before the peer there is gives way
+        return await self._answered(conversation, offer, speaks=speaks, controls=True) | {"owner": conversation.owner}
 
-    async def _answered(self, conversation: Conversation, offer: _Offer, *, speaks: bool) -> dict[str, str]:
-        peer = conversation.join(self._stage.settings, speaks=speaks)
+    async def _answered(
+        self, conversation: Conversation, offer: _Offer, *, speaks: bool, controls: bool = False
+    ) -> dict[str, str]:
+        peer = conversation.join(self._stage.settings, speaks=speaks, controls=controls)
         try:
             sdp = await peer.answer(offer.sdp)
         except BaseException:

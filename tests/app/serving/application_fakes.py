@@ -110,7 +110,7 @@ class FakeConversation:
         self.is_running = True
         self._gate = gate
 
-    def join(self, settings: PeerSettings, *, speaks: bool, views: bool = True) -> FakePeer:
+    def join(self, settings: PeerSettings, *, speaks: bool, views: bool = True, controls: bool = False) -> FakePeer:
         self.peers.append(FakePeer(speaks, views, self._gate))
         return self.peers[-1]
 

@@ -148,7 +148,7 @@ def test_the_peer_may_ask_for_it_over_the_data_channel() -> None:
         conversation = await theatre.open()
         _, probe = await theatre.connect(conversation)
         received = probe.received
-        await until(lambda: is_open(received))
+        await until(lambda: is_open(received) and probe.channel.readyState == "open")
         probe.channel.send(json.dumps({"type": "mute", "muted": True}))
         probe.channel.send(json.dumps({"type": "interrupt"}))
         probe.channel.send(json.dumps({"type": ["?"]}))
@@ -157,6 +157,19 @@ def test_the_peer_may_ask_for_it_over_the_data_channel() -> None:
         await until(lambda: received.messages)
         assert json.loads(received.messages[-1])["type"] == "stats"
         await probe.close()
+
+    played(test)
+
+
+def test_who_only_watches_may_not_interrupt() -> None:
+    async def test(theatre: Theatre) -> None:
+        conversation = await theatre.open()
+        _, probe = await theatre.connect(conversation, speaks=False)
+        await until(lambda: probe.channel.readyState == "open")
+        probe.channel.send(json.dumps({"type": "mute", "muted": True}))
+        _, owner = await theatre.connect(conversation)
+        await until(lambda: any(map(is_loud, probe.received.sounds)))
+        await asyncio.gather(probe.close(), owner.close())
 
     played(test)
 
