@@ -6,7 +6,7 @@ from engine.errors import DeviceError
 
 NAME = "Liveface microphone"  # as other programs list it
 SINK = f"{OWN_PREFIX}_voice"
-_SOURCE = f"{OWN_PREFIX}_microphone"
+SOURCE = f"{OWN_PREFIX}_microphone"
 _NULL_SINK = (
     f"sink_name={SINK}",
     "rate=48000",
@@ -28,10 +28,10 @@ def create() -> str:
         except DeviceError:
             load("module-null-sink", *_NULL_SINK)
     try:
-        if _SOURCE not in found:
+        if SOURCE not in found:
             load(
                 "module-remap-source",
-                f"source_name={_SOURCE}",
+                f"source_name={SOURCE}",
                 f"master={SINK}.monitor",
                 "source_properties=device.description='Liveface\\ microphone'",
             )
@@ -48,7 +48,7 @@ def create() -> str:
 def remove() -> None:
     """Take it away, whoever made it; nothing happens if there is none. Raises `DeviceError`."""
     for module in reversed(modules()):
-        if _made(module.argument) in (SINK, _SOURCE):
+        if _made(module.argument) in (SINK, SOURCE):
             unload(module.number)
 
 
