@@ -17,6 +17,9 @@ import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack
 
+import app.commands.serve
+from app.cli import main
+
 ROOT = Path(__file__).resolve().parents[2]
 STARTING = 60.0  # s, on a machine that is busy with other tests
 ENDING = 2.0  # s, from the signal to the end of the process
@@ -51,21 +54,17 @@ def address_in(line: str) -> str:
     return line.split(" serves at ")[1].split()[0]
 
 
-def refused(*arguments: str, **variables: str) -> str:
-    """The one sentence with which the command ends at once."""
-    result = subprocess.run(
-        command(*arguments),
-        cwd=ROOT,
-        env=environment() | variables,
-        capture_output=True,
-        text=True,
-        timeout=STARTING,
-        check=False,
-    )
-    assert result.returncode == 2, result.stderr
-    assert result.stdout == ""
-    assert len(result.stderr.strip().splitlines()) == 1
-    return result.stderr
+def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The one sentence with which the command ends before anything is loaded."""
+    monkeypatch.setattr(sys, "argv", ["liveface", "serve", "--port", "0", *arguments])
+    monkeypatch.setattr(app.commands.serve, "open_ensemble", None)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    output = capsys.readouterr()
+    assert ended.value.code == 2
+    assert output.out == ""
+    assert len(output.err.strip().splitlines()) == 1
+    return output.err
 
 
 @pytest.fixture
@@ -141,25 +140,35 @@ def test_a_server_for_others_makes_a_token_and_tells_how_to_get_https() -> None:
         assert token not in told
 
 
-def test_a_port_in_use_is_one_sentence() -> None:
+def test_a_port_in_use_is_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert f"Port {port} of 127.0.0.1 is in use" in refused("--port", str(port))
+        assert f"Port {port} of 127.0.0.1 is in use" in refused(monkeypatch, capsys, "--port", str(port))
 
 
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
         (("--cert", "none.pem", "--key", "none.pem"), "none.pem does not exist"),
+        (("--cert", "cert.pem"), "https needs both"),
         (("--host", "192.0.2.1"), "not an address of this machine"),
         (("--config", "none.toml"), "cannot be read"),
+        (("--turn", "turn:user:hunter2"), "not of the form"),
+        (("--codec", "av1"), "vp8 or h264"),
     ],
 )
-def test_what_cannot_be_served_is_one_sentence(arguments: tuple[str, ...], reason: str) -> None:
-    assert reason in refused(*arguments)
+def test_what_cannot_be_served_is_one_sentence(
+    arguments: tuple[str, ...], reason: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = refused(monkeypatch, capsys, *arguments)
+    assert reason in told
+    assert "hunter2" not in told
 
 
-def test_a_token_that_is_too_short_is_one_sentence_and_is_not_repeated() -> None:
-    told = refused(LIVEFACE_TOKEN="hunter2")
+def test_a_token_that_is_too_short_is_one_sentence_and_is_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LIVEFACE_TOKEN", "hunter2")
+    told = refused(monkeypatch, capsys)
     assert "at least 16" in told
     assert "hunter2" not in told
