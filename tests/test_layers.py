@@ -28,7 +28,7 @@ FORBIDDEN_IN_ENGINE = (
 )
 NETWORK_LIBRARIES = ("asyncio", "aiohttp", "aiortc", "aioice", "prometheus_client")
 NETWORK_PLACES = ("app.serving", "app.integrations", "app.commands.serve")
-LIVE_COMMANDS = ("run", "serve", "render", "prepare", "devices", "demo")
+LIVE_COMMANDS = ("run", "serve", "render", "prepare", "devices", "doctor", "demo")
 SOURCES = sorted(path for layer in LAYERS for path in (ROOT / layer).rglob("*.py"))
 
 
