@@ -6,6 +6,7 @@ from PyQt6.QtWidgets import QHBoxLayout, QPushButton, QToolButton, QWidget
 
 from ui.contracts import Outputs, Standing
 from ui.icons import icon
+from ui.letters import label
 
 _ICON = QSize(22, 22)
 _WORDS_FROM = 690  # pixels of width, from which there is room for words under the icons
@@ -97,7 +98,7 @@ class Controls(QWidget):
     def _name_start(self) -> None:
         word = "Stop" if self._is_running else "Start"
         self.start.setIcon(icon("stop" if self._is_running else "play", QPalette.ColorRole.HighlightedText))
-        self.start.setText(f" &{word}" if self.width() >= _LABEL_FROM else "")
+        label(self.start, f" &{word}" if self.width() >= _LABEL_FROM else "")
         self.start.setMinimumWidth(104 if self.width() >= _LABEL_FROM else 0)
         self.start.setAccessibleName(word)
         self.start.setToolTip(f"{word} (Ctrl+Return)")
@@ -107,7 +108,7 @@ def _button(symbol: QIcon, text: str, explanation: str, is_switch: bool = False)
     button = QToolButton()
     button.setIcon(symbol)
     button.setIconSize(_ICON)
-    button.setText(text)
+    label(button, text)
     button.setToolTip(explanation)
     button.setAccessibleName(text.replace("&", ""))
     button.setAccessibleDescription(explanation)

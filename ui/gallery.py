@@ -20,6 +20,7 @@ from PyQt6.QtWidgets import (
 
 from ui.contracts import Portrait
 from ui.icons import icon
+from ui.letters import label
 
 _CELL = QSize(100, 122)
 _SIDE, _RADIUS = 88.0, 14.0
@@ -47,7 +48,8 @@ class Gallery(QFrame):
         self.list.currentItemChanged.connect(self._choose)
         self.list.removal_wished.connect(self._remove)
         title.setBuddy(self.list)
-        self.add_button = QPushButton(icon("photo"), " Add a ph&oto…")
+        self.add_button = QPushButton(icon("photo"), "")
+        label(self.add_button, " Add a ph&oto…")
         self.add_button.setAccessibleDescription("Make a face of a photo. You can also drop one here, or paste one.")
         self.add_button.setToolTip(
             "Make a face of a photo (Ctrl+O). You can also drop one here, or paste one (Ctrl+V)."

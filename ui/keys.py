@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import QEvent, QObject, Qt
 from PyQt6.QtGui import QKeyEvent, QKeySequence, QShortcut
-from PyQt6.QtWidgets import QAbstractButton, QApplication, QDialog, QDialogButtonBox, QGridLayout, QLabel, QVBoxLayout
+from PyQt6.QtWidgets import QApplication, QDialog, QDialogButtonBox, QGridLayout, QLabel, QVBoxLayout
 
-from ui.theme import Theme
+from ui.letters import underline
 
 if TYPE_CHECKING:
     from ui.window import Window
@@ -18,9 +18,8 @@ _TALK = Qt.Key.Key_T
 class Keys(QObject):
     """Belongs to one window."""
 
-    def __init__(self, window: "Window", theme: Theme) -> None:
+    def __init__(self, window: "Window") -> None:
         super().__init__(window)
-        self._theme = theme
         self._window = window
         controls, transport = window.controls, window.source.transport
         self.bindings: list[tuple[str, str, Callable[[], object]]] = [
@@ -77,9 +76,7 @@ class Keys(QObject):
             return False
         kinds = QEvent.Type
         if event.key() == Qt.Key.Key_Alt:
-            self._theme.show_keys(event.type() == kinds.KeyPress)
-            for button in self._window.findChildren(QAbstractButton):
-                button.update()
+            underline(self._window, event.type() == kinds.KeyPress)
             return False
         talk = self._window.controls.talk
         if event.key() == Qt.Key.Key_Escape and event.type() == kinds.KeyPress:

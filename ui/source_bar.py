@@ -8,6 +8,7 @@ from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSlid
 
 from ui.contracts import Player, Reel
 from ui.icons import icon
+from ui.letters import label
 from ui.meters import LevelMeter
 from ui.picker import Picker
 
@@ -26,10 +27,12 @@ class SourceBar(QStackedWidget):
         self.microphone = Picker("Microphone", "Default microphone", "microphone")
         self.meter = LevelMeter()
         self.meter.setToolTip("How loud it is")
-        self.file_button = QPushButton(icon("music"), " Sound &file…")
+        self.file_button = QPushButton(icon("music"), "")
+        label(self.file_button, " Sound &file…")
         self.file_button.setToolTip("Let a sound file speak instead (Ctrl+Shift+O)")
         self.transport = Transport(player)
-        self.back_button = QPushButton(icon("microphone"), " &Microphone")
+        self.back_button = QPushButton(icon("microphone"), "")
+        label(self.back_button, " &Microphone")
         self.back_button.setToolTip("Listen to the microphone again")
         self.file_button.clicked.connect(self.file_wished)
         self.back_button.clicked.connect(lambda: player.open_file(None))

@@ -2,7 +2,9 @@
 
 from PyQt6.QtCore import QRectF, QSize, Qt
 from PyQt6.QtGui import QPainter, QPaintEvent, QPalette
-from PyQt6.QtWidgets import QCheckBox, QSizePolicy, QStyle
+from PyQt6.QtWidgets import QCheckBox, QSizePolicy
+
+from ui.letters import label
 
 _WIDTH, _HEIGHT, _KNOB = 36.0, 20.0, 14.0
 _GAP = 4.0
@@ -12,7 +14,8 @@ class Switch(QCheckBox):
     """A check box that looks like a switch, at the right of its text."""
 
     def __init__(self, text: str, explanation: str) -> None:
-        super().__init__(text)
+        super().__init__()
+        label(self, text)
         self._explanation = explanation
         self.setAccessibleDescription(explanation)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -35,10 +38,7 @@ class Switch(QCheckBox):
         line = self.fontMetrics().lineSpacing()
         text = QRectF(0, 4, self.width() - _WIDTH - 12, line)
         painter.setPen(palette.color(roles.Text))
-        style = self.style()
-        shows_keys = style is not None and style.styleHint(QStyle.StyleHint.SH_UnderlineShortcut)
-        flag = Qt.TextFlag.TextShowMnemonic if shows_keys else Qt.TextFlag.TextHideMnemonic
-        painter.drawText(text, Qt.AlignmentFlag.AlignVCenter | flag, self.text())
+        painter.drawText(text, Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextShowMnemonic, self.text())
         painter.setPen(palette.color(roles.Dark))
         font = self.font()
         font.setPointSizeF(font.pointSizeF() * 0.88)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from PyQt6.QtCore import QObject, Qt
 from PyQt6.QtGui import QColor, QFont, QGuiApplication, QPalette
-from PyQt6.QtWidgets import QApplication, QProxyStyle, QStyle, QStyleHintReturn, QStyleOption, QWidget
+from PyQt6.QtWidgets import QApplication
 
 _FAMILIES = ["Inter", "SF Pro Text", "Segoe UI Variable Text", "Segoe UI", "Noto Sans", "Cantarell", "DejaVu Sans"]
 _SMALLEST_TEXT = 10.0  # points, where the desktop asks for less or for nothing
@@ -134,8 +134,7 @@ class Theme(QObject):
         font.setFamilies([*_FAMILIES, font.family()])
         font.setPointSizeF(max(font.pointSizeF(), _SMALLEST_TEXT))
         font.setHintingPreference(QFont.HintingPreference.PreferNoHinting)
-        self._style = _Style("Fusion")
-        application.setStyle(self._style)
+        application.setStyle("Fusion")
         application.setFont(font)
         if (hints := QGuiApplication.styleHints()) is not None:
             hints.colorSchemeChanged.connect(self._wear)
@@ -148,10 +147,6 @@ class Theme(QObject):
             scheme = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}
             hints.setColorScheme(scheme.get(choice, Qt.ColorScheme.Unknown))
         self._wear()
-
-    def show_keys(self, is_wanted: bool) -> None:
-        """Underline the letters that work together with Alt, in what is drawn from now on."""
-        self._style.shows_keys = is_wanted
 
     @property
     def is_dark(self) -> bool:
@@ -182,24 +177,6 @@ def _mixed(colour: str, ground: str, share: float) -> str:
     """A share of a colour on another one."""
     parts = zip(QColor(colour).getRgb()[:3], QColor(ground).getRgb()[:3], strict=True)
     return QColor(*(round(share * (one or 0) + (1 - share) * (other or 0)) for one, other in parts)).name()
-
-
-class _Style(QProxyStyle):
-    """Underlines the letters of keys only while Alt is held."""
-
-    shows_keys = False
-
-    def styleHint(  # noqa: N802
-        self,
-        hint: QStyle.StyleHint,
-        option: QStyleOption | None = None,
-        widget: QWidget | None = None,
-        returnData: QStyleHintReturn | None = None,  # noqa: N803
-    ) -> int:
-        """See `QStyle`."""
-        if hint == QStyle.StyleHint.SH_UnderlineShortcut:
-            return int(self.shows_keys)
-        return super().styleHint(hint, option, widget, returnData)
 
 
 def _palette(colours: Colours) -> QPalette:

@@ -50,7 +50,7 @@ class Window(QMainWindow):
         self._arrangement = Arrangement(self)
         self._arrangement.panel = chosen["panel"]
         self._connect()
-        self.keys = Keys(self, theme)
+        self.keys = Keys(self)
         theme.choose(chosen["theme"])
         self._show_push_to_talk(chosen["is_push_to_talk"])
         self._restore(chosen["geometry"])

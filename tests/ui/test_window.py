@@ -30,9 +30,9 @@ def test_a_frame_from_another_part_is_shown_with_its_level_and_action_units(
 
 
 def test_the_main_button_stops_and_starts(window: Window, program: FakeProgram) -> None:
-    assert window.controls.start.text() == " &Stop"
+    assert window.controls.start.text() == " Stop"
     window.controls.start.click()
-    assert window.controls.start.text() == " &Start"
+    assert window.controls.start.text() == " Start"
     window.controls.start.click()
     assert program.calls == [("stop",), ("start",)]
 
