@@ -21,6 +21,7 @@ VOICE_DELAY = 0.0065  # s, by which the encoder's filters hold back the sound
 
 _VOICE_BITRATE = 40_000  # bit/s: transparent for speech of one channel up to 8 kHz
 _EXPECTED_LOSS = 10  # percent, for which every packet repeats the one before it coarsely
+_LONGEST_VOICE = 5760  # samples at 48 kHz, 120 ms: no packet may hold more
 _BUFFER_SECONDS = 0.5  # of the bitrate, within which the sizes of pictures are evened out
 _LONGEST_GROUP = 3000  # pictures from one key picture to the next, if nobody asks for one
 
@@ -142,7 +143,8 @@ def voice_length(packet: bytes) -> int:
     else:
         length = (120, 240, 480, 960)[configuration & 3]
     many = packet[1] & 63 if len(packet) > 1 else 0
-    return length * (1, 2, 2, many)[counting]
+    length *= (1, 2, 2, many)[counting]
+    return length if length <= _LONGEST_VOICE else 0
 
 
 def _int16(pcm: Samples) -> NDArray[np.int16]:

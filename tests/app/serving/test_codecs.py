@@ -84,7 +84,16 @@ def test_sound_survives_and_is_late_by_what_is_stated() -> None:
 
 @pytest.mark.parametrize(
     ("packet", "length"),
-    [(b"", 0), (b"\x08", 960), (b"\x18", 2880), (b"\x60", 480), (b"\xfc", 960), (b"\xfd", 1920), (b"\xff\x03", 2880)],
+    [
+        (b"", 0),
+        (b"\x08", 960),
+        (b"\x18", 2880),
+        (b"\x60", 480),
+        (b"\xfc", 960),
+        (b"\xfd", 1920),
+        (b"\xff\x03", 2880),
+        (b"\xff\x3f", 0),
+    ],
 )
 def test_the_length_of_a_packet_is_told_by_its_beginning(packet: bytes, length: int) -> None:
     assert voice_length(packet) == length
