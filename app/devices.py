@@ -14,7 +14,7 @@ from app.sound_server import Kind as Kind
 from engine.errors import DeviceError
 
 OWN_PREFIX = "liveface"  # of the sound server's names for what this program made: its voice must not be its ear
-_WORDS: dict[Kind, str] = {"input": "microphone", "output": "speaker"}
+WORDS: dict[Kind, str] = {"input": "microphone", "output": "speaker"}
 _WAYS_TO_SERVER = ("pulse", "default", "pipewire")  # PortAudio's names; the first one takes an endpoint
 
 # PortAudio is one for the whole process: two threads may not open and close in it at once, and its list of devices can
@@ -99,7 +99,7 @@ def choose(kind: Kind, wanted: str | None) -> SoundDevice:
 
     Raises `DeviceError` if there is none, or if several fit.
     """
-    word = _WORDS[kind]
+    word = WORDS[kind]
     devices = sound_devices(kind)
     if not devices:
         raise DeviceError(
@@ -143,7 +143,7 @@ def start_stream(kind: Kind, device: SoundDevice, **settings: Any) -> Any:
             if stream is not None:
                 stream.close()
             raise DeviceError(
-                f"The {_WORDS[kind]} “{device.name}” cannot be opened ({error}): close other programs that use it, "
+                f"The {WORDS[kind]} “{device.name}” cannot be opened ({error}): close other programs that use it, "
                 "or choose another."
             ) from error
         _OPEN.add(stream)

@@ -1,6 +1,5 @@
 """A microphone that may come and go: while it is away another one is heard, or silence, and pictures go on."""
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -9,20 +8,16 @@ from numpy.typing import NDArray
 
 from app.clock import Clock, sleep_until
 from app.config import BACKLOG_MS, CAPTURE_MS
-from app.devices import SoundDevice, choose, end_stream, look_again, portaudio, sound_devices, start_stream
+from app.device_keeper import SILENT_AFTER, DeviceKeeper, Notify
+from app.devices import SoundDevice, end_stream, portaudio, start_stream
 from app.gap_filler import GapFiller
 from app.queues import SampleQueue
 from app.sources import PromptResampler
 from app.stats import Stats
-from engine.errors import DeviceError
 from engine.media import SAMPLE_RATE, Samples
 from engine.voice_gate import VoiceGate
 
-_PATIENCE = 1.0  # s without a block after which a device counts as lost; halts of a busy machine are shorter
-_FIRST_PATIENCE = 3.0  # s likewise, until its first block: some devices take long to start
-_LOOK = 1.0  # s between two looks at what is connected
-
-Notify = Callable[[str], None]
+_FIRST_PATIENCE = 3.0  # s until its first block: some devices take long to start
 
 
 class Microphone:
@@ -49,35 +44,24 @@ class Microphone:
         `on_notice` gets a sentence for the user, in the thread that looks after the device. `gate` hears all sound
         first.
         """
-        self._name = name
         self._block_ms = block_ms
         self._clock = clock
         self._stats = stats
-        self._on_notice = on_notice
         self._gate = gate
-        self._line: _Line | None = None
+        self._keeper = DeviceKeeper("input", name, self._open_line, clock, on_notice)
         self._heard: _Line | None = None  # the line that was read last
-        self._thread: threading.Thread | None = None
-        self._changed = clock.condition()
-        self._is_closing = False
-        self._failure: BaseException | None = None
 
     def open(self) -> float:
         """Start recording; raises `DeviceError` if there is no such microphone or it cannot be used."""
-        self._wanted = choose("input", self._name)
-        line = self._open_line(self._wanted)
-        self._line = self._heard = line
+        self._heard = line = self._keeper.open()
         self._filler = GapFiller(self._clock.now())
         self._dropped = 0
-        self._thread = threading.Thread(target=self._look_after, name="liveface microphone")
-        self._thread.start()
         return line.delay
 
     def read(self, timeout: float) -> Samples | None:
         """What has been recorded since the last call."""
-        if self._failure is not None:
-            raise self._failure
-        line = self._line
+        self._keeper.check()
+        line = self._keeper.line
         if line is not self._heard:
             self._filler.cut()
             self._heard = line
@@ -95,108 +79,16 @@ class Microphone:
 
     def close(self) -> None:
         """Release the device."""
-        with self._changed:
-            self._is_closing = True
-            self._changed.notify_all()
-        if self._thread is not None:
-            self._thread.join()
-        if self._line is not None:
-            self._line.close()
-            self._line = None
+        self._keeper.close()
 
     @property
     def device(self) -> str | None:
         """The name of what is heard now; None is silence."""
-        line = self._line
+        line = self._keeper.line
         return None if line is None else line.device.name
 
-    def _open_line(self, device: SoundDevice) -> "_Line":
-        return _Line(device, self._clock, self._block_ms, self._wake)
-
-    def _wake(self) -> None:
-        with self._changed:
-            self._changed.notify_all()
-
-    def _look_after(self) -> None:
-        try:
-            while not self._waited(_LOOK):
-                self._look()
-        except BaseException as error:
-            self._failure = error
-
-    def _waited(self, seconds: float) -> bool:
-        """Wait, at most until somebody has something to say; returns whether all is over."""
-        with self._changed:
-            if not self._is_closing:
-                self._changed.wait(seconds)
-            return self._is_closing
-
-    def _look(self) -> None:
-        """Change the device if the one in use has gone, or the one that was asked for is back."""
-        connected = _connected()
-        line = self._line
-        if line is not None and not (line.is_silent() or _is_gone(line.device, connected)):
-            if not line.device.is_same(self._wanted) and (back := self._again(connected)) is not None:
-                self._line = back
-                line.close()
-                self._on_notice(f"The microphone “{self._wanted.name}” is back.")
-            return
-        self._line = None
-        if line is not None:
-            line.close()
-        self._replace(line, connected)
-
-    def _replace(self, lost: "_Line | None", connected: list[SoundDevice]) -> None:
-        self._line = self._again(connected) or self._another(lost, connected)
-        now = self._line
-        if now is None:
-            if lost is not None:
-                self._on_notice(f"The microphone “{lost.device.name}” has gone: it is silent until one is connected.")
-            look_again()
-        elif lost is None or not now.device.is_same(lost.device):
-            is_back = now.device.is_same(self._wanted)
-            self._on_notice(
-                f"The microphone “{self._wanted.name}” "
-                + ("is back." if is_back else f"has gone: “{now.device.name}” is used until it returns.")
-            )
-
-    def _again(self, connected: list[SoundDevice]) -> "_Line | None":
-        """The wanted device, if it is there and speaks."""
-        return next(filter(None, map(self._tried, filter(self._wanted.is_same, connected))), None)
-
-    def _another(self, lost: "_Line | None", connected: list[SoundDevice]) -> "_Line | None":
-        """The default device, if it is another one and speaks."""
-        default = next((device for device in connected if device.is_default), None)
-        if default is None or default.is_same(self._wanted) or (lost is not None and default.is_same(lost.device)):
-            return None
-        return self._tried(default)
-
-    def _tried(self, device: SoundDevice) -> "_Line | None":
-        """An open line on which sound has arrived; there are devices that can be opened and say nothing."""
-        try:
-            line = self._open_line(device)
-        except DeviceError:
-            return None
-        until = self._clock.now() + _PATIENCE
-        while not line.has_spoken and self._clock.now() < until:
-            if self._waited(_LOOK / 20):
-                break
-        if line.has_spoken:
-            return line
-        line.close()
-        return None
-
-
-def _connected() -> list[SoundDevice]:
-    try:
-        return sound_devices("input")
-    except DeviceError:
-        return []
-
-
-def _is_gone(device: SoundDevice, connected: list[SoundDevice]) -> bool:
-    """Whether the sound server has lost it: it then lets us hear something else without a word."""
-    return device.endpoint is not None and not any(map(device.is_same, connected))
+    def _open_line(self, device: SoundDevice, on_end: Callable[[], None]) -> "_Line":
+        return _Line(device, self._clock, self._block_ms, on_end)
 
 
 class _Line:
@@ -204,7 +96,7 @@ class _Line:
 
     def __init__(self, device: SoundDevice, clock: Clock, block_ms: int, on_end: Callable[[], None]) -> None:
         self.device = device
-        self.has_spoken = False
+        self.has_begun = False
         self._clock = clock
         rate, self._channels = _format(device)
         self._resampler = None if rate == SAMPLE_RATE else PromptResampler(rate)
@@ -235,7 +127,7 @@ class _Line:
 
     def is_silent(self) -> bool:
         """Whether the device has stopped, which it tells or not."""
-        patience = _PATIENCE if self.has_spoken else _FIRST_PATIENCE
+        patience = SILENT_AFTER if self.has_begun else _FIRST_PATIENCE
         return self._has_ended or self._clock.now() - self._latest > patience
 
     def take_lost(self) -> float:
@@ -257,7 +149,7 @@ class _Line:
         self._queue.put(pcm.flatten())  # a copy: PortAudio reuses its buffer
         self._xruns += bool(status and status.input_overflow)
         self._latest = self._clock.now()
-        self.has_spoken = True
+        self.has_begun = True
 
     def _end(self) -> None:
         self._has_ended = True

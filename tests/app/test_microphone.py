@@ -264,7 +264,7 @@ def test_without_another_microphone_there_is_silence_at_the_pace_of_the_clock_un
     room.pass_seconds(2)
     assert room.pass_seconds(1).all()
     assert notices == [
-        "The microphone “Desk” has gone: it is silent until one is connected.",
+        "The microphone “Desk” has gone: there is silence until one is connected.",
         "The microphone “Desk” is back.",
     ]
 
