@@ -44,7 +44,7 @@ def check_offer(offer: SessionDescription, *, is_heard: bool, is_shown: bool) ->
 
 
 def chosen_picture_codec(description: str) -> PictureCodec | None:
-    """The codec of the first pictures in a local description; None if there are none."""
+    """The codec of the first pictures in an answer; None if there are none."""
     pictures = [media for media in SessionDescription.parse(description).media if media.kind == "video"]
     return PICTURE_CODECS.get(pictures[0].rtp.codecs[0].name.upper()) if pictures else None
 

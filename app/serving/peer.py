@@ -104,8 +104,9 @@ class Peer:
                 if transceiver not in ours:
                     transceiver.direction = "inactive"
             await connection.setLocalDescription(await connection.createAnswer())
-            self._begin(connection)
-            return str(connection.localDescription.sdp)
+            answer = str(connection.localDescription.sdp)
+            self._begin(connection, answer)
+            return answer
         except Exception as error:
             await self.close()
             raise told(error, "offer") from error
@@ -127,7 +128,7 @@ class Peer:
         try:
             parsed(sdp, "answer")
             await self._connection.setRemoteDescription(RTCSessionDescription(without_hidden_hosts(sdp), "answer"))
-            self._begin(self._connection)
+            self._begin(self._connection, sdp)
         except Exception as error:
             await self.close()
             raise told(error, "answer") from error
@@ -222,9 +223,9 @@ class Peer:
         video.setCodecPreferences(sorted(known, key=lambda codec: codec.mimeType.lower() != preferred))
         return video
 
-    def _begin(self, connection: RTCPeerConnection) -> None:
-        """Both sides have agreed."""
-        codec = chosen_picture_codec(connection.localDescription.sdp)
+    def _begin(self, connection: RTCPeerConnection, answer: str) -> None:
+        """Both sides have agreed on what the answer says, whoever gave it."""
+        codec = chosen_picture_codec(answer)
         if self._outlet is not None and codec is not None:
             self._outlet.codec = codec
         self._watching = asyncio.create_task(self._watch(connection))

@@ -14,8 +14,9 @@ from tests.app.serving.player import PATIENCE
 from tests.app.serving.whip_receiver import Receiver
 
 
-def test_frames_arrive_until_it_is_closed_and_no_thread_is_left() -> None:
-    receiver = Receiver()
+@pytest.mark.parametrize("codec", ["VP8", "H264"])
+def test_frames_arrive_until_it_is_closed_and_no_thread_is_left(codec: str) -> None:
+    receiver = Receiver(codec)
     before = set(threading.enumerate())
 
     async def run() -> None:
