@@ -129,21 +129,21 @@ class _About:
 
 @web.middleware
 async def _explained(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every refusal and failure as JSON with a sentence."""
+    """Every refusal and failure as a sentence."""
     try:
         return await handler(request)
     except web.HTTPException as error:
         if error.status < 400:
             raise
         headers = {name: value for name, value in error.headers.items() if name in _TOLD}
-        return _refusal(error.status, error.text or error.reason, headers)
+        return _refusal(request, error.status, error.text or error.reason, headers)
     except LivefaceError as error:
         status = next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), 500)
         headers = {hdrs.RETRY_AFTER: str(_RETRY_SECONDS)} if isinstance(error, CapacityError) else {}
-        return _refusal(status, str(error), headers)
+        return _refusal(request, status, str(error), headers)
     except Exception:
         _LOGGER.exception("A request to %s failed.", request.match_info.route)
-        return _refusal(500, "The server failed at this request: its log says more.", {})
+        return _refusal(request, 500, "The server failed at this request: its log says more.", {})
 
 
 @web.middleware
@@ -160,7 +160,10 @@ async def _received(request: web.Request, handler: Handler) -> web.StreamRespons
     return await handler(request)
 
 
-def _refusal(status: int, text: str, headers: Mapping[str, str]) -> web.Response:
+def _refusal(request: web.Request, status: int, text: str, headers: Mapping[str, str]) -> web.Response:
+    """JSON, or plain text for a person who opens an address in a browser."""
+    if "text/html" in request.headers.get(hdrs.ACCEPT, ""):
+        return web.Response(status=status, text=text, headers=headers)
     return web.Response(
         status=status, text=json.dumps({"error": text}), content_type="application/json", headers=headers
     )

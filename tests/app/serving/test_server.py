@@ -150,6 +150,16 @@ def test_nothing_is_served_without_the_token(tmp_path: Path, page: Path) -> None
     visited(tmp_path, visit, Access("a-token-of-some-length", is_local=False), page)
 
 
+def test_a_person_without_the_token_is_told_in_plain_text(tmp_path: Path, page: Path) -> None:
+    async def visit(client: Client, world: World) -> None:
+        response = await client.get("/", headers={"Accept": "text/html,application/xhtml+xml"})
+        assert response.status == 401
+        assert response.content_type == "text/plain"
+        assert (await response.text()).startswith("This server needs its token: open the address")
+
+    visited(tmp_path, visit, Access("a-token-of-some-length", is_local=False), page)
+
+
 def test_the_end_of_the_server_ends_all_conversations(tmp_path: Path) -> None:
     worlds = []
 
