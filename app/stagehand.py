@@ -65,6 +65,7 @@ class Stagehand:
         self._is_closing = False
         self._jobs: set[Job] = set()  # one of each waits at most
         self._next_search = 0.0
+        self._is_substitute = False  # what is heard is the default microphone, not the one that is wanted
         self.wish = wish
         self.is_muted = False
         self.stage: LiveStage | None = None
@@ -131,7 +132,7 @@ class Stagehand:
             self._do_jobs(stage)
             if stage.has_ended:
                 self._recover(stage)
-            if self.is_deaf and wish.is_running and self._has_found_microphone(wish):
+            if (self.is_deaf or self._is_substitute) and wish.is_running and self._has_found_microphone(wish):
                 self._begin(stage, wish.heard)
         try:
             self.latest = stage.close() or self.latest
@@ -160,22 +161,22 @@ class Stagehand:
             self._begin(stage, wish.heard)
 
     def _begin(self, stage: LiveStage, heard: Heard) -> None:
-        """Perform what is heard; without the speaker if it fails, and to nothing if there is nothing to hear."""
-        self.phase, self.is_deaf = "starting", False
+        """Perform what is heard, or what comes nearest to it; to nothing if there is nothing to hear."""
+        self.phase, self.is_deaf, self._is_substitute = "starting", False, False
         self._stop(stage)
-        silent = replace(heard, speaker=None)
+        self._next_search = self._clock.now() + _SEARCH
         failures: list[LivefaceError] = []
-        for attempt in (heard, silent) if heard != silent else (heard,):
+        for attempt in _attempts(heard):
             try:
                 stage.start(attempt, self.is_muted)
             except LivefaceError as error:
                 failures.append(error)
             else:
                 self.failure = None
+                self._is_substitute = attempt.microphone != heard.microphone
                 break
         else:
-            self.failure = failures[-1]
-            self._next_search = self._clock.now() + _SEARCH
+            self.failure = failures[0]
             if not isinstance(self.failure, DeviceError | MediaError):
                 self.phase = "stopped"
                 self._tell(self.failure, "retry")
@@ -186,7 +187,7 @@ class Stagehand:
         self.phase = "live"
         if failures:
             remedy: Remedy = "file" if heard.file is not None else "sample"
-            self._tell(failures[-1 if self.is_deaf else 0], remedy if self.is_deaf else "")
+            self._tell(failures[0], remedy if self.is_deaf else "")
 
     def _recover(self, stage: LiveStage) -> None:
         """A session has ended by itself: say why, and let the face live on."""
@@ -198,14 +199,16 @@ class Stagehand:
         self._next_search = float("inf")
 
     def _has_found_microphone(self, wish: Wish) -> bool:
-        """Whether one can be heard now where there was none; looks from time to time."""
+        """Whether the one that is wanted can be heard now, or any where there was none; looks from time to time."""
         if wish.heard.file is not None or self._clock.now() < self._next_search:
             return False
         self._next_search = self._clock.now() + _SEARCH
-        before = self.names["input"]
-        with_new_list = look_again() if not before else True
+        before = set(self.names["input"])
+        if not before:
+            look_again()
         self._list_devices()
-        return with_new_list and bool(set(self.names["input"]) - set(before))
+        found = set(self.names["input"]) - before
+        return wish.heard.microphone in found or (bool(found) and self.is_deaf)
 
     def _stop(self, stage: LiveStage) -> None:
         try:
@@ -234,6 +237,18 @@ class Stagehand:
 
     def _tell(self, error: Exception, remedy: Remedy) -> None:
         self._board.post(Notice(_for_the_window(str(error)), True, remedy))
+
+
+def _attempts(heard: Heard) -> list[Heard]:
+    """What is wanted, then without the speaker, then with the default microphone, then with neither."""
+    microphones = dict.fromkeys((heard.microphone, ""))
+    return list(
+        dict.fromkeys(
+            replace(heard, microphone=microphone, speaker=speaker)
+            for microphone in microphones
+            for speaker in (heard.speaker, None)
+        )
+    )
 
 
 def _distinct(kind: Kind) -> list[str]:

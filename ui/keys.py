@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import QEvent, QObject, Qt
 from PyQt6.QtGui import QKeyEvent, QKeySequence, QShortcut
-from PyQt6.QtWidgets import QApplication, QDialog, QDialogButtonBox, QGridLayout, QLabel, QVBoxLayout
+from PyQt6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QLabel, QVBoxLayout
 
 from ui.letters import underline
 
@@ -45,8 +45,12 @@ class Keys(QObject):
         ]
         for keys, _, action in self.bindings:
             QShortcut(QKeySequence(keys), window).activated.connect(action)
-        if (application := QApplication.instance()) is not None:
-            application.installEventFilter(self)
+        # Not on the application, which would also bring widgets that are not whole yet, and Python ends at that. Those
+        # named here keep letters for themselves, all others let them through to the window.
+        settings = window.settings
+        pickers = (window.source.microphone, settings.speaker, settings.camera, settings.voice)
+        for widget in (window, window.gallery.list, *pickers):
+            widget.installEventFilter(self)
 
     def show_page(self) -> None:
         """List all keys."""

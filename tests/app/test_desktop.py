@@ -108,6 +108,22 @@ def test_a_microphone_that_is_connected_later_is_heard(stand_without: Stand, con
     assert stand.desktop.microphones() == ["Headset"]
 
 
+def test_the_default_microphone_stands_in_until_the_wanted_one_is_connected(
+    tmp_path: Path, connected: dict[Kind, list[str]]
+) -> None:
+    connected["input"].append("Built-in")
+    made = Stand(tmp_path, microphone="Headset")
+    made.refusals.append(DeviceError("There is no microphone “Headset”: choose one of “Built-in”."))
+    with made as stand:
+        stand.until_live()
+        assert (stand.heard[-1].heard.microphone, stand.desktop.standing().is_deaf) == ("", False)
+        stand.until(lambda: stand.news)
+        connected["input"].append("Headset")
+        stand.until(lambda: stand.heard[-1].heard.microphone == "Headset")
+    assert stand.desktop.choices()["microphone"] == "Headset"
+    assert stand.desktop.failure is None
+
+
 @pytest.fixture
 def stand_without(tmp_path: Path) -> Iterator[Stand]:
     made = Stand(tmp_path)
