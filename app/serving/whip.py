@@ -80,7 +80,10 @@ class _Ingest:
         cost = self._stage.encoding_cost(wish)
         conversation = await self._stage.conversations.open(wish, source, cost, stats)
         if name is not None:
+            other = self._publications.find(name)
             self._publications.name(name, conversation)
+            if other is not None:  # which was being opened at the same moment
+                await self._stage.conversations.close(other.id)
         return conversation
 
 

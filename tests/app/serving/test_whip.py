@@ -1,11 +1,13 @@
 """Tests of publishing by WHIP, with stand-ins for sessions and peers."""
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from app.serving.security import Access
-from tests.app.serving.application_fakes import Client, World, visited
+from tests.app.serving.application_fakes import Client, FakeConversation, World, visited
 from tests.app.serving.whip_offers import OBS, PLAYER, SOUND, offer
 
 SDP = {"Content-Type": "application/sdp"}
@@ -153,6 +155,25 @@ def test_a_publisher_that_wants_another_face_under_its_name_gets_a_new_one(tmp_p
         again = await client.post(f"/whip?name=studio{query}", data=SOUND, headers=SDP)
         assert again.headers["Liveface-Conversation"] != first.headers["Liveface-Conversation"]
         assert len(world.conversations) == 1
+
+    visited(tmp_path, visit)
+
+
+def test_of_two_publishers_that_take_a_name_at_the_same_moment_one_is_left(tmp_path: Path) -> None:
+    async def visit(client: Client, world: World) -> None:
+        open_one, both = world.conversations.open, asyncio.Barrier(2)
+
+        async def open_together(*arguments: Any) -> FakeConversation:
+            await both.wait()
+            return await open_one(*arguments)
+
+        world.conversations.open = open_together  # type: ignore[method-assign]
+        posts = (client.post("/whip?name=studio", data=SOUND, headers=SDP) for _ in range(2))
+        assert [response.status for response in await asyncio.gather(*posts)] == [201, 201]
+        (left,) = world.conversations
+        watching = await client.post("/whep/studio", data=PLAYER, headers=SDP)
+        assert watching.status == 201
+        assert len(left.peers) == 2
 
     visited(tmp_path, visit)
 
