@@ -23,6 +23,7 @@ from engine.media import FPS
 
 RESUME_SECONDS = 30.0
 
+_KEPT_SECONDS = 5.0  # that a deserted conversation keeps its place even where another one needs it
 _SWEEP_SECONDS = 1.0  # from one look at all conversations to the next
 _CLOSING_SECONDS = 1.5  # that all of them together get to end
 
@@ -154,12 +155,16 @@ class Conversation:
         """Whether frames still come."""
         return self._session is not None and self._session.is_running and self._closing is None
 
+    @property
+    def deserted_for(self) -> float:
+        """Seconds since the last member left; 0 while there is one."""
+        return 0.0 if self._members else self._clock.now() - self._left_at
+
     def reason_to_end(self) -> str | None:
         """Why the conversation should be closed now; None if it should go on."""
-        now = self._clock.now()
         if not self.is_running:
             return "The session has ended."
-        if not self._members and now - self._left_at >= self._limits.resume_seconds:
+        if self.deserted_for >= self._limits.resume_seconds:
             return f"Nobody has come back for {self._limits.resume_seconds:.0f} s."
         if self.relay.silent >= self._limits.idle_seconds * FPS:
             return f"Nothing has been said for {self._limits.idle_seconds:.0f} s."
@@ -238,12 +243,10 @@ class Conversations:
 
         `stats`: those that the source notes its losses in. Raises `CapacityError`, and what a session's start raises.
         """
-        if len(self) + self._opening >= self._limits.conversations:
-            raise CapacityError(f"Found {len(self)} conversations: {self._limits.conversations} is the most.")
         conversation = Conversation(wish, source, stats, self._clock, self._limits)
         self._opening += 1
         try:
-            await conversation.start(self._ensemble, encoding_cost)
+            await self._admit(conversation, encoding_cost)
         finally:
             self._opening -= 1
         if self._has_closed:
@@ -253,6 +256,20 @@ class Conversations:
         if self._sweeping is None:
             self._sweeping = asyncio.create_task(self._sweep_forever())
         return conversation
+
+    async def _admit(self, conversation: Conversation, encoding_cost: float) -> None:
+        """Start it, where there is no room in the place of one that everybody has left, the longest deserted first."""
+        while True:
+            try:
+                if len(self) + self._opening > self._limits.conversations:
+                    raise CapacityError(f"Found {len(self)} conversations: {self._limits.conversations} is the most.")
+                await conversation.start(self._ensemble, encoding_cost)
+                return
+            except CapacityError:
+                deserted = max(self, key=lambda other: other.deserted_for, default=None)
+                if deserted is None or deserted.deserted_for < _KEPT_SECONDS:
+                    raise
+                await self.close(deserted.id)
 
     def get(self, identifier: str) -> Conversation:
         """The conversation of that id; raises `NotFoundError`."""

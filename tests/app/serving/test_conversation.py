@@ -249,6 +249,25 @@ def test_there_are_no_more_conversations_and_viewers_than_allowed() -> None:
     played(test)
 
 
+def test_whoever_needs_room_gets_that_of_the_conversation_that_was_left_longest_ago() -> None:
+    async def test(theatre: Theatre) -> None:
+        first, second, third = [await theatre.open() for _ in range(3)]
+        first.enter("a socket")
+        theatre.clock.added += 4
+        third.enter("another")
+        third.leave("another")
+        with pytest.raises(CapacityError):
+            await theatre.open()
+        theatre.clock.added += 2
+        fourth = await theatre.open()
+        assert set(theatre.conversations) == {first, third, fourth}
+        assert not second.is_running
+        with pytest.raises(CapacityError):
+            await theatre.open()
+
+    played(test)
+
+
 def test_a_bad_offer_leaves_no_viewer_behind() -> None:
     async def test(theatre: Theatre) -> None:
         conversation = await theatre.open()
