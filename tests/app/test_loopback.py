@@ -159,11 +159,12 @@ def test_80_ms_between_the_sound_and_the_pictures_of_a_window_are_found() -> Non
 
 
 def test_80_ms_between_the_sound_and_the_pictures_of_a_webrtc_connection_are_found() -> None:
-    skip_if_busy()
     try:
         true, wrong = performed("webrtc", 3.5)
     except DeviceError:  # a very busy machine shows too few pictures in time
         true, wrong = performed("webrtc", 12)
+    if any(report.missed > report.frames / 4 for report in (true, wrong)):
+        skip_if_busy()  # what is drawn late comes with the sound of the next frame
     assert not true.microphone
     assert true.av_offset_ms.p50 == pytest.approx(0, abs=2)
     assert wrong.av_offset_ms.p50 == pytest.approx(80, abs=2)
