@@ -163,9 +163,10 @@ async def interrupted(probe: Probe, seconds: float) -> list[float]:
     loop = asyncio.get_running_loop()
     moments: list[float] = []
     while loop.time() < probe.received.began + seconds - 4:
-        spoken = probe.received.spoken
-        now = loop.time()
-        await asyncio.sleep(3.0 if spoken is None else 3.0 - (now - spoken - 0.1) % 1.0)
+        if probe.received.spoken is None:
+            await asyncio.sleep(0.1)
+            continue
+        await asyncio.sleep(3.0 - (loop.time() - probe.received.spoken - 0.1) % 1.0)
         moments.append(loop.time())
         probe.channel.send(json.dumps({"type": "interrupt"}))
     return moments
@@ -212,6 +213,7 @@ def told(received: Reception, found: list[tuple[Seen, int]], seconds: float) -> 
         "clicks": [len(pictures), len(clicks)],
         "click_to_picture_ms": spread([(seen.moment - spoken) % 1.0 for seen, _ in pictures]),
         "click_to_sound_ms": spread([(heard.moment - spoken) % 1.0 for heard, _ in clicks]),
+        # Told by sender reports. Packets that overtake each other confuse the client's decoder: then it means nothing.
         "sound_after_picture_ms": spread([-offset for offset in offsets]),
         "messages": len(received.messages),
     }
