@@ -42,6 +42,7 @@ FLAGS = (
     *("--disable-component-update", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"),
 )
 LIPS_INSIDE = (13, 14)  # points of the face mesh: upper and lower
+IN_STEP = 40  # ms that sound may be away from its picture
 LONGEST_LAG = 10  # pictures, by which mouth and sound are shifted against each other
 CHUNK = 200  # pictures that are fetched from the page at a time
 
@@ -175,6 +176,7 @@ def measured(page: Page, seconds: float, watched: float, out: Path) -> dict[str,
         "pictures_dropped_in_the_page": after["framesDropped"],
         "longest_gap_ms": round(float(gaps.max())),
         "sound_after_picture_ms": distribution(readings, "sync"),
+        "in_step": round(float(np.mean([abs(reading["sync"] or 0.0) <= IN_STEP for reading in readings])), 3),
         "delay_ms": distribution(readings, "delay"),
         "skipped": readings[-1]["skipped"],
         "loss": max(reading["loss"] or 0.0 for reading in readings),
