@@ -252,8 +252,10 @@ def _attempts(heard: Heard) -> list[Heard]:
 
 
 def _distinct(kind: Kind) -> list[str]:
-    """The names of the devices, each once."""
-    return list(dict.fromkeys(device.name for device in sound_devices(kind)))
+    """The names of the devices, each once; where there is a sound server, those that it knows."""
+    devices = sound_devices(kind)
+    served = [device for device in devices if device.endpoint is not None]
+    return list(dict.fromkeys(device.name for device in served or devices))
 
 
 def _for_the_window(text: str) -> str:

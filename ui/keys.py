@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import QEvent, QObject, Qt
 from PyQt6.QtGui import QKeyEvent, QKeySequence, QShortcut
-from PyQt6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QLabel, QVBoxLayout
+from PyQt6.QtWidgets import QDialog, QGridLayout, QLabel, QPushButton, QVBoxLayout
 
 from ui.letters import underline
 
@@ -56,6 +56,7 @@ class Keys(QObject):
         """List all keys."""
         page = QDialog(self._window)
         page.setWindowTitle("Keys")
+        page.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         grid = QGridLayout()
         grid.setHorizontalSpacing(28)
         grid.setVerticalSpacing(8)
@@ -65,13 +66,13 @@ class Keys(QObject):
             label.setObjectName("title")
             grid.addWidget(label, row, 0)
             grid.addWidget(QLabel(what), row, 1)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        buttons.rejected.connect(page.reject)
+        close = QPushButton("Close")
+        close.clicked.connect(page.close)
         layout = QVBoxLayout(page)
         layout.setContentsMargins(24, 20, 24, 20)
         layout.setSpacing(18)
         layout.addLayout(grid)
-        layout.addWidget(buttons)
+        layout.addWidget(close, alignment=Qt.AlignmentFlag.AlignRight)
         page.open()
 
     def eventFilter(self, _: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
