@@ -28,6 +28,7 @@ FORBIDDEN_IN_ENGINE = (
 )
 NETWORK_LIBRARIES = ("asyncio", "aiohttp", "aiortc", "aioice", "prometheus_client")
 NETWORK_PLACES = ("app.serving", "app.integrations", "app.commands.serve")
+NETWORK_SINK = ("app.commands.run", "app.serving.whip_sink")  # one sink among others: its event loop is its own
 LIVE_COMMANDS = ("run", "serve", "render", "prepare", "devices", "doctor", "demo")
 SOURCES = sorted(path for layer in LAYERS for path in (ROOT / layer).rglob("*.py"))
 
@@ -128,8 +129,14 @@ def test_torch_is_imported_by_networks_and_training_only(module: str) -> None:
 def test_event_loops_and_networks_are_known_to_the_server_and_its_integrations_only(module: str) -> None:
     if not is_within(module, *NETWORK_PLACES):
         assert not {
-            name for name in imports(MODULES[module]) if is_within(name, *NETWORK_LIBRARIES, *NETWORK_PLACES[:2])
+            name
+            for name in imports(MODULES[module])
+            if is_within(name, *NETWORK_LIBRARIES, *NETWORK_PLACES[:2]) and (module, name) != NETWORK_SINK
         }
+
+
+def test_a_face_in_a_window_does_without_the_libraries_of_networks() -> None:
+    assert_not_loaded("import app.commands.run", *NETWORK_LIBRARIES[1:])
 
 
 def test_shipped_data_is_no_code(module: str) -> None:
