@@ -12,6 +12,7 @@ from weakref import WeakSet
 from app import sound_server
 from app.sound_server import Kind as Kind
 from engine.errors import DeviceError
+from engine.media import SAMPLE_RATE
 
 OWN_PREFIX = "liveface"  # of the sound server's names for what this program made: its voice must not be its ear
 WORDS: dict[Kind, str] = {"input": "microphone", "output": "speaker"}
@@ -117,6 +118,26 @@ def choose(kind: Kind, wanted: str | None) -> SoundDevice:
             f"Several {word}s fit “{wanted}”: choose one of {names}, or its number from `liveface devices`."
         )
     return fitting[0]
+
+
+def playable(device: SoundDevice) -> tuple[int, int]:
+    """Rate and channels of speech to a speaker: 16 kHz and one where it converts by itself, else what it has."""
+    return _first_possible(device, portaudio().check_output_settings)
+
+
+def recordable(device: SoundDevice) -> tuple[int, int]:
+    """Likewise from a microphone."""
+    return _first_possible(device, portaudio().check_input_settings)
+
+
+def _first_possible(device: SoundDevice, check: Callable[..., None]) -> tuple[int, int]:
+    for rate, channels in ((SAMPLE_RATE, 1), (device.rate, 1), (device.rate, 2)):
+        try:
+            check(device.number, channels, "float32", None, rate)
+        except portaudio().PortAudioError:
+            continue
+        return rate, channels
+    return device.rate, device.channels
 
 
 def look_again() -> bool:

@@ -44,7 +44,7 @@ class MatchedVoice:
         elif device is None:
             device = virtual_microphone.create()
             self._has_made = True
-        speaker = Speaker(device, self._clock, self._picture_delay)
+        speaker = Speaker(device, self._clock, self._picture_delay, may_change=False)
         try:
             speaker.open(width, height)
         except DeviceError:

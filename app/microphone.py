@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from app.clock import Clock, sleep_until
 from app.config import BACKLOG_MS, CAPTURE_MS
 from app.device_keeper import SILENT_AFTER, DeviceKeeper, Notify
-from app.devices import SoundDevice, end_stream, portaudio, start_stream
+from app.devices import SoundDevice, end_stream, recordable, start_stream
 from app.gap_filler import GapFiller
 from app.queues import SampleQueue
 from app.sources import PromptResampler
@@ -98,7 +98,7 @@ class _Line:
         self.device = device
         self.has_begun = False
         self._clock = clock
-        rate, self._channels = _format(device)
+        rate, self._channels = recordable(device)
         self._resampler = None if rate == SAMPLE_RATE else PromptResampler(rate)
         self._samples_per_second = rate * self._channels
         self._queue = SampleQueue(clock, self._samples_per_second, BACKLOG_MS)
@@ -154,15 +154,3 @@ class _Line:
     def _end(self) -> None:
         self._has_ended = True
         self._on_end()
-
-
-def _format(device: SoundDevice) -> tuple[int, int]:
-    """Rate and channels: 16 kHz and one where the sound system converts by itself, else what the device has."""
-    library = portaudio()
-    for rate, channels in ((SAMPLE_RATE, 1), (device.rate, 1), (device.rate, 2)):
-        try:
-            library.check_input_settings(device.number, channels, "float32", None, rate)
-        except library.PortAudioError:
-            continue
-        return rate, channels
-    return device.rate, device.channels

@@ -1,15 +1,15 @@
-"""Plays the frames' sound, and tells when it is heard. Knows nothing of where they come from."""
+"""Plays the frames' sound on a speaker that may come and go, and tells when it is heard."""
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.clock import Clock
 from app.config import CAPTURE_MS
-from app.devices import choose, end_stream, start_stream
+from app.device_keeper import SILENT_AFTER, DeviceKeeper, Notify
+from app.devices import SoundDevice, end_stream, playable, start_stream
 from app.queues import SampleQueue
 from engine.media import HOP, SAMPLE_RATE, Frame, Samples
 
@@ -21,18 +21,33 @@ _REMEMBERED = 25  # delays, one second: their median does not follow the jitter 
 
 
 class Speaker:
-    """A sink that plays sound only. `send` never blocks; what a stalled device does not take is dropped."""
+    """A sink that plays sound only, on any number of channels. What a stalled device does not take is dropped.
 
-    def __init__(self, name: str | None, clock: Clock, least_delay: Callable[[], float] = lambda: 0.0) -> None:
+    The thread "liveface speaker" looks after the device: where it vanishes in use, the default one takes its place, if
+    it may, until it returns.
+    """
+
+    def __init__(
+        self,
+        name: str | None,
+        clock: Clock,
+        least_delay: Callable[[], float] = lambda: 0.0,
+        on_notice: Notify = lambda text: None,
+        may_change: bool = True,
+    ) -> None:
         """`name` as `devices.choose` takes it.
 
         `least_delay`: seconds; where the device is faster, the sound waits. Asked by the device's thread.
+        `on_notice` gets a sentence for the user, in the thread that looks after the device. `may_change`: whether the
+        default device may take the place of one that has gone.
         """
-        self.has_ended = False  # the device has gone
-        self._name = name
         self._clock = clock
         self._least_delay = least_delay
-        self._stream: Any = None
+        self._keeper = DeviceKeeper("output", name, self._open_line, clock, on_notice, may_change)
+        self._line: _Line | None = None  # that is playing
+        self._queue = SampleQueue(clock, SAMPLE_RATE, _WAITING_MS)
+        self._rest: Samples = np.zeros(0, np.float32)
+        self._is_playing = False
         self._sent = self._received = 0  # samples handed over, taken by the device's thread
         self._heard: tuple[int, float] | None = None  # a sample, and when it is heard
         self._delays: deque[float] = deque(maxlen=_REMEMBERED)
@@ -42,24 +57,16 @@ class Speaker:
 
     def open(self, width: int, height: int) -> None:
         """Start playing; raises `DeviceError` if there is no such speaker or it cannot be used."""
-        device = choose("output", self._name)
-        self._queue = SampleQueue(self._clock, SAMPLE_RATE, _WAITING_MS)
-        self._rest: Samples = np.zeros(0, np.float32)
-        self._is_playing = self.has_ended = False
-        self._stream = start_stream(
-            "output",
-            device,
-            samplerate=SAMPLE_RATE,
-            blocksize=SAMPLE_RATE * CAPTURE_MS // 1000,
-            channels=1,
-            dtype="float32",
-            latency=CAPTURE_MS / 1000,
-            callback=self._play,
-            finished_callback=self._end,
-        )
+        self._keeper.open()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether there is no device at the moment."""
+        return self._keeper.line is None
 
     def send(self, frame: Frame) -> None:
-        """Play a frame's sound after that of the frames before."""
+        """Play a frame's sound after that of the frames before; never blocks."""
+        self._keeper.check()
         if (heard := self._heard) is not None:
             if self._has_padded:
                 self._has_padded = False
@@ -76,14 +83,17 @@ class Speaker:
 
     def close(self, completed: bool = True) -> None:
         """Release the device; may be called twice."""
-        if self._stream is not None:
-            end_stream(self._stream)
-            self._stream = None
+        self._keeper.close()
 
-    def _end(self) -> None:
-        self.has_ended = True
+    def _open_line(self, device: SoundDevice, on_end: Callable[[], None]) -> "_Line":
+        return _Line(device, self._clock, self._next, on_end)
 
-    def _play(self, out: NDArray[np.float32], count: int, _time: object, _status: object) -> None:
+    def _next(self, line: "_Line", count: int) -> Samples:
+        """The next `count` samples for that line, float32; silence where it is not in use or has nothing yet."""
+        if line is not self._keeper.line:
+            return np.zeros(count, np.float32)
+        if line is not self._line:
+            self._line, self._heard, self._is_playing = line, None, False
         pcm = self._queue.get(timeout=0)
         self._received += len(pcm)
         self._rest = np.concatenate([self._rest, pcm])[-_LONGEST - self._padding :]
@@ -92,13 +102,13 @@ class Speaker:
         # Frames come every second time: with too little in hand, the next late one would be heard as a gap.
         self._is_playing = len(self._rest) >= (count if self._is_playing else _IN_HAND)
         has_padded = self._is_playing and self._pad()
-        ready = self._rest[: count if self._is_playing else 0]
-        out[: len(ready), 0], out[len(ready) :] = ready, 0
-        if len(ready):
-            # Not the time that PortAudio tells for each block: PulseAudio's wanders by 50 ms within seconds.
-            self._heard = self._received - len(self._rest), self._clock.now() + float(self._stream.latency)
-        self._rest = self._rest[len(ready) :]
+        if not self._is_playing:
+            return np.zeros(count, np.float32)
+        # Not the time that PortAudio tells for each block: PulseAudio's wanders by 50 ms within seconds.
+        self._heard = self._received - len(self._rest), self._clock.now() + line.latency
+        ready, self._rest = self._rest[:count], self._rest[count:]
         self._has_padded |= has_padded
+        return ready
 
     def _pad(self) -> bool:
         """Play silence first where the sound would be heard too early; whether that was so."""
@@ -109,3 +119,60 @@ class Speaker:
         self._padding += silence
         self._rest = np.concatenate([np.zeros(silence, np.float32), self._rest])
         return True
+
+
+class _Line:
+    """An open device. What it plays is converted to its rate by straight lines, where it does not take 16 kHz."""
+
+    def __init__(
+        self,
+        device: SoundDevice,
+        clock: Clock,
+        following: Callable[["_Line", int], Samples],
+        on_end: Callable[[], None],
+    ) -> None:
+        """`following` returns the next samples at 16 kHz, as many as it is asked for."""
+        self.device = device
+        self.has_begun = False
+        self._clock = clock
+        self._following = following
+        self._on_end = on_end
+        self._latest = clock.now()
+        self._has_ended = False
+        self._last = np.zeros(1, np.float32)  # sample that was played
+        rate, channels = playable(device)
+        self._rate, self.latency = rate, 0.0
+        self._stream = start_stream(
+            "output",
+            device,
+            samplerate=rate,
+            blocksize=rate * CAPTURE_MS // 1000,
+            channels=channels,
+            dtype="float32",
+            latency=CAPTURE_MS / 1000,
+            callback=self._play,
+            finished_callback=self._end,
+        )
+        self.latency = float(self._stream.latency)
+
+    def is_silent(self) -> bool:
+        """Whether the device has stopped, which it tells or not."""
+        return self._has_ended or self._clock.now() - self._latest > SILENT_AFTER
+
+    def close(self) -> None:
+        """Release the device."""
+        end_stream(self._stream)
+
+    def _play(self, out: NDArray[np.float32], count: int, _time: object, _status: object) -> None:
+        pcm = self._following(self, round(count * SAMPLE_RATE / self._rate))
+        if self._rate != SAMPLE_RATE:
+            known = np.concatenate([self._last, pcm])
+            self._last = pcm[-1:]
+            pcm = np.interp(np.arange(1, count + 1) * len(pcm) / count, np.arange(len(known)), known)
+        out[:] = pcm[:, None]
+        self._latest = self._clock.now()
+        self.has_begun = True
+
+    def _end(self) -> None:
+        self._has_ended = True
+        self._on_end()

@@ -22,7 +22,8 @@ class FakeSpeaker:
     refusal = ""
     has_ended = False
 
-    def __init__(self, name: str, *_: Any) -> None:
+    def __init__(self, name: str, *_: Any, may_change: bool) -> None:
+        assert not may_change  # nobody else shall hear the voice
         self.name = name
 
     def open(self, width: int, height: int) -> None:

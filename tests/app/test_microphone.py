@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 import app.devices
-import app.microphone
 from app.microphone import Microphone
 from app.stats import Stats
 from engine.errors import DeviceError
@@ -93,8 +92,7 @@ Install = Callable[[FakeLibrary], FakeLibrary]
 @pytest.fixture
 def install(monkeypatch: pytest.MonkeyPatch) -> Install:
     def install(library: FakeLibrary) -> FakeLibrary:
-        for module in (app.devices, app.microphone):
-            monkeypatch.setattr(module, "portaudio", lambda: library)
+        monkeypatch.setattr(app.devices, "portaudio", lambda: library)
         return library
 
     return install

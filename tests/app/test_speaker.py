@@ -1,5 +1,6 @@
 """Tests of the speaker, with a sound library that is made up here."""
 
+from collections.abc import Callable, Iterator
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -7,13 +8,15 @@ import numpy as np
 import pytest
 
 import app.devices
-from app.clock import MonotonicClock, sleep_until
+from app.clock import Clock, MonotonicClock, sleep_until
 from app.speaker import Speaker
 from engine.errors import DeviceError
-from engine.media import HOP, Frame
+from engine.media import HOP, SAMPLE_RATE, Frame
 from tests.app.fakes import VirtualClock
 
 BLOCK = 320
+
+Open = Callable[..., Speaker]
 
 
 class FakeStream:
@@ -24,14 +27,16 @@ class FakeStream:
         self.is_closed = False
 
     def start(self) -> None:
-        pass
+        self.played()
 
     def close(self) -> None:
         self.is_closed = True
 
     def played(self) -> np.ndarray:
-        out = np.full((BLOCK, 1), 9, np.float32)
-        self.settings["callback"](out, BLOCK, None, None)
+        count = self.settings["blocksize"]
+        out = np.full((count, self.settings["channels"]), 9, np.float32)
+        self.settings["callback"](out, count, None, None)
+        assert (out == out[:, :1]).all()  # every channel plays the same
         return out[:, 0]
 
 
@@ -43,15 +48,29 @@ class FakeLibrary(ModuleType):
         super().__init__("sounddevice")
         self.refusal = refusal
         self.default = SimpleNamespace(device=(-1, 0))
+        self.names = ["Desk"]
+        self.absent: set[str] = set()
+        self.format = (SAMPLE_RATE, 1)
 
     def query_devices(self) -> list[dict[str, Any]]:
-        return [{"name": "Desk", "max_input_channels": 0, "max_output_channels": 2, "default_samplerate": 48_000.0}]
+        formats = {"max_input_channels": 0, "max_output_channels": 2, "default_samplerate": 48_000.0}
+        return [{"name": name} | formats for name in self.names]
 
-    def OutputStream(self, **settings: Any) -> FakeStream:  # noqa: N802
-        if self.refusal:
-            raise self.PortAudioError(self.refusal)
+    def check_output_settings(self, device: int, channels: int, dtype: str, extra: None, rate: int) -> None:
+        if (rate, channels) != self.format:
+            raise self.PortAudioError("Invalid sample rate")
+
+    def OutputStream(self, device: int, **settings: Any) -> FakeStream:  # noqa: N802
+        if self.refusal or self.names[device] in self.absent:
+            raise self.PortAudioError(self.refusal or "Device unavailable")
         self.stream = FakeStream(**settings)
         return self.stream
+
+    def _terminate(self) -> None:
+        pass
+
+    def _initialize(self) -> None:
+        pass
 
 
 @pytest.fixture
@@ -61,13 +80,27 @@ def library(monkeypatch: pytest.MonkeyPatch) -> FakeLibrary:
     return fake
 
 
+@pytest.fixture
+def opened(library: FakeLibrary) -> Iterator[Callable[..., Speaker]]:
+    """Open a speaker, and close it in the end, whatever happens."""
+    speakers: list[Speaker] = []
+
+    def opened(name: str | None = None, clock: Clock | None = None, *options: Any, **more: Any) -> Speaker:
+        speakers.append(Speaker(name, clock or MonotonicClock(), *options, **more))
+        speakers[-1].open(2, 2)
+        return speakers[-1]
+
+    yield opened
+    for speaker in speakers:
+        speaker.close()
+
+
 def a_frame(index: int) -> Frame:
     return Frame(index, np.zeros((2, 2, 3), np.uint8), np.arange(HOP, dtype=np.float32) + index * HOP + 1, True)
 
 
-def test_the_sound_of_the_frames_is_played_in_order_without_a_gap(library: FakeLibrary) -> None:
-    speaker = Speaker(None, MonotonicClock())
-    speaker.open(2, 2)
+def test_the_sound_of_the_frames_is_played_in_order_without_a_gap(library: FakeLibrary, opened: Open) -> None:
+    speaker = opened()
     played = []
     for index in range(10):
         speaker.send(a_frame(index))
@@ -80,9 +113,8 @@ def test_the_sound_of_the_frames_is_played_in_order_without_a_gap(library: FakeL
     assert library.stream.is_closed
 
 
-def test_a_frame_that_comes_20_ms_late_is_not_heard_as_a_gap(library: FakeLibrary) -> None:
-    speaker = Speaker(None, MonotonicClock())
-    speaker.open(2, 2)
+def test_a_frame_that_comes_20_ms_late_is_not_heard_as_a_gap(library: FakeLibrary, opened: Open) -> None:
+    speaker = opened()
     for index in (0, 1):
         speaker.send(a_frame(index))
     played = [library.stream.played() for _ in range(3)]
@@ -91,24 +123,21 @@ def test_a_frame_that_comes_20_ms_late_is_not_heard_as_a_gap(library: FakeLibrar
     np.testing.assert_array_equal(np.concatenate(played), np.arange(6 * BLOCK) + 1)
 
 
-def test_without_frames_there_is_silence(library: FakeLibrary) -> None:
-    speaker = Speaker("desk", MonotonicClock())
-    speaker.open(2, 2)
+def test_without_frames_there_is_silence(library: FakeLibrary, opened: Open) -> None:
+    opened("desk")
     assert not library.stream.played().any()
 
 
-def test_a_stalled_device_does_not_delay_the_sound_for_ever(library: FakeLibrary) -> None:
-    speaker = Speaker(None, MonotonicClock())
-    speaker.open(2, 2)
+def test_a_stalled_device_does_not_delay_the_sound_for_ever(library: FakeLibrary, opened: Open) -> None:
+    speaker = opened()
     for index in range(50):
         speaker.send(a_frame(index))
     assert library.stream.played()[0] >= 47 * HOP
 
 
-def test_the_speaker_tells_how_long_a_frame_waits_until_it_is_heard(library: FakeLibrary) -> None:
-    clock = VirtualClock(1)
-    speaker = Speaker(None, clock)
-    speaker.open(2, 2)
+def test_the_speaker_tells_how_long_a_frame_waits_until_it_is_heard(library: FakeLibrary, opened: Open) -> None:
+    clock = VirtualClock()
+    speaker = opened(None, clock)
     delays = []
     for index in range(50):
         delays.append(speaker.delay())
@@ -123,10 +152,9 @@ def test_the_speaker_tells_how_long_a_frame_waits_until_it_is_heard(library: Fak
     assert np.ptp(delays[3:]) < 0.001
 
 
-def test_the_sound_waits_where_it_would_be_heard_too_early(library: FakeLibrary) -> None:
-    clock, wanted = VirtualClock(1), 0.2
-    speaker = Speaker(None, clock, lambda: wanted)
-    speaker.open(2, 2)
+def test_the_sound_waits_where_it_would_be_heard_too_early(library: FakeLibrary, opened: Open) -> None:
+    clock, wanted = VirtualClock(), 0.2
+    speaker = opened(None, clock, lambda: wanted)
     delays, played = [], []
     for index in range(150):
         if index == 100:
@@ -143,11 +171,64 @@ def test_the_sound_waits_where_it_would_be_heard_too_early(library: FakeLibrary)
     assert (np.diff(heard) == 1).all()  # nothing is lost where silence is put in
 
 
-def test_a_device_that_ends_by_itself_is_noticed(library: FakeLibrary) -> None:
-    speaker = Speaker(None, MonotonicClock())
-    speaker.open(2, 2)
-    assert not speaker.has_ended
+@pytest.mark.parametrize(("rate", "channels"), [(48_000, 1), (44_100, 2), (8_000, 2)])
+def test_a_device_that_converts_nothing_gets_its_own_rate_and_channels(
+    library: FakeLibrary, opened: Open, rate: int, channels: int
+) -> None:
+    library.format = (rate, channels)
+    library.query_devices = lambda: [  # type: ignore[method-assign]
+        {"name": "Desk", "max_input_channels": 0, "max_output_channels": 2, "default_samplerate": float(rate)}
+    ]
+    speaker = opened()
+    played = []
+    for index in range(10):
+        speaker.send(a_frame(index))
+        played += [library.stream.played(), library.stream.played()]
+    assert len(played[0]) == rate // 50
+    sound = np.trim_zeros(np.concatenate(played))
+    np.testing.assert_allclose(np.diff(sound)[1:], SAMPLE_RATE / rate, rtol=0.01)  # a ramp without a step
+
+
+def pass_seconds(library: FakeLibrary, speaker: Speaker, clock: VirtualClock, seconds: float) -> np.ndarray:
+    """Frames come and are played, in virtual time."""
+    played = [np.zeros(0)]
+    for index in range(round(seconds * 25)):
+        speaker.send(a_frame(index))
+        for _ in range(2):
+            sleep_until(clock, clock.now() + 0.02)
+            if not library.stream.is_closed:
+                played.append(library.stream.played())
+    return np.concatenate(played)
+
+
+def test_a_speaker_that_vanishes_gives_way_to_the_default_one_until_it_returns(
+    library: FakeLibrary, opened: Open
+) -> None:
+    notices: list[str] = []
+    library.names.append("Headset")
+    clock = VirtualClock()
+    speaker = opened("Headset", clock, on_notice=notices.append)
+    pass_seconds(library, speaker, clock, 1)
+    library.absent.add("Headset")
     library.stream.settings["finished_callback"]()
+    assert pass_seconds(library, speaker, clock, 3)[-SAMPLE_RATE:].all()
+    assert not speaker.has_ended
+    library.absent.clear()
+    pass_seconds(library, speaker, clock, 3)
+    assert notices == [
+        "The speaker “Headset” has gone: “Desk” is used until it returns.",
+        "The speaker “Headset” is back.",
+    ]
+
+
+def test_what_is_meant_for_one_device_is_played_on_no_other(library: FakeLibrary, opened: Open) -> None:
+    library.names.append("Headset")
+    clock = VirtualClock()
+    speaker = opened("Headset", clock, may_change=False)
+    pass_seconds(library, speaker, clock, 1)
+    library.absent.add("Headset")
+    library.stream.settings["finished_callback"]()
+    pass_seconds(library, speaker, clock, 3)
     assert speaker.has_ended
 
 
