@@ -3,7 +3,7 @@
 from ui.contracts import Standing
 
 
-def state_words(standing: Standing, is_muted: bool, waits_for_talk: bool) -> tuple[str, str]:
+def state_words(standing: Standing, is_muted: bool, waits_for_talk: bool, is_slow: bool) -> tuple[str, str]:
     """The words, and the colour of their dot: live, problem or resting."""
     match standing.phase:
         case "starting":
@@ -16,4 +16,4 @@ def state_words(standing: Standing, is_muted: bool, waits_for_talk: bool) -> tup
         return "Muted", "problem"
     if waits_for_talk:
         return "Hold T to talk", "resting"
-    return "Live", "live"
+    return ("Live, but this machine is busy", "problem") if is_slow else ("Live", "live")

@@ -23,6 +23,7 @@ from ui.theme import Theme
 
 _GLANCE = 100  # ms
 _FIGURES_EVERY, _DEVICES_EVERY = 5, 40  # glances
+_SLOW, _SLOW_LOOKS = 18.0, 6  # pictures a second; for so many looks at the figures it is said
 _SMALLEST = (480, 420)
 
 
@@ -34,7 +35,7 @@ class Window(QMainWindow):
         self._program = program
         self._bridge = bridge
         self._theme = theme
-        self._glances = 0
+        self._glances = self._slow_looks = 0
         self.setWindowTitle("liveface")
         self.setAcceptDrops(True)
         self.setMinimumSize(*_SMALLEST)  # so that it can become small enough for its panels to go
@@ -167,8 +168,10 @@ class Window(QMainWindow):
             self.notice.tell(notice)
         if self._glances % _FIGURES_EVERY == 0:
             self.source.microphone.offer(program.devices.microphones())
+            figures = program.watch.figures()
+            self._slow_looks = self._slow_looks + 1 if figures is not None and figures.fps < _SLOW else 0
             if self.live.isVisible():
-                self.live.show_figures(program.watch.figures())
+                self.live.show_figures(figures)
             if self.settings.isVisible():
                 self.settings.look()
         if self._glances % _DEVICES_EVERY == _DEVICES_EVERY - 1 and self.isActiveWindow():
@@ -178,7 +181,8 @@ class Window(QMainWindow):
     def _show_standing(self, standing: Standing) -> None:
         controls = self.controls
         waits = controls.talk.isVisible() and not controls.talk.isDown()
-        self.canvas.show_state(*state_words(standing, controls.mute.isChecked(), waits))
+        is_slow = self._slow_looks >= _SLOW_LOOKS
+        self.canvas.show_state(*state_words(standing, controls.mute.isChecked(), waits, is_slow))
         self.canvas.show_recorded(standing.recorded)
         controls.show_standing(standing, self._program.outputs)
 

@@ -70,7 +70,7 @@ def show(opening: Opening, clock: Clock) -> None:
     """Perform in a window until it is closed; raises what kept it from performing."""
     from PyQt6 import sip
     from PyQt6.QtCore import QStandardPaths, QTimer, QUrl
-    from PyQt6.QtGui import QDesktopServices
+    from PyQt6.QtGui import QDesktopServices, QIcon
     from PyQt6.QtWidgets import QApplication
 
     from ui.bridge import FrameBridge
@@ -81,6 +81,10 @@ def show(opening: Opening, clock: Clock) -> None:
     application = QApplication(sys.argv[:1])
     application.setApplicationName("liveface")
     application.setDesktopFileName("liveface")
+    symbol = QIcon()
+    for side in (16, 32, 48, 128, 256):
+        symbol.addFile(str(ASSETS / "icons" / f"liveface-{side}.png"))
+    application.setWindowIcon(symbol)
     places = QStandardPaths.StandardLocation
 
     def folder(place: QStandardPaths.StandardLocation) -> Path:
@@ -143,7 +147,9 @@ def show(opening: Opening, clock: Clock) -> None:
         print(status_line(desktop.latest, desktop.latest.fps, opening.budget_ms))
     if not has_ended:
         sys.stdout.flush()
-        os._exit(130 if signal.SIGINT in interrupted else 0)  # not through Python's end, which a thread in a library can crash
+        os._exit(
+            130 if signal.SIGINT in interrupted else 0
+        )  # not through Python's end, which a thread in a library can crash
     if mistakes:
         raise mistakes[0]
     if signal.SIGINT in interrupted:

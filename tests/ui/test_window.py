@@ -84,6 +84,18 @@ def test_figures_are_shown_as_they_change(window: Window, program: FakeProgram, 
     assert "0.2 s of sound" in window.live.lost.text()
 
 
+def test_a_machine_that_stays_too_slow_is_told(window: Window, program: FakeProgram, qtbot: QtBot) -> None:
+    program.measured = Figures(9.0, None, 300, 0.0)
+    for _ in range(4):
+        window._glances = 0
+        window._glance()
+    assert window.canvas.accessibleDescription() == "Live"
+    for _ in range(4):
+        window._glances = 0
+        window._glance()
+    assert window.canvas.accessibleDescription() == "Live, but this machine is busy"
+
+
 def test_a_refused_photo_is_explained_and_another_can_be_chosen(
     window: Window, program: FakeProgram, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
