@@ -34,7 +34,8 @@ class Section:
         """The answer that refuses this medium: port 0, as RFC 3264 has it."""
         kind, _, rest = self.lines[0].partition(" ")
         _, _, formats = rest.partition(" ")
-        return Section((f"{kind} 0 {formats}", "c=IN IP4 0.0.0.0", f"{_NAME}{self.name}", "a=inactive"))
+        named = tuple(line for line in self.lines if line.startswith(_NAME))
+        return Section((f"{kind} 0 {formats}", "c=IN IP4 0.0.0.0", *named[:1], "a=inactive"))
 
     def moved(self, name: str) -> "Section":
         """The same under another name, its candidates for the only component that there is."""
