@@ -107,6 +107,18 @@ def test_the_voice_can_be_changed_while_the_face_speaks(open_page: Open, speech:
     assert page.evaluate("channels.length") == 1
 
 
+def test_who_turns_to_files_is_no_longer_heard(open_page: Open) -> None:
+    page = open_page("""
+        const ask = navigator.mediaDevices?.getUserMedia;
+        if (ask) navigator.mediaDevices.getUserMedia = async (...wish) =>
+            (window.heard = await ask.apply(navigator.mediaDevices, wish));
+    """)
+    start(page)
+    page.check("input[value=file]", force=True)
+    wait_until(page, "heard.getTracks()[0].readyState === 'ended'")
+    expect(page.locator("#state")).to_have_text("Live")
+
+
 def test_an_own_photo_can_be_used_and_deleted(open_page: Open) -> None:
     page = open_page()
     expect(page.locator(".portrait")).to_have_count(5)

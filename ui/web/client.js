@@ -52,10 +52,10 @@ let stateBefore = "idle";
 async function toggle() {
   if (isOpening) return;
   if (conversation.state !== "idle") return conversation.stop();
+  stage.clear();
   if (watched) return conversation.start(null, { conversation: watched });
   if (!choice.isReady) return choice.browse();
   isOpening = true;
-  stage.clear();
   stage.showState("connecting");
   try {
     await context.resume();
@@ -144,7 +144,7 @@ gallery.addEventListener("failure", (event) => refuse(/** @type {CustomEvent} */
 choice.addEventListener("failure", (event) => stage.tell(/** @type {CustomEvent} */ (event).detail, false));
 choice.addEventListener("change", async () => {
   if (conversation.state === "idle") return;
-  if (!choice.isReady) return;
+  if (!choice.isReady) return hush(); // nobody who has turned to files expects to be heard
   try {
     await speak();
     choice.play();
@@ -271,9 +271,9 @@ document.addEventListener("keydown", (event) => {
 // The meter
 
 setInterval(() => {
-  if (voice === null) return;
+  if (conversation.state === "idle") return;
   delay.listen();
-  const level = voice.track.enabled ? delay.level : 0;
+  const level = voice?.track.enabled ? delay.level : 0;
   const share = Math.min(1, Math.max(0, 1 - (20 * Math.log10(level)) / QUIETEST_DB));
   find("level").setAttribute("aria-valuenow", String(Math.round(100 * share)));
   /** @type {HTMLElement} */ (find("level").firstElementChild).style.setProperty("--share", String(share));
