@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 _MARGIN = 16  # pixels, like all below
 _PANEL_WIDTH = 284
 _WIDEST = 860  # of the bars under the face
-_WIDE, _WIDER = 760, 1040  # widths of the window from which the gallery and a panel have room beside the face
+_MIDDLE = 460  # the least that the face and the bars under it need
 
 
 class Arrangement:
@@ -19,7 +19,8 @@ class Arrangement:
     def __init__(self, window: "Window") -> None:
         self._window = window
         self.is_bare = False
-        self.wants_gallery = True
+        self._wants_gallery = True
+        self._first: QWidget | None = None  # what was asked for last
         self.panel = ""
         self.panels = QStackedWidget()
         self.panels.setFixedWidth(_PANEL_WIDTH)
@@ -49,22 +50,47 @@ class Arrangement:
         """The panel that can be seen, or nothing."""
         return self.panel if self.panels.isVisible() else ""
 
-    def fit(self, is_asked: bool = False) -> None:
-        """Show what has room; what was just asked for is shown in any case, the rest gives way to it."""
-        window, width = self._window, self._window.width()
-        has_panel = bool(self.panel) and (width >= _WIDER or is_asked)
-        has_gallery = self.wants_gallery and (width >= _WIDE or (is_asked and not has_panel))
-        window.gallery.setVisible(has_gallery and not self.is_bare)
-        self.panels.setVisible(has_panel and not self.is_bare)
+    def toggle_panel(self, name: str) -> None:
+        """Show that panel, or none if it is seen already."""
+        self.panel = "" if self.shown_panel == name else name
+        self._show_first(self.panels if self.panel else None)
+
+    def toggle_gallery(self) -> None:
+        """Show the faces, or hide them."""
+        self._wants_gallery = not self._window.gallery.isVisible()
+        self._show_first(self._window.gallery if self._wants_gallery else None)
+
+    def fit(self) -> None:
+        """Show what is wanted and has room beside the face, first what was asked for last."""
+        window = self._window
+        room = window.width() - _MIDDLE - 2 * _MARGIN
+        wanted = {window.gallery: self._wants_gallery, self.panels: bool(self.panel)}
+        shown = dict.fromkeys(wanted, False)
+        for side in sorted(wanted, key=lambda side: side is not self._first):
+            needed = side.maximumWidth() + _MARGIN
+            if wanted[side] and room >= needed:
+                shown[side], room = True, room - needed
+        for side, is_shown in shown.items():
+            side.setVisible(is_shown and not self.is_bare)
         self.panels.setCurrentWidget(window.settings if self.panel == "settings" else window.live)
         for widget in (window.source, window.controls):
             widget.setVisible(not self.is_bare)
         margin = 0 if self.is_bare else _MARGIN
         self._outer.setContentsMargins(margin, margin, margin, margin)
         self._outer.activate()
-        window.controls.faces.setChecked(has_gallery)
-        window.controls.live.setChecked(has_panel and self.panel == "live")
-        window.controls.settings.setChecked(has_panel and self.panel == "settings")
+        window.controls.faces.setChecked(shown[window.gallery])
+        window.controls.live.setChecked(shown[self.panels] and self.panel == "live")
+        window.controls.settings.setChecked(shown[self.panels] and self.panel == "settings")
+
+    def _show_first(self, side: QWidget | None) -> None:
+        """Make room for what was asked for, if the window may grow."""
+        window = self._window
+        if side is not None:
+            self._first = side
+            needed = _MIDDLE + 3 * _MARGIN + side.maximumWidth()
+            if window.width() < needed and not window.isFullScreen():
+                window.resize(needed, window.height())
+        self.fit()
 
 
 def _centred(widget: QWidget) -> QHBoxLayout:

@@ -99,7 +99,7 @@ class Controls(QWidget):
         word = "Stop" if self._is_running else "Start"
         self.start.setIcon(icon("stop" if self._is_running else "play", QPalette.ColorRole.HighlightedText))
         label(self.start, f" &{word}" if self.width() >= _LABEL_FROM else "")
-        self.start.setMinimumWidth(104 if self.width() >= _LABEL_FROM else 0)
+        self.start.setMinimumWidth(104 if self.width() >= _LABEL_FROM else 52)
         self.start.setAccessibleName(word)
         self.start.setToolTip(f"{word} (Ctrl+Return)")
 

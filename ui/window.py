@@ -24,7 +24,7 @@ from ui.theme import Theme
 _GLANCE = 100  # ms
 _FIGURES_EVERY, _DEVICES_EVERY = 5, 40  # glances
 _SLOW, _SLOW_LOOKS = 18.0, 6  # pictures a second; for so many looks at the figures it is said
-_SMALLEST = (480, 420)
+_SMALLEST = (492, 420)
 
 
 class Window(QMainWindow):
@@ -104,15 +104,12 @@ class Window(QMainWindow):
 
     def toggle_panel(self, name: str) -> None:
         """Show the panel live or settings, or none if it is shown already."""
-        shown = self._arrangement.shown_panel
-        self._arrangement.panel = "" if shown == name else name
+        self._arrangement.toggle_panel(name)
         self._program.choices.change("panel", self._arrangement.panel)
-        self._arrangement.fit(is_asked=True)
 
     def toggle_gallery(self) -> None:
         """Show the faces, or hide them."""
-        self._arrangement.wants_gallery = not self.gallery.isVisible()
-        self._arrangement.fit(is_asked=True)
+        self._arrangement.toggle_gallery()
 
     # What comes
 

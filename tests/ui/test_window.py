@@ -180,6 +180,20 @@ def test_a_small_window_keeps_its_room_for_the_face(window: Window) -> None:
     assert window.live.isVisible()
 
 
+def test_a_small_window_grows_for_what_is_asked_for(window: Window) -> None:
+    window.resize(window.minimumSize())
+    window.controls.settings.click()
+    assert window.settings.isVisible()
+    assert not window.gallery.isVisible()
+    assert window.controls.width() >= 440
+    window.controls.faces.click()
+    assert window.gallery.isVisible()
+    assert not window.settings.isVisible()
+    window.controls.faces.click()
+    assert not window.gallery.isVisible()
+    assert window.settings.isVisible()
+
+
 def test_nothing_but_the_face_fills_the_window(window: Window) -> None:
     window.show_bare(True)
     assert window.canvas.size() == window.size()
