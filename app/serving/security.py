@@ -15,7 +15,6 @@ from app.clock import Clock
 from engine.errors import ConfigurationError
 
 COOKIE = "liveface"
-LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 _REQUESTS_PER_SECOND = 20.0  # of one address, in the long run
 _BURST = 400.0  # requests of one address at once
@@ -65,7 +64,9 @@ class Access:
         if not self.is_local:
             return True
         name = _name_of(host)
-        return name in LOCAL_NAMES or name in {_name_of(origin.partition("//")[2]) for origin in self.origins}
+        if name is None:
+            return False
+        return is_loopback(name.strip("[]")) or name in {_name_of(origin.partition("//")[2]) for origin in self.origins}
 
     def knows_origin(self, origin: str, host: str) -> bool:
         """Whether a page of `origin` may ask: our own page at `host`, or that of an allowed site."""
@@ -186,7 +187,7 @@ def is_same_secret(shown: str, secret: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address to listen at can be reached from this machine only."""
+    """Whether an address can be reached from this machine only."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

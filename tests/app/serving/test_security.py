@@ -44,7 +44,9 @@ def test_another_sites_name_that_points_here_is_refused(host: str) -> None:
     asked(visit, Access())
 
 
-@pytest.mark.parametrize("host", ["localhost:8080", "LOCALHOST", "127.0.0.1:1", "[::1]:8080", "face.example.org"])
+@pytest.mark.parametrize(
+    "host", ["localhost:8080", "LOCALHOST", "127.0.0.1:1", "127.0.0.5", "[::1]:8080", "face.example.org"]
+)
 def test_local_names_and_those_of_allowed_sites_are_served(host: str) -> None:
     async def visit(client: Client) -> None:
         assert (await client.get("/health", headers={"Host": host})).status == 200
