@@ -49,6 +49,9 @@ class Program:
     def press(self, keys: str) -> None:
         self._do("key", keys)
 
+    def type(self, text: str) -> None:
+        self._do("type", "--delay", "10", text)
+
     def resize(self, width: int, height: int) -> None:
         self._do("windowsize", self._window, str(width), str(height))
 
@@ -131,7 +134,7 @@ def test_speech_into_the_microphone_moves_the_mouth(
     assert (tmp_path / ".config" / "liveface" / "preferences.json").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_in_order_even_while_it_loads(
     resources: ExitStack, environment: dict[str, str], number: signal.Signals
 ) -> None:
@@ -142,13 +145,20 @@ def test_a_signal_ends_it_in_order_even_while_it_loads(
     assert errors == b""
 
 
-def test_without_any_sound_device_the_window_opens_and_the_face_lives(
-    resources: ExitStack, environment: dict[str, str]
+def test_without_any_sound_device_the_face_lives_and_a_photo_becomes_another(
+    resources: ExitStack, environment: dict[str, str], tmp_path: Path
 ) -> None:
     program = started(resources, environment | {"PULSE_SERVER": "unix:/nowhere"}, "run")
     program.press("ctrl+f")
     program.resize(_SIDE, _SIDE)
     program.until(lambda: program.shows_face() and len({one.tobytes() for one in program.watched(1)}) > 3)
-    program.press("ctrl+q")
+    before = program.screen.picture()[_FOREHEAD].mean(axis=(0, 1))
+    program.press("ctrl+o")
+    program.until(lambda: not program.shows_face())  # the dialog covers it
+    program.type(str(ASSETS / "avatars" / "samuel" / "photo.png"))
+    program.press("Return")
+    program.until((tmp_path / ".local/share/liveface/avatars/photo/avatar.json").exists)
+    program.until(lambda: np.abs(program.screen.picture()[_FOREHEAD].mean(axis=(0, 1)) - before).max() > 30)
+    program.process.terminate()
     _, errors = program.process.communicate(timeout=_PATIENCE)
     assert b"No microphone was found" in errors
