@@ -52,14 +52,19 @@ class LiveStage:
         window: Sink,
         outputs: FanOut,
         clock: Clock,
+        on_notice: Callable[[str], None] = lambda text: None,
     ) -> None:
-        """`load_streamer` makes one for a lookahead in frames. Every session shows its frames in the window as well."""
+        """`load_streamer` makes one for a lookahead in frames. Every session shows its frames in the window as well.
+
+        `on_notice` gets what there is to say of the speaker, in the thread that looks after it.
+        """
         self._wardrobe = Wardrobe(performer.renderer, performer.avatar)
         self._performer = replace(performer, renderer=self._wardrobe)
         self._make_source = make_source
         self._load_streamer = load_streamer
         self._window = window
         self._outputs = outputs
+        self._on_notice = on_notice
         self._clock = clock
         self._session: Session | None = None
         self._lookahead = performer.streamer.latency // HOP - 1
@@ -93,7 +98,7 @@ class LiveStage:
         )
         sinks: list[Sink] = [self._window]
         if heard is not None and heard.speaker is not None:
-            self.speaker = Speaker(heard.speaker or None, self._clock)
+            self.speaker = Speaker(heard.speaker or None, self._clock, on_notice=self._on_notice)
             sinks.append(self.speaker)
         session = self._performer.session(source, [*sinks, _Lent(self._outputs)], self._clock, stats)
         session.mute(is_muted)

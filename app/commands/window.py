@@ -179,7 +179,15 @@ def _desktop(opening: Opening, gallery: AvatarGallery, outputs: Outputs, window:
                 raise
             opening.board.post(Notice(str(error), is_problem=True))
             performer = opening.load(DEFAULT_AVATAR)
-        return LiveStage(performer, opening.make_source, opening.load_streamer, window, outputs.fan_out, clock)
+        return LiveStage(
+            performer,
+            opening.make_source,
+            opening.load_streamer,
+            window,
+            outputs.fan_out,
+            clock,
+            lambda text: opening.board.post(Notice(text, is_problem="has gone" in text)),
+        )
 
     return Desktop(
         preferences,

@@ -133,7 +133,7 @@ def stand_without(tmp_path: Path) -> Iterator[Stand]:
 
 
 def test_a_file_is_heard_wound_paused_and_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app.live_stage, "Speaker", lambda name, clock: FakeSpeaker(stand))
+    monkeypatch.setattr(app.live_stage, "Speaker", lambda name, clock, on_notice: FakeSpeaker(stand))
     with Stand(tmp_path) as stand:
         stand.until_live()
         stand.desktop.open_file(Path("talk.mp3"))
@@ -160,7 +160,7 @@ class FakeSpeaker(FakeSink):
 
 
 def test_what_is_played_here_holds_the_picture_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app.live_stage, "Speaker", lambda name, clock: FakeSpeaker(stand))
+    monkeypatch.setattr(app.live_stage, "Speaker", lambda name, clock, on_notice: FakeSpeaker(stand))
     with Stand(tmp_path) as stand:
         stand.until_live()
         assert stand.desktop.held_back() == 0
@@ -171,7 +171,7 @@ def test_what_is_played_here_holds_the_picture_back(tmp_path: Path, monkeypatch:
 def test_without_a_speaker_the_face_is_seen_and_the_reason_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> FakeSink:
+    def refuse(*_: object, on_notice: object) -> FakeSink:
         raise DeviceError("The speaker has gone.")
 
     monkeypatch.setattr(app.live_stage, "Speaker", refuse)
