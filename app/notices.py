@@ -14,8 +14,8 @@ Remedy = Literal["", "retry", "sample", "file", "photo", "undo", "show"]
 class Notice:
     """One text. `remedy` is what can be done about it at once, to the thing that `subject` names.
 
-    retry: start again; sample: hear the shipped sentence; file: choose a sound file; photo: choose another photo; undo: bring back an avatar by its key;
-    show: open the folder of a file.
+    retry: start again; sample: hear the shipped sentence; file: choose a sound file; photo: choose another photo;
+    undo: bring back an avatar by its key; show: open the folder of a file.
     """
 
     text: str
@@ -36,6 +36,10 @@ class Noticeboard:
         with self._lock:
             if not self._waiting or self._waiting[-1] != notice:
                 self._waiting.append(notice)
+
+    def tell_of_device(self, text: str) -> None:
+        """Add what a microphone or a speaker has to say: a problem where it has gone."""
+        self.post(Notice(text, is_problem="has gone" in text))
 
     def take(self) -> list[Notice]:
         """All that have come since the last call."""

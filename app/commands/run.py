@@ -17,7 +17,7 @@ from app.config import CAPTURE_MS, DEFAULT_LOOKAHEAD, Backend, Settings, parse_s
 from app.live_stage import Heard
 from app.media_files import read_audio
 from app.microphone import Microphone
-from app.notices import Notice, Noticeboard
+from app.notices import Noticeboard
 from app.performer import ASSETS, Performer, load_performer, load_streamer
 from app.player import Player
 from app.screen import check_screen
@@ -111,12 +111,9 @@ def run(
 
     board, gate = Noticeboard(), VoiceGate()
 
-    def tell(text: str) -> None:
-        board.post(Notice(text, is_problem="has gone" in text))
-
     def make_source(heard: Heard, stats: Stats) -> Source:
         if heard.file is None:
-            return Microphone(heard.microphone or None, clock, stats, block_ms, tell, gate)
+            return Microphone(heard.microphone or None, clock, stats, block_ms, board.tell_of_device, gate)
         return Player(read_audio(heard.file), clock, stats, loop=seconds is not None)
 
     given: dict[str, Any] = {} if microphone is None else {"microphone": microphone}

@@ -186,7 +186,7 @@ def _desktop(opening: Opening, gallery: AvatarGallery, outputs: Outputs, window:
             window,
             outputs.fan_out,
             clock,
-            lambda text: opening.board.post(Notice(text, is_problem="has gone" in text)),
+            opening.board.tell_of_device,
         )
 
     return Desktop(

@@ -17,3 +17,10 @@ def test_what_says_the_same_is_posted_once_and_the_oldest_give_way() -> None:
         board.post(Notice(str(number)))
         board.post(Notice(str(number)))
     assert [notice.text for notice in board.take()] == [str(number) for number in range(4, 20)]
+
+
+def test_a_device_that_has_gone_is_a_problem_and_one_that_is_back_is_none() -> None:
+    board = Noticeboard()
+    board.tell_of_device("The microphone “Headset” has gone: it is silent until one is connected.")
+    board.tell_of_device("The microphone “Headset” is back.")
+    assert [notice.is_problem for notice in board.take()] == [True, False]
