@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
+from math import inf
 from typing import Literal
 
 import numpy as np
@@ -32,6 +33,7 @@ _OLDEST, _NEWEST = (3, 11), (3, 12)  # Python
 _LISTENING = 1.0  # s
 _START = 1.0  # s, that a microphone may take before it is listened to
 _SIDE = 512  # pixels, of the pictures that are measured
+_TRIALS = 4
 _BUSIEST = 0.8  # of the time between two pictures may go into drawing one
 
 
@@ -109,7 +111,11 @@ def _drawing(clock: Clock) -> str:
 
     painter = PaintNetworks(MODELS / "identity.onnx", MODELS / "generator.onnx", CORES)
     avatar = Avatar.load(DEFAULT_AVATAR).framed(_SIDE, _SIDE)
-    seconds = measure_drawing(MouthRenderer(painter), avatar, clock).predict([_SIDE * _SIDE], calls=1)
+    renderer, seconds = MouthRenderer(painter), inf
+    for _ in range(_TRIALS):  # what else runs disturbs some of them
+        seconds = min(seconds, measure_drawing(renderer, avatar, clock).predict([_SIDE * _SIDE], calls=1))
+        if seconds <= _BUSIEST / FPS:
+            break
     found = f"{seconds * 1000:.1f} ms for a picture of {_SIDE}x{_SIDE}, {painter.precision} with OpenVINO"
     if seconds > _BUSIEST / FPS:
         raise BackendError(
