@@ -205,7 +205,8 @@ class Stagehand:
         self._next_search = self._clock.now() + _SEARCH
         before = set(self.names["input"])
         if not before:
-            look_again()
+            with suppress(DeviceError):  # the session has said so
+                look_again()
         self._list_devices()
         found = set(self.names["input"]) - before
         return wish.heard.microphone in found or (bool(found) and self.is_deaf)

@@ -98,6 +98,19 @@ def test_without_a_microphone_the_face_lives_and_a_file_is_offered(stand_without
     assert (notice.is_problem, notice.remedy) == (True, "sample")
 
 
+def test_without_any_sound_library_the_face_lives_on(stand_without: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[None] = []
+
+    def refuse() -> bool:
+        asked.append(None)
+        raise DeviceError("The PortAudio library is missing.")
+
+    monkeypatch.setattr(app.stagehand, "look_again", refuse)
+    stand_without.until(lambda: len(asked) > 2)
+    assert stand_without.desktop.standing().phase == "live"
+    assert stand_without.desktop.standing().is_deaf
+
+
 def test_a_microphone_that_is_connected_later_is_heard(stand_without: Stand, connected: dict[Kind, list[str]]) -> None:
     stand = stand_without
     stand.until(lambda: stand.desktop.standing().is_deaf)
