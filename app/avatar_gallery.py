@@ -51,6 +51,7 @@ class AvatarGallery:
         self._changed = threading.Condition()
         self._portraits: dict[str, Portrait] = {}
         self._photos: deque[tuple[str, str, Path | bytes]] = deque()
+        self._promised: set[str] = set()  # keys of photos that wait or are being prepared
         self._on_ready: Callable[[str], None] = lambda key: None
         self._on_removed: Callable[[str], None] = lambda key: None
         self._is_closing = False
@@ -82,7 +83,9 @@ class AvatarGallery:
             if len(self._photos) >= _MOST_WAITING:
                 self._board.post(Notice(f"{_MOST_WAITING} photos are waiting already: add more in a moment.", True))
                 return
-            self._photos.append((self._free_key(name), name, photo))
+            key = self._free_key(name)
+            self._promised.add(key)
+            self._photos.append((key, name, photo))
             self._changed.notify_all()
 
     def remove(self, key: str) -> None:
@@ -164,6 +167,8 @@ class AvatarGallery:
         else:
             self._show(self._portrait_of(self._own / key, is_shipped=False))
             self._on_ready(key)
+        with self._changed:
+            self._promised.discard(key)
 
     def _show(self, portrait: Portrait) -> None:
         with self._changed:
@@ -172,9 +177,12 @@ class AvatarGallery:
     def _free_key(self, name: str) -> str:
         """A folder's name that nobody has, with plain letters only."""
         plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "photo"
-        taken = {*self._portraits, *(key for key, _, _ in self._photos)}
         candidates = (plain, *(f"{plain}-{number}" for number in range(2, 10_000)))
-        return next(key for key in candidates if key not in taken and not (self._own / key).exists())
+        return next(
+            key
+            for key in candidates
+            if key not in self._promised and not any((parent / key).exists() for parent in (self._shipped, self._own))
+        )
 
 
 def _titled(name: str) -> str:
