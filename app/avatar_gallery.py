@@ -94,6 +94,7 @@ class AvatarGallery:
             portrait = self._portraits.get(key)
             if portrait is None or portrait.is_shipped or portrait.progress < 1:
                 return
+            shutil.rmtree(self._own / (_REMOVED + key), ignore_errors=True)  # an earlier one of that name
             try:
                 self._own.joinpath(key).rename(self._own / (_REMOVED + key))
             except OSError as error:
@@ -160,10 +161,11 @@ class AvatarGallery:
             avatar = prepare(picture, self._mesh, name)
             self._show(replace(waiting, progress=_SAVED))
             avatar.save(self._own / key)
-        except LivefaceError as error:
+        except Exception as error:  # whatever it is: other photos follow
             with self._changed:
                 self._portraits.pop(key, None)
-            self._board.post(Notice(_for_the_window(str(error), photo), True, "photo", key))
+            text = str(error) if isinstance(error, LivefaceError) else f"{name} cannot be used ({error!r})."
+            self._board.post(Notice(_for_the_window(text, photo), True, "photo", key))
         else:
             self._show(self._portrait_of(self._own / key, is_shipped=False))
             self._on_ready(key)

@@ -155,6 +155,26 @@ def test_a_removed_avatar_can_be_brought_back_until_the_next_start(stand: Stand)
     again.close(5)
 
 
+def test_a_name_can_be_removed_twice(stand: Stand) -> None:
+    for count in (1, 2):
+        stand.gallery.add(stand.photo("anna.jpg"))
+        stand.until(lambda count=count: len(stand.ready) == count)
+        stand.gallery.remove("anna")
+        assert stand.told().remedy == "undo"
+
+
+def test_a_mistake_with_one_photo_leaves_the_next_ones_alone(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> Avatar:
+        raise MemoryError("too large")
+
+    monkeypatch.setattr(app.avatar_gallery, "prepare", fail)
+    stand.gallery.add(stand.photo("anna.jpg"))
+    assert "anna cannot be used" in stand.told().text
+    monkeypatch.setattr(app.avatar_gallery, "prepare", fake_prepare)
+    stand.gallery.add(stand.photo("anna.jpg"))
+    stand.until(lambda: stand.ready == ["anna"])
+
+
 def test_a_shipped_avatar_cannot_be_removed(stand: Stand) -> None:
     stand.gallery.remove("clara")
     assert stand.shown("Clara") is not None
