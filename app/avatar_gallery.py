@@ -1,13 +1,11 @@
 """The avatars one can choose in the window: those that are shipped, and photos that were imported and stay prepared."""
 
-import os
 import re
 import shutil
 import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +17,6 @@ from engine.media import Picture
 from engine.photo import read_photo
 
 _SIDE = 224  # pixels of a portrait's picture: 112 on a screen of twice the density
-_NICENESS = 10  # of the thread, on Linux
 _MOST_WAITING = 16  # photos; more are refused
 _REMOVED = ".removed-"  # before the folder's name, until the next start
 _READ, _FOUND, _SAVED = 0.1, 0.4, 0.9  # of an import, about as its time is spent
@@ -124,8 +121,6 @@ class AvatarGallery:
         return Avatar.load(self.folder(key))
 
     def _work(self) -> None:
-        with suppress(OSError, AttributeError):  # so that the face that speaks meanwhile loses no pictures
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         self._read_folders()
         while (waiting := self._next()) is not None:
             self._import(*waiting)
