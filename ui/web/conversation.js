@@ -6,6 +6,7 @@ const RESUME_MS = 30_000; // as long the server keeps a conversation that nobody
 const ROUTE_MS = 12_000; // until a way through the network has been found
 const GATHER_MS = 1_000; // a STUN server that does not answer must not hold up the rest
 const HICCUP_MS = 2_500; // a connection may be out of touch before it counts as lost
+const PICTURE_WAIT_MS = 40; // as long pictures wait at least: sound does anyway, and browsers take seconds to align them
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 4_000;
 const FINAL = new Set(["token", "refused", "unknown"]); // kinds of failure that trying again does not mend
@@ -105,7 +106,10 @@ export class Conversation extends EventTarget {
     const stream = new MediaStream();
     peer.addTransceiver(this.#track ?? "audio", { direction: this.#track ? "sendrecv" : "recvonly" });
     peer.addTransceiver("video", { direction: "recvonly" });
-    peer.ontrack = ({ track }) => stream.addTrack(track);
+    peer.ontrack = ({ track, receiver }) => {
+      if (track.kind === "video") receiver.jitterBufferTarget = PICTURE_WAIT_MS;
+      stream.addTrack(track);
+    };
     channel.onmessage = ({ data }) => this.#listen(JSON.parse(data));
 
     await peer.setLocalDescription();
