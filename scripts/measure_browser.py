@@ -164,6 +164,7 @@ def measured(page: Page, seconds: float, watched: float, out: Path) -> dict[str,
     page.wait_for_timeout(1000 * max(0.0, seconds - watched))
     after, passed = page.evaluate("watch.video()"), time.perf_counter() - began
     readings = page.evaluate("watch.readings")[2:]
+    offsets = [reading["sync"] for reading in readings if reading["sync"] is not None]
     shown = np.array(page.evaluate("watch.pictures"))
     gaps = np.diff(shown[:, 0])
     return {
@@ -176,7 +177,7 @@ def measured(page: Page, seconds: float, watched: float, out: Path) -> dict[str,
         "pictures_dropped_in_the_page": after["framesDropped"],
         "longest_gap_ms": round(float(gaps.max())),
         "sound_after_picture_ms": distribution(readings, "sync"),
-        "in_step": round(float(np.mean([abs(reading["sync"] or 0.0) <= IN_STEP for reading in readings])), 3),
+        "in_step": round(float(np.mean([abs(offset) <= IN_STEP for offset in offsets])), 3),
         "delay_ms": distribution(readings, "delay"),
         "skipped": readings[-1]["skipped"],
         "loss": max(reading["loss"] or 0.0 for reading in readings),
