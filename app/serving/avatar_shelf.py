@@ -8,6 +8,7 @@ import re
 import secrets
 import shutil
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -57,10 +58,19 @@ class AvatarShelf:
         self._framed: OrderedDict[tuple[str, int, int], Avatar] = OrderedDict()
         self._framing = asyncio.Lock()
 
-    def names(self) -> list[str]:
-        """All there are, the shipped ones first."""
+    def names(self, secrets: Collection[str] = ()) -> list[str]:
+        """The shipped ones, then the uploads to which one of the secrets belongs: the others' are nobody's business."""
         self._forget_old()
-        return list(self._entries)
+        return [
+            name
+            for name, entry in self._entries.items()
+            if entry.secret is None or any(is_same_secret(secret, entry.secret) for secret in secrets)
+        ]
+
+    def __len__(self) -> int:
+        """How many there are, everybody's uploads included."""
+        self._forget_old()
+        return len(self._entries)
 
     def is_uploaded(self, name: str) -> bool:
         """Whether a client has brought it."""
@@ -98,7 +108,7 @@ class AvatarShelf:
         if held >= _UPLOADS:
             raise CapacityError(f"Found {held} uploaded avatars, which is the most: delete one, or try again later.")
         wished = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:_LONGEST_NAME].strip("-") or "face"
-        upload = Upload(f"{wished}-{secrets.token_hex(4)}", secrets.token_urlsafe(24))
+        upload = Upload(f"{wished}-{secrets.token_hex(8)}", secrets.token_urlsafe(24))
         folder = self._folder / upload.name
         await self._worker.prepare(photo, folder, upload.name, face)
         self._entries[upload.name] = _Entry(folder, upload.secret, self._clock.now())

@@ -12,6 +12,7 @@ from engine.errors import CapacityError
 _RECEIVED_AT_ONCE = 8  # uploads, each of which may take `MAXIMUM_BYTES` of memory
 _SECONDS = 30.0  # for the bytes of an upload
 _CHUNK = 1 << 16  # bytes
+_MOST_SECRETS = 32  # that are compared for one request
 
 
 def routes(avatars: AvatarShelf) -> list[web.RouteDef]:
@@ -33,7 +34,7 @@ class _Gallery:
     async def names(self, request: web.Request) -> web.Response:
         about = [
             {"name": name, "photo": _photo_address(name), "uploaded": self._avatars.is_uploaded(name)}
-            for name in self._avatars.names()
+            for name in self._avatars.names(_secrets(request))
         ]
         return web.json_response({"avatars": about})
 
@@ -59,6 +60,12 @@ class _Gallery:
     async def remove(self, request: web.Request) -> web.Response:
         self._avatars.remove(request.match_info["name"], request.headers.get(OWNER, ""))
         return web.Response(status=204)
+
+
+def _secrets(request: web.Request) -> list[str]:
+    """What proves that uploads are the client's, apart by commas."""
+    sent = [secret.strip() for secret in request.headers.get(OWNER, "").split(",")]
+    return [secret for secret in sent if secret][:_MOST_SECRETS]
 
 
 async def _read(request: web.Request) -> bytes:

@@ -84,4 +84,4 @@ class _Sessions(Collector):
         yield CounterMetricFamily("liveface_draw_calls", "Calls that drew them.", drawn.calls)
         yield CounterMetricFamily("liveface_draw_busy_seconds", "Time spent drawing.", drawn.busy)
         yield CounterMetricFamily("liveface_pictures_dropped", "Pictures left out as too late.", drawn.dropped)
-        yield GaugeMetricFamily("liveface_avatars", "Faces that can be chosen.", len(self._stage.avatars.names()))
+        yield GaugeMetricFamily("liveface_avatars", "Faces that can be chosen.", len(self._stage.avatars))

@@ -1,6 +1,7 @@
 """OpenVINO: compiles a network file for the CPU. The only file that imports the library."""
 
 import hashlib
+import sys
 from collections.abc import Callable
 from copy import copy
 from functools import cache, partial
@@ -8,12 +9,17 @@ from itertools import cycle
 from pathlib import Path
 
 import numpy as np
-import openvino
 from numpy.typing import NDArray
 
 from engine.backends import precision
 from engine.backends.precision import REFERENCE
 from engine.errors import BackendError, CheckpointError
+
+# Otherwise the library tells its makers over the network that it was imported, and leaves an identifier in the home
+# directory. Without the package it is silent.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+import openvino  # noqa: E402
 
 Array = NDArray[np.float32]
 

@@ -37,12 +37,12 @@ export class Server {
    * @returns {Promise<Portrait[]>}
    */
   async portraits() {
-    const response = await this.#ask("avatars");
-    /** @type {(Portrait & {uploaded: boolean})[]} */
+    const ours = secrets();
+    const headers = { "Liveface-Owner": Object.values(ours).join(",") };
+    const response = await this.#ask("avatars", { headers });
+    /** @type {Portrait[]} */
     const portraits = (await response.json()).avatars;
-    return portraits
-      .map((portrait) => ({ ...portrait, secret: secrets()[portrait.name] }))
-      .filter((portrait) => portrait.secret || !portrait.uploaded);
+    return portraits.map((portrait) => ({ ...portrait, secret: ours[portrait.name] }));
   }
 
   /**

@@ -38,9 +38,10 @@ def test_an_uploaded_photo_can_be_chosen_and_only_who_sent_it_can_delete_it(tmp_
         assert upload["name"].startswith("zo-at-home-")
         assert response.headers["Location"] == f"/avatars/{upload['name']}"
         assert world.worker.asked == [(a_jpeg(), upload["name"], 2)]
-        names = [avatar["name"] for avatar in (await (await client.get("/avatars")).json())["avatars"]]
-        assert names == ["clara", "jonas", upload["name"]]
-        assert upload["secret"] not in await (await client.get("/avatars")).text()
+        for secrets, seen in (("", []), ("of nothing", []), (f"of nothing, {upload['secret']}", [upload["name"]])):
+            response = await client.get("/avatars", headers={"Liveface-Owner": secrets})
+            assert upload["secret"] not in await response.text()
+            assert [avatar["name"] for avatar in (await response.json())["avatars"]] == ["clara", "jonas", *seen]
         assert (await client.get(upload["photo"])).status == 200
         assert (await client.delete(f"/avatars/{upload['name']}")).status == 404
         assert (await client.delete("/avatars/clara", headers={"Liveface-Owner": ""})).status == 404

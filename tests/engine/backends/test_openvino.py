@@ -1,5 +1,6 @@
 """OpenVINO as a guest in our process: network files run as written down, or are refused in one sentence."""
 
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -114,3 +115,17 @@ def test_a_file_that_is_no_network_is_named(tmp_path: Path) -> None:
 def test_an_interrupt_after_networks_were_dropped_reaches_its_handler() -> None:
     result = subprocess.run([sys.executable, "-c", INTERRUPTED], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout) == (0, "caught\n"), result.stderr
+
+
+def test_the_library_tells_nobody_that_it_is_used(tmp_path: Path) -> None:
+    program = "import sys; import engine.backends.openvino; print(sys.modules['openvino_telemetry'])"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={**os.environ, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "None"
+    assert not list(tmp_path.iterdir()), "no identifier is left at home"
