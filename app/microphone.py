@@ -60,6 +60,7 @@ class Microphone:
 
     def read(self, timeout: float) -> Samples | None:
         """What has been recorded since the last call."""
+        timeout = min(timeout, self._block_ms / 1000)  # silence comes at the pace of sound, or pictures would be late
         self._keeper.check()
         line = self._keeper.line
         if line is not self._heard:

@@ -258,6 +258,9 @@ def test_without_another_microphone_there_is_silence_at_the_pace_of_the_clock_un
     assert len(pcm) == pytest.approx(5 * SAMPLE_RATE, abs=1300)
     assert not pcm[SAMPLE_RATE:].any()
     assert microphone.device is None
+    silent = microphone.read(0.05)
+    assert silent is not None
+    assert 0 < len(silent) <= BLOCK + 1, "in blocks as of sound: several pictures at once would be late"
     library.absent.clear()
     room.pass_seconds(2)
     assert room.pass_seconds(1).all()
