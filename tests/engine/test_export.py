@@ -59,7 +59,7 @@ def test_the_exported_drawing_equals_the_networks_for_batches_of_any_size(tmp_pa
     export_drawing(identity, generator, tmp_path)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["generator.onnx", "identity.onnx"]
     exported = PaintNetworks(tmp_path / "identity.onnx", tmp_path / "generator.onnx", threads=1)
-    drawing = Drawing(generator, with_teeth=True).eval()
+    drawing = Drawing(generator, with_depth=True).eval()
     for count in (1, 3):
         photo, inputs, code = torch.rand(1, 4, 96, 128), torch.rand(count, 8, 96, 128), torch.randn(count, 16)
         with torch.no_grad():
