@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.admission import MOST_LOAD, Admission, fitted, measure_drawing, measure_hearing
+from app.admission import LIVE_PACE, MOST_LOAD, Admission, fitted, measure_drawing, measure_hearing
 from app.drawing_cost import DrawingCost
 from app.stats import Stats
 from engine.avatar import Avatar
@@ -30,7 +30,7 @@ def test_two_sessions_are_let_in_and_a_third_is_refused_with_the_load_it_would_m
         admission.admit(256, 256, Stats())
     assert str(refusal.value) == (
         "Found no room for another session of 256x256: it would take this machine from 64 % (sessions now: 2) to 94 %, "
-        "and 80 % is the most. End a session or choose a smaller size; of this size alone it holds 2."
+        "and 85 % is the most. End a session or choose a smaller size; of this size alone it holds 2."
     )
     first.close()
     first.close()
@@ -121,7 +121,7 @@ def test_measuring_finds_what_drawing_costs_and_ends_in_bounded_time(slowness: i
     true = DrawingCost(0.002 * slowness, 0.005 * slowness, 2e-8 * slowness)
     began = clock.now()
     found = measure_drawing(RendererOf(clock, true), a_face(), clock)
-    assert found.predict([100_000] * 2) == pytest.approx(true.predict([100_000] * 2))
+    assert found.predict([100_000] * 2) == pytest.approx(LIVE_PACE * true.predict([100_000] * 2))
     one_round = sum(true.predict([side * side] * count) for side in (256, 512) for count in (1, 3))
     first_pictures = sum(true.predict([side * side]) for side in (256, 512))
     assert clock.now() - began <= 0.7 + one_round + first_pictures
@@ -141,7 +141,7 @@ class SlowNetwork(FakeMotionNetwork):
 
 def test_measuring_the_hearing_finds_the_time_of_one_frame() -> None:
     clock = VirtualClock()
-    assert measure_hearing(Streamer(SlowNetwork(clock)), clock) == pytest.approx(0.002)
+    assert measure_hearing(Streamer(SlowNetwork(clock)), clock) == pytest.approx(LIVE_PACE * 0.002)
 
 
 def test_another_viewer_takes_what_encoding_takes_and_is_refused_where_it_is_too_much() -> None:
