@@ -100,8 +100,9 @@ def test_an_imported_photo_becomes_an_avatar_that_stays(stand: Stand) -> None:
 
 
 def test_two_photos_of_one_name_become_two_avatars(stand: Stand) -> None:
+    photo = stand.photo("clara.png")
     for _ in range(2):
-        stand.gallery.add(stand.photo("clara.png"))
+        stand.gallery.add(photo)
     stand.until(lambda: len(stand.ready) == 2)
     assert stand.ready == ["clara-2", "clara-3"]
     assert stand.gallery.folder("clara") == stand.folder / "shipped" / "clara"
