@@ -190,17 +190,13 @@ def told(received: Reception, found: list[tuple[Seen, int]], seconds: float) -> 
     pictures = [(seen, mark % PLACES - 1) for seen, mark in found if 0 < mark % PLACES < RESTING]
     clicks = clicks_in(received.sounds)
     spoken = received.spoken or 0.0
-    video = (
-        {seen.moment: received.moment_of("video", seen.timestamp) + place / 1000 for seen, place in pictures}
-        if "video" in received.reports
-        else {}
-    )
-    audio = (
-        [received.moment_of("audio", heard.timestamp) + place for heard, place in clicks]
-        if "audio" in received.reports
-        else []
-    )
-    offsets = [shown - min(audio, key=lambda moment: abs(moment - shown)) for shown in video.values()] if audio else []
+    offsets = []
+    video, audio = received.clocks["video"], received.clocks["audio"]
+    if clicks and video.is_known and audio.is_known:
+        played = [audio.moment(heard.timestamp, heard.moment) + place for heard, place in clicks]
+        for seen, place in pictures:
+            shown = video.moment(seen.timestamp, seen.moment) + place / 1000
+            offsets.append(shown - min(played, key=lambda moment: abs(moment - shown)))
     offsets = [offset for offset in offsets if abs(offset) < 0.45]
     return {
         "first_picture_ms": round((moments[0] - received.began) * 1000) if len(moments) else None,

@@ -7,7 +7,6 @@ import asyncio
 import json
 import sys
 from dataclasses import replace
-from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
@@ -20,10 +19,7 @@ from app.frame_marks import read
 from app.loopback_stage import ARRIVED, ORIGIN, PLAYED, SEEN, Task, Witness
 from app.media_files import read_audio
 from app.serving.codecs import VOICE_RATE
-from app.serving.probe import Heard, Probe, Seen
-from app.serving.sender_clock import SenderClock
-from app.serving.taps import tap_reports
-from app.serving.tracks import PICTURE_RATE
+from app.serving.probe import Heard, Probe, Reception, Seen
 from engine.errors import LivefaceError, PeerError
 from engine.media import HOP, SAMPLE_RATE, Samples
 
@@ -57,8 +53,6 @@ async def converse(task: Task, address: str) -> None:
     voice = soxr.resample(read_audio(Path(task.voice)), SAMPLE_RATE, VOICE_RATE, quality="HQ")
     notes = Notes()
     probe = Probe(voice, look=notes.look, keeps_pictures=False)
-    for transceiver in probe.connection.getTransceivers():
-        tap_reports(transceiver.receiver, partial(notes.note_report, transceiver.kind))
     try:
         await probe.accept(await _answer(address, await probe.offer()))
         async with asyncio.timeout(_CONNECTING):
@@ -69,7 +63,7 @@ async def converse(task: Task, address: str) -> None:
     finally:
         await probe.close()
     (Path(task.folder) / ORIGIN).write_text(json.dumps(probe.received.spoken))
-    notes.leave(Path(task.folder), probe.received.sounds)
+    notes.leave(Path(task.folder), probe.received)
 
 
 async def _answer(address: str, sdp: str) -> str:
@@ -85,11 +79,10 @@ async def _answer(address: str, sdp: str) -> str:
 
 
 class Notes:
-    """Pictures by the numbers in them, and the clocks of who sends them and the sound."""
+    """Pictures by the numbers in them."""
 
     def __init__(self) -> None:
         self.begun = asyncio.Event()
-        self._clocks = {"audio": SenderClock(VOICE_RATE), "video": SenderClock(PICTURE_RATE)}
         self._pictures: dict[int, Seen] = {}
 
     def look(self, seen: Seen) -> None:
@@ -99,14 +92,10 @@ class Notes:
             self._pictures.setdefault(number, replace(seen, image=seen.image[:0].copy()))
             self.begun.set()
 
-    def note_report(self, kind: str, ntp: int, timestamp: int) -> None:
-        """A report of the clock has come, of "audio" or "video"."""
-        self._clocks[kind].note(asyncio.get_running_loop().time(), ntp, timestamp)
-
-    def leave(self, folder: Path, sounds: list[Heard]) -> None:
+    def leave(self, folder: Path, received: Reception) -> None:
         """Write when pictures and sound came, and when they were due; raises `PeerError` if too little is known."""
-        pictures, voice = self._clocks["video"], self._clocks["audio"]
-        pcm, timestamps, arrivals = recorded(sounds)
+        pictures, voice = received.clocks["video"], received.clocks["audio"]
+        pcm, timestamps, arrivals = recorded(received.sounds)
         Witness.leave(folder / PLAYED, pcm, list(map(voice.moment, timestamps, arrivals)))
         (folder / ARRIVED).write_text(json.dumps(arrivals))
         seen = {

@@ -24,13 +24,13 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from aiortc.rtp import RtpPacket
 
 from app.serving.codecs import VOICE_RATE, VoiceDecoder
+from app.serving.sender_clock import SenderClock
 from app.serving.taps import first_timestamp, tap_arrivals, tap_reports, tap_voice
 from app.serving.tracks import PICTURE_RATE
 from engine.media import Picture, Samples
 
 _BLOCK = VOICE_RATE // 50  # samples in a packet of sound
 _MOST_UNDECODED = 100  # pictures
-_NTP_SECOND = 1 << 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +62,16 @@ class Heard:
 
 @dataclass(slots=True)
 class Reception:
-    """All that came back. `spoken`: the moment at which the first sample was sent."""
+    """All that came back. `spoken`: the moment at which the first sample was sent; `clocks`: of the sender, by kind."""
 
     began: float = 0.0
     spoken: float | None = None
     pictures: list[Seen] = field(default_factory=list)
     sounds: list[Heard] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
-    reports: dict[str, tuple[int, int]] = field(default_factory=dict)  # by kind: NTP and RTP time of the latest
-
-    def moment_of(self, kind: str, timestamp: int) -> float:
-        """When, by the sender's clock, the sound or picture of that RTP time was due; needs a sender report."""
-        ntp, reported = self.reports[kind]
-        rate = PICTURE_RATE if kind == "video" else VOICE_RATE
-        difference = (timestamp - reported + (1 << 31)) % (1 << 32) - (1 << 31)
-        return ntp / _NTP_SECOND + difference / rate
+    clocks: dict[str, SenderClock] = field(
+        default_factory=lambda: {"audio": SenderClock(VOICE_RATE), "video": SenderClock(PICTURE_RATE)}
+    )
 
 
 class Probe:
@@ -147,8 +142,7 @@ class Probe:
             del self._arrived[min(self._arrived, key=self._arrived.__getitem__)]
 
     def _note_report(self, kind: str, ntp: int, timestamp: int) -> None:
-        if ntp:  # before anything was sent it is 0
-            self.received.reports[kind] = ntp, timestamp
+        self.received.clocks[kind].note(asyncio.get_running_loop().time(), ntp, timestamp)
 
     async def _watch(self, track: MediaStreamTrack) -> None:
         loop = asyncio.get_running_loop()

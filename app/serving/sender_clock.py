@@ -17,6 +17,11 @@ class SenderClock:
         self._arrivals: list[float] = []
         self._reports: list[tuple[int, int]] = []
 
+    @property
+    def is_known(self) -> bool:
+        """Whether a report has come."""
+        return bool(self._reports)
+
     def note(self, arrived: float, ntp: int, timestamp: int) -> None:
         """A report came at `arrived` seconds: the NTP time (64 bit) belongs to the RTP time (32 bit)."""
         if ntp:  # before anything was sent it is 0

@@ -17,10 +17,16 @@ PATIENCE = 30.0  # s, for anything that a loaded machine has to do
 
 @dataclass
 class Watched:
-    """`pictures`: uint8 (height, width, 3); `sound`: pieces of 48 kHz."""
+    """`pictures`: uint8 (height, width, 3); `sound`: pieces of 48 kHz; `has_spoken`: what was listened for has come."""
 
     pictures: list[NDArray[np.uint8]] = field(default_factory=list)
     sound: list[NDArray[np.float32]] = field(default_factory=list)
+    has_spoken: bool = False
+
+    def forget(self) -> None:
+        self.pictures.clear()
+        self.sound.clear()
+        self.has_spoken = False
 
     def pcm(self) -> NDArray[np.float32]:
         return np.concatenate([np.zeros(0, np.float32), *self.sound])

@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestServer
 from app.frame_marks import marked
 from app.loopback_stage import ARRIVED, PLAYED, SEEN, Task, Witness
 from app.serving.loopback_peer import Notes, converse, recorded
-from app.serving.probe import Heard, Seen
+from app.serving.probe import Heard, Reception, Seen
 from engine.errors import PeerError
 from engine.media import HOP, SAMPLE_RATE, Picture
 from tests.app.fakes import write_sound
@@ -57,14 +57,15 @@ def test_silence_of_the_network_is_an_error() -> None:
 def test_what_came_is_left_with_its_arrival_and_the_senders_time(tmp_path: Path) -> None:
     async def take() -> None:
         notes = Notes()
-        notes.note_report("audio", 900 * SECOND, BEGUN)
-        notes.note_report("video", 900 * SECOND, 0)
+        received = Reception(sounds=[a_packet(number) for number in range(5)])
+        received.clocks["audio"].note(60.0, 900 * SECOND, BEGUN)
+        received.clocks["video"].note(60.0, 900 * SECOND, 0)
         notes.look(Seen(60.0, 0, np.zeros((256, 256, 3), np.uint8)))
         assert not notes.begun.is_set()
         for place, number in enumerate([3, 3, 4]):
             notes.look(Seen(60 + place / 25, 3600 * place, a_picture(number)))
         assert notes.begun.is_set()
-        notes.leave(tmp_path, [a_packet(number) for number in range(5)])
+        notes.leave(tmp_path, received)
 
     asyncio.run(take())
     seen = json.loads((tmp_path / SEEN).read_text())
@@ -78,9 +79,10 @@ def test_what_came_is_left_with_its_arrival_and_the_senders_time(tmp_path: Path)
 def test_pictures_without_a_report_of_their_clock_are_an_error(tmp_path: Path) -> None:
     async def take() -> None:
         notes = Notes()
-        notes.note_report("audio", 900 * SECOND, BEGUN)
+        received = Reception(sounds=[a_packet(number) for number in range(5)])
+        received.clocks["audio"].note(60.0, 900 * SECOND, BEGUN)
         notes.look(Seen(60.0, 0, a_picture(3)))
-        notes.leave(tmp_path, [a_packet(number) for number in range(5)])
+        notes.leave(tmp_path, received)
 
     with pytest.raises(PeerError, match="No report"):
         asyncio.run(take())

@@ -80,13 +80,14 @@ def test_a_picture_and_its_sound_are_due_at_one_moment_at_the_receiver(codec: st
         await world.connect()
         await perform(world.relay, flashing, 3.2)
         received = world.probe.received
-        await until(lambda: len(received.reports) == 2)
+        video, audio = received.clocks["video"], received.clocks["audio"]
+        await until(lambda: video.is_known and audio.is_known)
         flashes = [
-            received.moment_of("video", seen.timestamp) for seen in received.pictures if np.median(seen.image) > 125
+            video.moment(seen.timestamp, seen.moment) for seen in received.pictures if np.median(seen.image) > 125
         ]
         middle = 32 / 16_000  # of the click
         heard = [
-            received.moment_of("audio", heard.timestamp) + place / 48_000 - middle
+            audio.moment(heard.timestamp, heard.moment) + place / 48_000 - middle
             for heard, place in clicks(received.sounds)
         ]
         assert len(heard) >= 4

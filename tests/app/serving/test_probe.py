@@ -5,16 +5,9 @@ import asyncio
 import numpy as np
 
 from app.serving.peer import Peer, PeerSettings
-from app.serving.probe import Heard, Link, Probe, Reception
+from app.serving.probe import Heard, Link, Probe
 from app.serving.relay import Relay
 from tests.app.serving.loopback import a_frame, here, perform, until
-
-
-def test_a_report_tells_the_moment_of_a_timestamp_also_where_it_overflows() -> None:
-    received = Reception(reports={"audio": (7 << 32, 100), "video": (9 << 32, (1 << 32) - 45_000)})
-    assert received.moment_of("audio", 48_100) == 8.0
-    assert received.moment_of("audio", (1 << 32) - 23_900) == 6.5
-    assert received.moment_of("video", 45_000) == 10.0
 
 
 def test_a_link_loses_and_delays_and_pictures_come_through_all_the_same() -> None:
