@@ -49,7 +49,8 @@ def _continued(inner: Picture, width: int, height: int) -> Picture:
     below, right = max(0, height // _SMALL - small.shape[0]), max(0, width // _SMALL - small.shape[1])
     top, left = below // 2, right // 2
     wide = cv2.copyMakeBorder(small, top, below - top, left, right - left, cv2.BORDER_REPLICATE)
-    return _resized(np.asarray(cv2.GaussianBlur(wide, (0, 0), _SOFTNESS), np.uint8), width, height)
+    soft = cv2.GaussianBlur(wide, (0, 0), _SOFTNESS)
+    return np.asarray(cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def _resized(picture: Picture, width: int, height: int) -> Picture:

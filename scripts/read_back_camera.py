@@ -11,6 +11,7 @@ the last picture that was read; fails if these are not 30 pictures a second that
 import json
 import re
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
+import cv2
 import imageio_ffmpeg
 import numpy as np
 import typer
@@ -104,8 +106,8 @@ def replaying(outputs: FanOut, clock: Clock, file: Path) -> Iterator[Picture]:
 
 
 def drawn(count: int) -> Iterator[Picture]:
-    """The first pictures of a portrait that speaks the shipped sentence, of half the usual size."""
-    performer = load_performer(Settings(256, 256))
+    """The first pictures of a portrait that speaks the shipped sentence."""
+    performer = load_performer(Settings())
     pcm = read_audio(SPEECH)[: count * HOP + performer.streamer.latency]
     for motion in performer.streamer.feed(pcm)[:count]:
         yield performer.renderer.draw([motion], [performer.avatar])[0].image
@@ -113,13 +115,25 @@ def drawn(count: int) -> Iterator[Picture]:
 
 def read(device: str, look: CameraLook, seconds: float) -> tuple[list[Picture], list[float]]:
     """What FFmpeg reads: pictures, uint8 (height, width, 3) RGB, and the moments at which the driver had them, in s."""
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-f", "v4l2", "-i", device, "-t", str(seconds)]
-    command += ["-vf", "showinfo", "-fps_mode", "passthrough", "-pix_fmt", "rgb24", "-f", "rawvideo", "-"]
-    done = subprocess.run(command, capture_output=True, timeout=seconds + 120, check=False)
-    if done.returncode:
-        raise SystemExit(done.stderr.decode(errors="replace"))
-    frames = np.frombuffer(done.stdout, np.uint8).reshape(-1, look.height, look.width, 3)
-    return list(frames), [float(moment) for moment in _MOMENT.findall(done.stderr)][: len(frames)]
+    with tempfile.NamedTemporaryFile() as file:
+        command = [
+            imageio_ffmpeg.get_ffmpeg_exe(),
+            "-hide_banner",
+            "-y",
+            "-f",
+            "v4l2",
+            "-i",
+            device,
+            "-t",
+            str(seconds),
+        ]
+        command += ["-vf", "showinfo=checksum=0", "-fps_mode", "passthrough", "-pix_fmt", "yuv420p", "-f", "rawvideo"]
+        done = subprocess.run([*command, file.name], capture_output=True, timeout=seconds + 120, check=False)
+        if done.returncode:
+            raise SystemExit(done.stderr.decode(errors="replace"))
+        frames = np.fromfile(file.name, np.uint8).reshape(-1, look.height * 3 // 2, look.width)
+    pictures = [cv2.cvtColor(frame, cv2.COLOR_YUV2RGB_I420) for frame in frames]
+    return pictures, [float(moment) for moment in _MOMENT.findall(done.stderr)][: len(frames)]
 
 
 def measured(pictures: list[Picture], moments: list[float], portrait: Picture) -> dict[str, float]:
