@@ -90,7 +90,8 @@ class Agent:
     async def closed(self) -> int | None:
         while (message := await self.socket.receive(10)).type is WSMsgType.TEXT:
             self.events.append(json.loads(message.data))
-        return self.socket.close_code
+        # Where the server has not waited for the client's own goodbye, the client's `close_code` tells only that.
+        return int(message.data) if message.type is WSMsgType.CLOSE else self.socket.close_code
 
     async def send(self, kind: str, **content: object) -> None:
         await self.socket.send_json({"type": kind, **content})
