@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ _DEFAULTS: dict[Kind, tuple[str, str]] = {
     "input": ("PULSE_SOURCE", "default_source_name"),
     "output": ("PULSE_SINK", "default_sink_name"),
 }
+_MODULE = re.compile(r"^(\d+)\t(\S+)\t?([^\t\n]*)", re.MULTILINE)  # PipeWire's arguments may be several lines long
 _PATIENCE = 2.0  # s for an answer: a server that hangs must not take the program with it
 
 
@@ -60,8 +62,8 @@ def endpoints(kind: Kind) -> list[Endpoint] | None:
 
 def modules() -> list[LoadedModule]:
     """What is loaded; raises `DeviceError` where there is no server."""
-    lines = (line.split("\t") for line in _run("list", "short", "modules").splitlines())
-    return [LoadedModule(int(number), kind, argument) for number, kind, argument, *_ in lines]
+    found = _MODULE.findall(_run("list", "short", "modules"))
+    return [LoadedModule(int(number), kind, argument) for number, kind, argument in found]
 
 
 def load(kind: str, *arguments: str) -> int:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.sound_server import Endpoint, endpoints, load, modules, unload
+from app.sound_server import Endpoint, LoadedModule, endpoints, load, modules, unload
 from engine.errors import DeviceError
 from tests.app.sound_server import sound_server
 
@@ -21,6 +21,29 @@ def test_a_machine_without_pactl_is_told_what_to_install(tmp_path: Path, monkeyp
     assert endpoints("output") is None
     with pytest.raises(DeviceError, match="pulseaudio-utils"):
         load("module-null-sink")
+
+
+PIPEWIRE = (
+    "1\tlibpipewire-module-rt\t{\n            nice.level    = -11\n            #rt.prio      = 88\n        }\t\n"
+    "2\tlibpipewire-module-protocol-native\t\t\n"
+    "7\tlibpipewire-module-spa-device-factory\n"
+    "536870916\tmodule-null-sink\tsink_name=liveface_voice rate=48000\t\n"
+)
+
+
+def test_arguments_of_several_lines_as_pipewire_has_them_hide_no_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "pactl"
+    program.write_text(f"#!/bin/sh\ncat <<'END'\n{PIPEWIRE}END\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert modules() == [
+        LoadedModule(1, "libpipewire-module-rt", "{"),
+        LoadedModule(2, "libpipewire-module-protocol-native", ""),
+        LoadedModule(7, "libpipewire-module-spa-device-factory", ""),
+        LoadedModule(536870916, "module-null-sink", "sink_name=liveface_voice rate=48000"),
+    ]
 
 
 def test_a_real_server_tells_its_endpoints_and_loads_and_unloads(
