@@ -18,8 +18,8 @@ OWN_PREFIX = "liveface"  # of the sound server's names for what this program mad
 WORDS: dict[Kind, str] = {"input": "microphone", "output": "speaker"}
 _WAYS_TO_SERVER = ("pulse", "default", "pipewire")  # PortAudio's names; the first one takes an endpoint
 
-# PortAudio is one for the whole process: two threads may not open and close in it at once, and its list of devices can
-# only be made anew while no stream is open.
+# PortAudio is one for the whole process: two threads may not be in it at once, and its list of devices can only be made
+# anew while no stream is open. Who opens a stream changes the environment meanwhile.
 _LOCK = threading.RLock()
 _OPEN: WeakSet[Any] = WeakSet()
 
@@ -65,6 +65,7 @@ def sound_devices(kind: Kind) -> list[SoundDevice]:
         with _LOCK:
             default = library.default.device[0 if kind == "input" else 1]
             found = list(library.query_devices())
+            chosen = os.environ.get(sound_server.variable(kind))
     except library.PortAudioError as error:
         raise DeviceError(f"The sound system cannot be asked ({error}): check that it is running.") from error
     devices = [
@@ -73,22 +74,22 @@ def sound_devices(kind: Kind) -> list[SoundDevice]:
         if (channels := one[f"max_{kind}_channels"])
     ]
     way = next((device for device in devices if device.name == _WAYS_TO_SERVER[0]), None)
-    served = sound_server.endpoints(kind) if way is not None else None
+    served = sound_server.endpoints(kind, chosen) if way is not None else None
     if way is None or served is None:
         return devices
-    return _with_endpoints(kind, devices, way.number, served)
+    return _with_endpoints(kind, devices, way.number, served, chosen)
 
 
 def _with_endpoints(
-    kind: Kind, devices: list[SoundDevice], number: int, served: list[sound_server.Endpoint]
+    kind: Kind, devices: list[SoundDevice], number: int, served: list[sound_server.Endpoint], chosen: str | None
 ) -> list[SoundDevice]:
-    """The server's devices before PortAudio's, less the ways to a server that has none."""
+    """The server's devices before PortAudio's, less the ways to a server that has none and of which none is chosen."""
     endpoints = [
         SoundDevice(number, one.description, one.channels, one.rate, one.is_default, one.name)
         for one in served
         if kind == "output" or not one.name.startswith(OWN_PREFIX)
     ]
-    if not endpoints and not os.environ.get(sound_server.variable(kind)):
+    if not endpoints and not chosen:
         return [device for device in devices if device.name not in _WAYS_TO_SERVER]
     if any(one.is_default for one in served):
         devices = [SoundDevice(device.number, device.name, device.channels, device.rate, False) for device in devices]
@@ -133,7 +134,8 @@ def recordable(device: SoundDevice) -> tuple[int, int]:
 def _first_possible(device: SoundDevice, check: Callable[..., None]) -> tuple[int, int]:
     for rate, channels in ((SAMPLE_RATE, 1), (device.rate, 1), (device.rate, 2)):
         try:
-            check(device.number, channels, "float32", None, rate)
+            with _LOCK:
+                check(device.number, channels, "float32", None, rate)
         except portaudio().PortAudioError:
             continue
         return rate, channels
@@ -158,6 +160,7 @@ def start_stream(kind: Kind, device: SoundDevice, **settings: Any) -> Any:
     stream = None
     with _LOCK, _pointing_to(kind, device.endpoint):
         try:
+            _require_listed(device)
             stream = make(device=device.number, **settings)
             stream.start()
         except library.PortAudioError as error:
@@ -176,6 +179,17 @@ def end_stream(stream: Any) -> None:
     with _LOCK:
         stream.close()
         _OPEN.discard(stream)
+
+
+def _require_listed(device: SoundDevice) -> None:
+    """Raise `DeviceError` if its number has become that of another device, when PortAudio looked again."""
+    listed = [one["name"] for one in portaudio().query_devices()]
+    name = device.name if device.endpoint is None else _WAYS_TO_SERVER[0]
+    if listed[device.number : device.number + 1] != [name]:
+        raise DeviceError(
+            f"The sound devices have changed before “{device.name}” was opened: look with `liveface devices`, and try "
+            "again."
+        )
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """PulseAudio, or PipeWire in its place, asked and told through pactl. Knows nothing of PortAudio."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -45,12 +44,14 @@ def variable(kind: Kind) -> str:
     return _DEFAULTS[kind][0]
 
 
-def endpoints(kind: Kind) -> list[Endpoint] | None:
-    """All of that kind but the monitors of sinks, maybe none; None where there is no server."""
+def endpoints(kind: Kind, chosen: str | None = None) -> list[Endpoint] | None:
+    """All of that kind but the monitors of sinks, maybe none; None where there is no server.
+
+    `chosen` is the default instead of the server's own.
+    """
     try:
         found = _asked("list", _LISTS[kind])
-        variable, key = _DEFAULTS[kind]
-        default = os.environ.get(variable) or _asked("info").get(key)
+        default = chosen or _asked("info").get(_DEFAULTS[kind][1])
         return [
             Endpoint(one["name"], one["description"], *_format(one["sample_specification"]), one["name"] == default)
             for one in found
@@ -90,10 +91,10 @@ def _run(*words: str) -> str:
     if shutil.which("pactl") is None:
         raise DeviceError("pactl, which speaks with PulseAudio and PipeWire, is missing: install pulseaudio-utils.")
     try:
-        # In other languages it writes numbers that are no JSON.
+        # In other languages it writes numbers that are no JSON. By `env`, because a copy of os.environ can fail while
+        # another thread changes that.
         done = subprocess.run(
-            ["pactl", *words],
-            env=os.environ | {"LC_ALL": "C"},
+            ["env", "LC_ALL=C", "pactl", *words],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

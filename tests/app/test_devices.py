@@ -3,7 +3,8 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 import app.devices
-from app.devices import SoundDevice, choose, end_stream, look_again, sound_devices, start_stream
+from app.devices import SoundDevice, choose, end_stream, look_again, recordable, sound_devices, start_stream
 from app.sound_server import Endpoint
 from engine.errors import DeviceError
 from tests.app.fakes import write_sound
@@ -125,6 +126,7 @@ class FakeLibrary(ModuleType):
         self.default = SimpleNamespace(device=(1, 1))
         self.steps: list[str] = []
         self.names = ["pulse", "default", "Card"]
+        self.meanwhile: Callable[[], object] = lambda: None  # done by another thread
 
     def query_devices(self) -> list[dict[str, Any]]:
         formats = {"max_input_channels": 2, "max_output_channels": 2, "default_samplerate": 44_100}
@@ -134,7 +136,17 @@ class FakeLibrary(ModuleType):
         self.steps.append(f"{device} {os.environ.get('PULSE_SOURCE')}")
         if refusal:
             raise self.PortAudioError(refusal)
+        self._let_others_run()
         return FakeStream()
+
+    def check_input_settings(self, device: int, channels: int, dtype: str, extra: None, rate: int) -> None:
+        self._let_others_run()
+        self.steps.append("checked")
+
+    def _let_others_run(self) -> None:
+        self.other = threading.Thread(target=self.meanwhile)
+        self.other.start()
+        self.other.join(0.1)
 
     def _terminate(self) -> None:
         self.steps.append("terminate")
@@ -162,7 +174,7 @@ def library(monkeypatch: pytest.MonkeyPatch) -> FakeLibrary:
 def serve(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """Let a sound server have microphones of those names, the first one as default."""
     found = [Endpoint(name, name.title(), 1, 48_000, name == names[0]) for name in names]
-    monkeypatch.setattr("app.sound_server.endpoints", lambda kind: found)
+    monkeypatch.setattr("app.sound_server.endpoints", lambda kind, chosen: found)
 
 
 def test_a_sound_servers_devices_come_first_and_its_default_is_ours(
@@ -180,7 +192,7 @@ def test_a_sound_servers_devices_come_first_and_its_default_is_ours(
 def test_the_way_to_a_sound_server_without_microphones_is_no_microphone(
     library: FakeLibrary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.sound_server.endpoints", lambda kind: [])
+    monkeypatch.setattr("app.sound_server.endpoints", lambda kind, chosen: [])
     assert [device.name for device in sound_devices("input")] == ["Card"]
     monkeypatch.setenv("PULSE_SOURCE", "room.monitor")  # somebody wants to hear what is played
     assert choose("input", None).name == "default"
@@ -189,7 +201,7 @@ def test_the_way_to_a_sound_server_without_microphones_is_no_microphone(
 def test_without_a_sound_server_the_devices_are_portaudios(
     library: FakeLibrary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.sound_server.endpoints", lambda kind: None)
+    monkeypatch.setattr("app.sound_server.endpoints", lambda kind, chosen: None)
     assert choose("input", None).name == "default"
 
 
@@ -212,3 +224,36 @@ def test_portaudio_looks_again_only_while_no_stream_is_open(library: FakeLibrary
     end_stream(stream)
     assert look_again()
     assert library.steps == ["2 None", "terminate", "initialize"]
+
+
+def test_portaudio_does_not_look_again_while_a_device_is_asked_what_it_can_do(library: FakeLibrary) -> None:
+    library.meanwhile = look_again
+    recordable(SoundDevice(2, "Card", 2, 44_100, False))
+    library.other.join()
+    assert library.steps == ["checked", "terminate", "initialize"]
+
+
+def test_who_lists_devices_while_a_stream_is_opened_sees_the_users_environment(
+    library: FakeLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(monkeypatch, "desk", "usb")
+    usb = choose("input", "usb")
+    defaults: list[str | None] = []
+    monkeypatch.setattr("app.sound_server.endpoints", lambda kind, chosen: defaults.append(chosen))
+    library.meanwhile = lambda: sound_devices("input")
+    end_stream(start_stream("input", usb))
+    library.other.join()
+    assert defaults == [None]
+
+
+@pytest.mark.parametrize("name", ["usb", "Card"])
+@pytest.mark.parametrize("now", [["Card", "default", "pulse"], []])
+def test_a_number_that_has_become_another_devices_is_not_opened(
+    library: FakeLibrary, monkeypatch: pytest.MonkeyPatch, name: str, now: list[str]
+) -> None:
+    serve(monkeypatch, "desk", "usb")
+    device = choose("input", name)
+    library.names = now
+    with pytest.raises(DeviceError, match="have changed"):
+        start_stream("input", device)
+    assert not library.steps
