@@ -76,7 +76,7 @@ class Outputs:
             if name not in self._given:
                 try:
                     self.fan_out.add(name, open_sink(), _RECORDING_MS if name == RECORDING else WAITING_MS)
-                except LivefaceError as error:
+                except Exception as error:  # whatever it is: the face goes on
                     self._failed(name, error)
                 else:
                     self._given[name] = open_sink
@@ -115,7 +115,9 @@ class Outputs:
 
     def _failed(self, name: str, error: Exception) -> None:
         self.want(name, None)
-        self._board.post(Notice(str(error), is_problem=True))
+        is_known = isinstance(error, LivefaceError)
+        text = str(error) if is_known else f"The {name} cannot be used ({error!r}): switch it on again."
+        self._board.post(Notice(text, is_problem=True))
 
 
 def _dated(folder: Path, suffix: str) -> Path:

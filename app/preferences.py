@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ _CHOICES: dict[str, tuple[object, ...]] = {
     "camera_fit": ("letterbox", "crop"),
     "panel": ("", "live", "settings"),
 }
+_COLOUR = re.compile("#[0-9a-fA-F]{6}")
 _FOLDER = "liveface"
 
 
@@ -50,6 +52,11 @@ class Preferences:
             if type(value) is not expected or (choices is not None and value not in choices):
                 wanted = expected.__name__ if choices is None else f"one of {', '.join(map(repr, choices))}"
                 raise ConfigurationError(f"The setting {field.name} is {value!r}: expected is {wanted}.")
+        background = self.camera_background
+        if background != "blur" and not _COLOUR.fullmatch(background):
+            raise ConfigurationError(
+                f"The setting camera_background is {background!r}: expected is 'blur' or a colour such as '#202020'."
+            )
 
 
 class PreferencesFile:

@@ -96,6 +96,20 @@ def test_an_output_that_cannot_be_opened_says_why_and_is_off(outputs: Outputs, b
     assert not outputs.is_wanted("camera")
 
 
+def test_a_mistake_while_an_output_opens_is_told_and_the_others_are_opened(
+    outputs: Outputs, board: Noticeboard
+) -> None:
+    def stumble() -> FakeSink:
+        raise ValueError("non-hexadecimal number")
+
+    outputs.want("camera", stumble)
+    outputs.want("voice", lambda: FakeSink(MonotonicClock()))
+    outputs.settle()
+    [notice] = board.take()
+    assert notice.text == "The camera cannot be used (ValueError('non-hexadecimal number')): switch it on again."
+    assert [outputs.is_wanted(name) for name in ("camera", "voice")] == [False, True]
+
+
 def test_one_that_fails_later_is_off_and_can_be_wanted_again(outputs: Outputs, board: Noticeboard) -> None:
     def fail(frame: Frame) -> None:
         raise DeviceError("The camera has gone.")

@@ -26,7 +26,18 @@ def test_what_is_kept_is_found_at_the_next_start(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{", "[1]", '{"lookahead": 9}', '{"lookahead": "2"}', '{"colour": 1}', '{"theme": "pink"}', "null", '"x"'],
+    [
+        "",
+        "{",
+        "[1]",
+        '{"lookahead": 9}',
+        '{"lookahead": "2"}',
+        '{"colour": 1}',
+        '{"theme": "pink"}',
+        '{"camera_background": "red"}',
+        "null",
+        '"x"',
+    ],
 )
 def test_a_file_that_is_broken_or_unknown_means_defaults_and_says_so(path: Path, content: str) -> None:
     path.parent.mkdir()
