@@ -72,6 +72,7 @@ class Desktop:
         self._set_gate()
         wish = Wish(True, self._heard(sound), preferences.avatar)
         self._stagehand = Stagehand(load_stage, wish, gallery, outputs, board, window, clock, size)
+        self._stagehand.is_muted = preferences.is_push_to_talk  # until there is a window that knows better
 
     def open(self) -> None:
         """Begin to load, then to perform."""

@@ -51,6 +51,8 @@ class Keys(QObject):
         pickers = (window.source.microphone, settings.speaker, settings.camera, settings.voice)
         for widget in (window, window.gallery.list, *pickers):
             widget.installEventFilter(self)
+        for picker in pickers:
+            picker.opened.connect(self._let_go)
 
     def show_page(self) -> None:
         """List all keys."""
@@ -77,21 +79,30 @@ class Keys(QObject):
 
     def eventFilter(self, _: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
         """Notice T and Alt being held and let go, wherever the focus is; Escape leaves the full screen."""
+        kinds = QEvent.Type
+        if event is not None and event.type() in (kinds.WindowDeactivate, kinds.FocusOut):
+            self._let_go()
         if not isinstance(event, QKeyEvent) or not self._window.isActiveWindow():
             return False
-        kinds = QEvent.Type
         if event.key() == Qt.Key.Key_Alt:
             underline(self._window, event.type() == kinds.KeyPress)
             return False
         talk = self._window.controls.talk
         if event.key() == Qt.Key.Key_Escape and event.type() == kinds.KeyPress:
             return self._leave()
-        if event.key() != _TALK or event.modifiers() or not talk.isVisible():
+        if event.key() != _TALK or talk.isHidden() or (event.type() == kinds.KeyPress and event.modifiers()):
             return False
         if event.type() in (kinds.KeyPress, kinds.KeyRelease) and not event.isAutoRepeat():
             talk.setDown(event.type() == kinds.KeyPress)
             self._window.apply_mute()
         return event.type() in (kinds.KeyPress, kinds.KeyRelease)
+
+    def _let_go(self) -> None:
+        """Be heard no more: whoever has the focus now gets the release of the key."""
+        talk = self._window.controls.talk
+        if talk.isDown():
+            talk.setDown(False)
+            self._window.apply_mute()
 
     def _leave(self) -> bool:
         if self._window.is_bare:

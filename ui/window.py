@@ -177,7 +177,7 @@ class Window(QMainWindow):
 
     def _show_standing(self, standing: Standing) -> None:
         controls = self.controls
-        waits = controls.talk.isVisible() and not controls.talk.isDown()
+        waits = not controls.talk.isHidden() and not controls.talk.isDown()
         is_slow = self._slow_looks >= _SLOW_LOOKS
         self.canvas.show_state(*state_words(standing, controls.mute.isChecked(), waits, is_slow))
         self.canvas.show_recorded(standing.recorded)
@@ -214,6 +214,7 @@ class Window(QMainWindow):
 
     def _show_push_to_talk(self, is_wanted: bool) -> None:
         self.controls.talk.setVisible(is_wanted)
+        self.controls.talk.setDown(False)
         self.apply_mute()
 
     def _connect(self) -> None:

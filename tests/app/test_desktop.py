@@ -249,6 +249,13 @@ def test_muted_it_stays_muted_in_a_new_session(stand: Stand) -> None:
     assert not np.concatenate([frame.pcm for frame in stand.window.frames[6:]]).any()
 
 
+def test_with_push_to_talk_nothing_is_heard_before_there_is_a_window(tmp_path: Path) -> None:
+    with Stand(tmp_path, is_push_to_talk=True) as stand:
+        stand.until_live()
+        stand.until(lambda: len(stand.window.frames) > 8)
+        assert not np.concatenate([frame.pcm for frame in stand.window.frames]).any()
+
+
 def test_a_recording_goes_on_over_a_change_and_is_finished_by_stopping(stand: Stand, tmp_path: Path) -> None:
     stand.until_live()
     stand.desktop.record(True)

@@ -62,6 +62,51 @@ def test_while_t_is_held_one_is_heard_wherever_the_focus_is(active: Window, prog
     assert active.source.microphone.chosen == ""
 
 
+@pytest.fixture
+def talking(active: Window, program: FakeProgram, qtbot: QtBot) -> Window:
+    """T is held."""
+    active.settings.switches["is_push_to_talk"].click()
+    qtbot.keyPress(active, Qt.Key.Key_T)
+    assert program.calls[-1] == ("mute", False)
+    return active
+
+
+def test_whoever_leaves_the_window_while_t_is_held_is_heard_no_more(
+    talking: Window, program: FakeProgram, qtbot: QtBot
+) -> None:
+    talking.keys.show_page()
+    qtbot.waitUntil(lambda: program.calls[-1] == ("mute", True))
+    assert not talking.controls.talk.isDown()
+
+
+def test_whoever_opens_a_list_while_t_is_held_is_heard_no_more(talking: Window, program: FakeProgram) -> None:
+    talking.source.microphone.showPopup()
+    assert ("mute", True) in program.calls[-2:]
+    talking.source.microphone.hidePopup()
+
+
+def test_t_is_let_go_whatever_else_is_held(talking: Window, program: FakeProgram, qtbot: QtBot) -> None:
+    qtbot.keyRelease(talking, Qt.Key.Key_T, _CONTROL)
+    assert program.calls[-1] == ("mute", True)
+
+
+def test_push_to_talk_that_is_switched_off_while_t_is_held_begins_anew(talking: Window, program: FakeProgram) -> None:
+    for _ in range(2):
+        talking.settings.switches["is_push_to_talk"].click()
+    assert program.calls[-1] == ("mute", True)
+
+
+def test_t_works_where_there_is_nothing_but_the_face(active: Window, program: FakeProgram, qtbot: QtBot) -> None:
+    active.settings.switches["is_push_to_talk"].click()
+    active.show_bare(True)
+    active._glance()
+    assert active.canvas.accessibleDescription() == "Hold T to talk"
+    qtbot.keyPress(active, Qt.Key.Key_T)
+    assert program.calls[-1] == ("mute", False)
+    qtbot.keyRelease(active, Qt.Key.Key_T)
+    assert program.calls[-1] == ("mute", True)
+
+
 def test_escape_leaves_nothing_but_the_face(active: Window, qtbot: QtBot) -> None:
     qtbot.keyClick(active, Qt.Key.Key_F, _CONTROL)
     assert active.is_bare
