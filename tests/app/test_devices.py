@@ -233,17 +233,20 @@ def test_portaudio_does_not_look_again_while_a_device_is_asked_what_it_can_do(li
     assert library.steps == ["checked", "terminate", "initialize"]
 
 
-def test_who_lists_devices_while_a_stream_is_opened_sees_the_users_environment(
+def test_the_default_stays_the_servers_while_another_thread_opens_a_stream(
     library: FakeLibrary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    serve(monkeypatch, "desk", "usb")
-    usb = choose("input", "usb")
-    defaults: list[str | None] = []
-    monkeypatch.setattr("app.sound_server.endpoints", lambda kind, chosen: defaults.append(chosen))
-    library.meanwhile = lambda: sound_devices("input")
-    end_stream(start_stream("input", usb))
-    library.other.join()
-    assert defaults == [None]
+    sources = [
+        {"name": name, "description": name, "sample_specification": "s16le 2ch 48000Hz", "properties": {}}
+        for name in ("desk", "usb")
+    ]
+
+    def asked(*words: str) -> object:
+        monkeypatch.setenv("PULSE_SOURCE", "usb")  # as long as it is opened
+        return {"default_source_name": "desk"} if words == ("info",) else sources
+
+    monkeypatch.setattr("app.sound_server._asked", asked)
+    assert choose("input", None).endpoint == "desk"
 
 
 @pytest.mark.parametrize("name", ["usb", "Card"])
