@@ -34,6 +34,7 @@ _LISTENING = 1.0  # s
 _START = 1.0  # s, that a microphone may take before it is listened to
 _SIDE = 512  # pixels, of the pictures that are measured
 _TRIALS = 4
+_DRIVER_PATIENCE = 10.0  # s for the GPU's driver to answer
 _BUSIEST = 0.8  # of the time between two pictures may go into drawing one
 
 
@@ -65,11 +66,15 @@ def examine(clock: Clock, needs_desktop: bool = True) -> Iterator[Finding]:
 
 
 def _tried(subject: str, otherwise: State, look: Callable[[], str]) -> Finding:
-    """What was found; where that raises an error, the state is `otherwise`."""
+    """What was found; where that raises an error, the state is `otherwise`: the others are to be examined too."""
     try:
         return Finding(subject, "good", look())
     except LivefaceError as error:
         return Finding(subject, otherwise, str(error))
+    except Exception as error:
+        return Finding(
+            subject, otherwise, f"cannot be examined (unexpected {type(error).__name__}: {error}): report this to us."
+        )
 
 
 def _python() -> str:
@@ -172,7 +177,10 @@ def _gpu() -> str:
     if shutil.which("nvidia-smi") is None:
         raise BackendError("no NVIDIA driver, so the CPU draws: nothing to do, unless there is such a GPU.")
     command = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_DRIVER_PATIENCE, check=False)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise BackendError(f"the NVIDIA driver does not answer ({error}): start the machine again.") from error
     if done.returncode:
         raise BackendError(f"nvidia-smi says “{done.stdout.strip() or done.stderr.strip()}”: install the driver again.")
     name = "; ".join(done.stdout.strip().splitlines())

@@ -41,7 +41,7 @@ class FakeMicrophone:
         self.is_open = False
 
 
-def raising(error: LivefaceError) -> Callable[..., str]:
+def raising(error: Exception) -> Callable[..., str]:
     def fail(*_: object) -> str:
         raise error
 
@@ -120,6 +120,24 @@ def test_a_gpu_without_torch_is_told_what_to_install(monkeypatch: pytest.MonkeyP
         app.doctor._gpu()
     monkeypatch.setattr(app.doctor, "find_spec", lambda name: name)
     assert app.doctor._gpu() == "NVIDIA Fast, 999.1, for --backend torch or tensorrt"
+
+
+def test_a_driver_that_hangs_is_absent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\nexec sleep 60\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(app.doctor, "_DRIVER_PATIENCE", 0.1)
+    with pytest.raises(LivefaceError, match=r"does not answer .*timed out.*: start the machine again"):
+        app.doctor._gpu()
+
+
+def test_a_mistake_of_ours_is_a_finding_and_the_rest_is_examined(healthy: pytest.MonkeyPatch) -> None:
+    healthy.setattr(app.doctor, "_virtual_microphone", raising(KeyError("index")))
+    found = findings()
+    assert found["virtual microphone"].state == "absent"
+    assert "unexpected KeyError: 'index'" in found["virtual microphone"].text
+    assert found["GPU"].state == "good"
 
 
 def command() -> typer.Typer:
