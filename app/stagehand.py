@@ -65,6 +65,7 @@ class Stagehand:
         self._is_closing = False
         self._jobs: set[Job] = set()  # one of each waits at most
         self._next_search = 0.0
+        self._known: set[str] = set()  # microphones of which it has been decided whether to hear them
         self._is_substitute = False  # what is heard is the default microphone, not the one that is wanted
         self.wish = wish
         self.is_muted = False
@@ -125,7 +126,7 @@ class Stagehand:
         self.stage = stage = self._load_stage()
         self._show(stage.avatar)
         self.phase = "stopped"
-        self.ask("devices")
+        self._list_devices()
         while (wish := self._next(done)) is not None:
             self._fulfil(stage, wish, done)
             done = wish
@@ -165,6 +166,7 @@ class Stagehand:
         self.phase, self.is_deaf, self._is_substitute = "starting", False, False
         self._stop(stage)
         self._next_search = self._clock.now() + _SEARCH
+        self._known = set(self.names["input"])
         failures: list[LivefaceError] = []
         for attempt in _attempts(heard):
             try:
@@ -203,12 +205,12 @@ class Stagehand:
         if wish.heard.file is not None or self._clock.now() < self._next_search:
             return False
         self._next_search = self._clock.now() + _SEARCH
-        before = set(self.names["input"])
-        if not before:
+        if not self._known:
             with suppress(DeviceError):  # the session has said so
                 look_again()
         self._list_devices()
-        found = set(self.names["input"]) - before
+        present = set(self.names["input"])
+        found, self._known = present - self._known, present
         return wish.heard.microphone in found or (bool(found) and self.is_deaf)
 
     def _stop(self, stage: LiveStage) -> None:

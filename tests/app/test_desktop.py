@@ -121,6 +121,19 @@ def test_a_microphone_that_is_connected_later_is_heard(stand_without: Stand, con
     assert stand.desktop.microphones() == ["Headset"]
 
 
+def test_a_microphone_is_heard_though_the_window_has_listed_it_before(
+    stand_without: Stand, connected: dict[Kind, list[str]]
+) -> None:
+    stand = stand_without
+    stand.until(lambda: stand.desktop.standing().is_deaf)
+    stand.desktop._stagehand._next_search = float("inf")
+    connected["input"].append("Headset")
+    stand.desktop.refresh()
+    stand.until(lambda: stand.desktop.microphones() == ["Headset"])
+    stand.desktop._stagehand._next_search = 0.0
+    stand.until(lambda: stand.heard and not stand.desktop.standing().is_deaf)
+
+
 def test_the_default_microphone_stands_in_until_the_wanted_one_is_connected(
     tmp_path: Path, connected: dict[Kind, list[str]]
 ) -> None:
