@@ -51,8 +51,9 @@ class Outputs:
                 self._wanted[name] = open_sink
 
     def record(self, is_wanted: bool) -> None:
-        """Record into a new file, or finish it."""
-        self.want(RECORDING, self._new_recorder if is_wanted else None)
+        """Record into a new file, unless one is recorded already; or finish it."""
+        if is_wanted != self.is_wanted(RECORDING):
+            self.want(RECORDING, self._new_recorder if is_wanted else None)
 
     def is_wanted(self, name: str) -> bool:
         """Whether that output is on, or about to be."""

@@ -162,7 +162,8 @@ class Outputs(Protocol):
     def send(self, name: str, is_wanted: bool) -> None:
         """Feed the virtual camera or the virtual microphone: `name` is camera or voice."""
 
-    def is_sent(self, name: str) -> bool: ...
+    def is_sent(self, name: str) -> bool:
+        """Whether camera, voice or recording is on, or about to be."""
 
 
 class Choices(Protocol):

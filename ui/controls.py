@@ -75,7 +75,7 @@ class Controls(QWidget):
         for button in (self.interrupt, self.record):
             button.setEnabled(standing.phase == "live")
         for button, is_on in (
-            (self.record, standing.recorded is not None),
+            (self.record, outputs.is_sent("recording")),
             (self.camera, outputs.is_sent("camera")),
             (self.voice, outputs.is_sent("voice")),
         ):

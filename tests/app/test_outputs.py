@@ -53,6 +53,14 @@ def test_a_recording_is_begun_and_finished_at_once(outputs: Outputs, board: Noti
     assert file.name in notice.text
 
 
+def test_a_recording_that_is_wanted_again_goes_on(outputs: Outputs, board: Noticeboard) -> None:
+    for _ in range(2):
+        outputs.record(True)
+        outputs.settle()
+        outputs.fan_out.send(a_frame())
+    assert board.take() == []
+
+
 def test_two_recordings_within_a_second_are_two_files(outputs: Outputs, tmp_path: Path) -> None:
     for _ in range(2):
         outputs.record(True)

@@ -111,6 +111,7 @@ class FakeProgram:
 
     def record(self, is_wanted: bool) -> None:
         self.calls.append(("record", is_wanted))
+        (self.sent.add if is_wanted else self.sent.discard)("recording")
 
     def snapshot(self) -> None:
         self.calls.append(("snapshot",))

@@ -211,6 +211,8 @@ def test_the_place_of_the_window_is_remembered(window: Window, program: FakeProg
 def test_the_running_recording_is_shown(window: Window, program: FakeProgram, qtbot: QtBot) -> None:
     window.controls.record.click()
     assert program.calls[-1] == ("record", True)
+    window._glance()
+    assert window.controls.record.isChecked()  # though it has not begun yet
     program.stands = Standing("live", False, "clara", 65.0)
     qtbot.waitUntil(lambda: window.canvas._recorded == "1:05")
     assert window.controls.record.isChecked()
