@@ -3,6 +3,7 @@
 Every method returns at once and may be called from the window's thread. What goes wrong comes as a notice.
 """
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from functools import partial
@@ -63,6 +64,7 @@ class Desktop:
         the microphone passes.
         """
         self._preferences = preferences
+        self._changing = threading.Lock()  # the gallery's thread changes the avatar
         self._remember = remember
         self._gallery = gallery
         self._outputs = outputs
@@ -152,7 +154,11 @@ class Desktop:
         self._stagehand.ask("devices")
 
     def change(self, name: str, value: object) -> None:
-        """Set one preference, for now and for the next start; raises `ConfigurationError`."""
+        """Set one preference, for now and for the next start; raises `ConfigurationError`. From any thread."""
+        with self._changing:
+            self._change(name, value)
+
+    def _change(self, name: str, value: object) -> None:
         values: dict[str, Any] = {name: value}
         preferences = replace(self._preferences, **values)
         if preferences == self._preferences:

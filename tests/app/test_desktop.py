@@ -1,5 +1,6 @@
 """Tests of the program behind the window, as the window uses it."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -314,6 +315,27 @@ def test_settings_that_cannot_be_kept_count_until_the_end(stand: Stand) -> None:
     stand.until(lambda: [notice.text for notice in stand.news] == ["The disk is full."])
     with pytest.raises(ConfigurationError):
         stand.desktop.change("theme", "pink")
+
+
+def test_settings_that_two_threads_change_are_kept_one_after_the_other(stand: Stand) -> None:
+    is_second_inside = threading.Event()
+    kept: list[str] = []
+    overlaps: list[str] = []
+
+    def keep_slowly(name: str, value: object) -> None:
+        kept.append(name)
+        if len(kept) == 1:
+            overlaps.extend([name] if is_second_inside.wait(0.2) else [])
+        else:
+            is_second_inside.set()
+
+    stand.desktop._remember = keep_slowly
+    first = threading.Thread(target=stand.desktop.change, args=("avatar", "jonas"))
+    first.start()
+    stand.until(lambda: kept)
+    stand.desktop.change("theme", "dark")
+    first.join()
+    assert (kept, overlaps) == (["avatar", "theme"], [])
 
 
 def test_it_closes_while_it_loads(tmp_path: Path) -> None:
