@@ -1,5 +1,7 @@
 """A card that tells one thing at a time, with what can be done about it."""
 
+from collections import deque
+
 from PyQt6.QtCore import Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QPalette
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy
@@ -9,6 +11,7 @@ from ui.icons import icon
 
 _WIDEST = 600  # pixels
 _SHOWN = 9000  # ms, for what is no problem
+_MOST_WAITING = 16  # the oldest are dropped: they are the least true
 _REMEDIES = {
     "retry": "Try again",
     "sample": "Hear a sample",
@@ -27,12 +30,15 @@ class NoticeBar(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self._notice: Notice | None = None
+        self._waiting: deque[Notice] = deque(maxlen=_MOST_WAITING)  # while a problem is shown
         self.setObjectName("card")
         self.setMaximumWidth(_WIDEST)
         self._icon = QLabel()
         self.text = QLabel()
         self.text.setWordWrap(True)
-        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        flags = Qt.TextInteractionFlag
+        self.text.setTextInteractionFlags(flags.TextSelectableByMouse | flags.TextSelectableByKeyboard)
+        self.text.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.action = QPushButton()
         self.action.setToolTip("N")
@@ -41,7 +47,7 @@ class NoticeBar(QFrame):
         self.dismiss.setObjectName("flat")
         self.dismiss.setAccessibleName("Dismiss")
         self.dismiss.setToolTip("Dismiss")
-        self.dismiss.clicked.connect(self.hide)
+        self.dismiss.clicked.connect(self._go_on)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(14, 8, 8, 8)
         layout.setSpacing(12)
@@ -55,7 +61,11 @@ class NoticeBar(QFrame):
         self.hide()
 
     def tell(self, notice: Notice) -> None:
-        """Show a notice instead of the one before."""
+        """Show a notice instead of the one before, or after it if that is a problem."""
+        if self._notice is not None and self._notice.is_problem and not self.isHidden():
+            if notice not in (self._notice, *self._waiting):
+                self._waiting.append(notice)
+            return
         self._notice = notice
         self.text.setText(notice.text)
         role = QPalette.ColorRole.BrightText if notice.is_problem else QPalette.ColorRole.Highlight
@@ -77,5 +87,13 @@ class NoticeBar(QFrame):
     def act(self) -> None:
         """Do what the notice offers, if one is shown that offers something."""
         if self._notice is not None and self.isVisible() and self._notice.remedy in _REMEDIES:
-            self.hide()
-            self.acted.emit(self._notice.remedy, self._notice.subject)
+            done = self._notice
+            self._go_on()
+            self.acted.emit(done.remedy, done.subject)
+
+    def _go_on(self) -> None:
+        self.hide()
+        waiting = list(self._waiting)
+        self._waiting.clear()
+        for notice in waiting:
+            self.tell(notice)

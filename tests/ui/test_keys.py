@@ -5,6 +5,7 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QAbstractButton, QApplication, QDialog, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
+from app.notices import Notice
 from app.standing import Reel
 from tests.ui.program import FakeProgram
 from ui.window import Window
@@ -54,11 +55,13 @@ def test_p_pauses_the_file(active: Window, program: FakeProgram, qtbot: QtBot) -
 
 def test_while_t_is_held_one_is_heard_wherever_the_focus_is(active: Window, program: FakeProgram, qtbot: QtBot) -> None:
     active.settings.switches["is_push_to_talk"].click()
-    active.source.microphone.setFocus()
-    qtbot.keyPress(active.source.microphone, Qt.Key.Key_T)
-    assert program.calls[-1] == ("mute", False)
-    qtbot.keyRelease(active.source.microphone, Qt.Key.Key_T)
-    assert program.calls[-1] == ("mute", True)
+    active.notice.tell(Notice("The microphone has gone.", is_problem=True))
+    for widget in (active.notice.text, active.source.microphone):
+        widget.setFocus()
+        qtbot.keyPress(widget, Qt.Key.Key_T)
+        assert program.calls[-1] == ("mute", False)
+        qtbot.keyRelease(widget, Qt.Key.Key_T)
+        assert program.calls[-1] == ("mute", True)
     assert active.source.microphone.chosen == ""
 
 

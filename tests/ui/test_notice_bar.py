@@ -1,6 +1,8 @@
 """Tests of the card that tells one thing at a time."""
 
 import pytest
+from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 import ui.notice_bar
@@ -27,6 +29,31 @@ def test_what_is_no_problem_goes_by_itself_and_a_problem_stays(bar: NoticeBar, q
     assert (bar.accessibleName(), bar.accessibleDescription()) == ("Problem", "The microphone has gone.")
     bar.dismiss.click()
     assert not bar.isVisible()
+
+
+def test_what_comes_while_a_problem_is_shown_waits_until_it_is_dismissed(bar: NoticeBar, qtbot: QtBot) -> None:
+    bar.tell(Notice("The microphone has gone.", is_problem=True))
+    bar.tell(Notice("The speaker has gone.", is_problem=True, remedy="retry"))
+    bar.tell(Notice("The microphone has gone.", is_problem=True))
+    bar.tell(Notice("Saved."))
+    assert bar.text.text() == "The microphone has gone."
+    bar.dismiss.click()
+    assert bar.text.text() == "The speaker has gone."
+    bar.act()
+    assert bar.text.text() == "Saved."
+    qtbot.waitUntil(lambda: not bar.isVisible())
+
+
+def test_its_text_can_be_reached_and_copied_by_keys(bar: NoticeBar, qtbot: QtBot) -> None:
+    bar.tell(Notice("The microphone has gone.", is_problem=True))
+    bar.activateWindow()
+    bar.text.setFocus(Qt.FocusReason.TabFocusReason)
+    assert bar.text.focusPolicy() & Qt.FocusPolicy.TabFocus
+    for key in (Qt.Key.Key_A, Qt.Key.Key_C):
+        qtbot.keyClick(bar.text, key, Qt.KeyboardModifier.ControlModifier)
+    clipboard = QApplication.clipboard()
+    assert clipboard is not None
+    assert clipboard.text() == "The microphone has gone."
 
 
 def test_its_remedy_is_done_once(bar: NoticeBar, qtbot: QtBot) -> None:
