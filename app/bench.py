@@ -32,7 +32,7 @@ from engine.backends.openvino import PaintNetworks, StepNetwork
 from engine.backends.precision import REFERENCE, probe
 from engine.bench import WARM, Stopwatch, TimedNetwork, TimedPainter, distribution, operations, phases, repeat
 from engine.checkpoint import Checkpoint
-from engine.errors import BackendError, LivefaceError
+from engine.errors import BackendError, ConfigurationError, LivefaceError
 from engine.features import FeatureExtractor
 from engine.media import FPS, HOP, SAMPLE_RATE, Frame, Motion, Samples
 from engine.renderer import MouthRenderer, Painter
@@ -85,15 +85,18 @@ def measure(plan: Plan, soak: float | None, say: Callable[[str], None]) -> Numbe
     """Measure everything on this machine with the shipped model; `soak`: seconds of a live session, None for none.
 
     Belongs at the beginning of a process, because it tells what the start costs. `say` is told what comes next.
-    Raises `CheckpointError` or `BackendError` if the model cannot run at all.
+    Raises `CheckpointError` or `BackendError` if the model cannot run at all, `ConfigurationError` where there is no
+    Linux.
     """
-    begun = time.perf_counter()
-    born = begun - process_age()
+    begun, age = time.perf_counter(), process_age()
+    if age is None:
+        raise ConfigurationError("The benchmark reads Linux's own figures: run it there, or `liveface run --headless`.")
+    born = begun - age
     others = OtherWork()
     quality = json.loads(QUALITY.read_text(encoding="utf-8"))
     numbers: Numbers = {"liveface_bench": FORMAT, "machine": describe(), "quality": quality}
     say("start")
-    cold: dict[str, float] = {"program_s": process_age()}
+    cold: dict[str, float] = {"program_s": age}
     network = _load(cold, "motion_network_s", lambda: StepNetwork(MODELS / "motion.onnx"))
     painter = _load(cold, "drawing_networks_s", load_painter)
     avatar = _load(cold, "avatar_s", lambda: Avatar.load(DEFAULT_AVATAR))

@@ -52,8 +52,10 @@ def commit() -> str | None:
 
 
 def memory_mb() -> float:
-    """What this process holds of main memory."""
-    return round(resident_memory() / _MEGABYTE, 3)
+    """What this process holds of main memory, on Linux."""
+    held = resident_memory()
+    assert held is not None
+    return round(held / _MEGABYTE, 3)
 
 
 def peak_memory_mb() -> float:

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,7 +16,9 @@ _REMEDY = f"on Debian install {_PACKAGES}, or use --headless."
 
 
 def check_screen() -> None:
-    """Raise `DeviceError` if there is no display, or if Qt's plug-in for it cannot be loaded."""
+    """Raise `DeviceError` if there is no display on Linux, or if Qt's plug-in for it cannot be loaded."""
+    if sys.platform != "linux":
+        return
     platform = os.environ.get("QT_QPA_PLATFORM") or ("wayland" if os.environ.get("WAYLAND_DISPLAY") else "xcb")
     if platform not in ("xcb", "wayland"):
         return

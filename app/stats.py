@@ -1,6 +1,7 @@
 """What a session measures of itself, in bounded memory."""
 
 import os
+import sys
 import threading
 from collections import deque
 from dataclasses import dataclass
@@ -127,12 +128,16 @@ def percentiles(seconds: list[float]) -> Percentiles:
     return Percentiles(round(float(p50), 2), round(float(p95), 2), round(float(p99), 2))
 
 
-def resident_memory() -> int:
-    """Bytes of main memory that this process holds, as Linux counts them."""
+def resident_memory() -> int | None:
+    """Bytes of main memory that this process holds, as Linux counts them; None on other systems."""
+    if sys.platform != "linux":
+        return None
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def process_age() -> float:
-    """Seconds since this process was started, as Linux counts them."""
+def process_age() -> float | None:
+    """Seconds since this process was started, as Linux counts them; None on other systems."""
+    if sys.platform != "linux":
+        return None
     started = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
     return float(Path("/proc/uptime").read_text().split()[0]) - started

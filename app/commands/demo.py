@@ -49,7 +49,7 @@ def _show_in_files(out: Path) -> None:
     print(
         f"{numbers['fps']:.1f} fps, {numbers['skipped']} of {numbers['frames']} pictures skipped, mic to picture "
         + (f"p50 {delay['p50']:.0f} ms, p95 {delay['p95']:.0f} ms" if delay else "too late on this busy machine")
-        + f", first picture {numbers['first_frame_s']:.1f} s after the start"
+        + (f", first picture {first:.1f} s after the start" if (first := numbers["first_frame_s"]) is not None else "")
     )
     video, sheet = out / "demo.mp4", out / "demo.png"
     _record(performer, [Recorder(video), ContactSheet(sheet)], clock)

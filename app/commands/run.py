@@ -186,11 +186,13 @@ def measure(
     finally:
         session.stop()
     report = session.report()
-    started = clock.now() - process_age()
+    age, held = process_age(), resident_memory()
     return _numbers(report) | {
-        "resident_mb": round(resident_memory() / _MEGABYTE, 1),
-        "resident_growth_mb": round((resident_memory() - settled) / _MEGABYTE, 1),
-        "first_frame_s": None if report.first_moment is None else round(report.first_moment - started, 2),
+        "resident_mb": None if held is None else round(held / _MEGABYTE, 1),
+        "resident_growth_mb": None if held is None or settled is None else round((held - settled) / _MEGABYTE, 1),
+        "first_frame_s": (
+            None if age is None or report.first_moment is None else round(report.first_moment - clock.now() + age, 2)
+        ),
     }
 
 

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+import app.commands.demo
 from app.commands.demo import ContactSheet
 from app.media_files import read_audio, read_video
 from engine.errors import OutputError
@@ -51,6 +52,16 @@ def test_a_sheet_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     sheet.send(frame_of(0))
     with pytest.raises(OutputError, match="cannot be written"):
         sheet.close(completed=True)
+
+
+def test_what_this_system_does_not_tell_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    numbers = {"fps": 25.0, "skipped": 0, "frames": 100, "mic_to_picture_ms": None, "first_frame_s": None}
+    for name, stand_in in (("load_performer", None), ("measure", numbers), ("_record", None)):
+        monkeypatch.setattr(app.commands.demo, name, lambda *_, result=stand_in: result)
+    app.commands.demo._show_in_files(tmp_path)
+    assert "too late on this busy machine\n" in capsys.readouterr().out
 
 
 def test_without_a_display_the_demo_makes_files_and_prints_its_measurements(tmp_path: Path) -> None:

@@ -24,6 +24,12 @@ def test_a_platform_without_a_display_needs_none(monkeypatch: pytest.MonkeyPatch
     check_screen()
 
 
+@pytest.mark.parametrize("system", ["win32", "darwin"])
+def test_other_systems_are_not_looked_at_as_if_they_had_x(monkeypatch: pytest.MonkeyPatch, system: str) -> None:
+    monkeypatch.setattr("sys.platform", system)
+    check_screen()
+
+
 def test_a_missing_library_of_qt_is_an_error_that_names_the_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: str) -> None:
         raise OSError("libxcb-cursor.so.0: cannot open shared object file")
