@@ -16,28 +16,33 @@ from tests.app.fakes import write_sound
 from tests.fakes import FakeMotionNetwork
 
 SECONDS = 1.2
+FILE = 0.5  # s
 
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    wave = np.random.default_rng(0).uniform(-0.5, 0.5, (1, 8_000)).astype(np.float32)
+    wave = np.random.default_rng(0).uniform(-0.5, 0.5, (1, round(FILE * 16_000))).astype(np.float32)
     speech = write_sound(tmp_path_factory.mktemp("sound") / "speech.wav", wave, 16_000)
     return perform(FakeMotionNetwork(), FakePainter(), faces.avatar(), speech, lookahead=1, seconds=SECONDS)
 
 
 def test_a_file_is_repeated_until_the_time_is_over(measured: dict[str, Any]) -> None:
-    assert 10 < measured["frames"] <= SECONDS * 25
+    assert measured["frames"] > FILE * 25
 
 
 def test_every_stage_is_measured(measured: dict[str, Any]) -> None:
     assert set(measured["stages_ms"]) == set(STAGES)
-    stages = {name: found["mean"] for name, found in measured["stages_ms"].items()}
-    assert stages["hear"] >= stages["motion"]
-    assert stages["draw"] == pytest.approx(stages["generator"] + stages["compositor"], rel=0.2)
+    stages = measured["stages_ms"]
+    assert stages["hear"]["p50"] >= stages["motion"]["p50"]
+    draw, generator, compositor = (
+        stages[name]["count"] * stages[name]["mean"] for name in ("draw", "generator", "compositor")
+    )
+    trials = stages["generator"]["count"] - stages["draw"]["count"]  # before the first picture
+    assert draw - 0.01 <= generator + compositor <= draw + 0.01 + trials * stages["generator"]["max"]
 
 
 def test_no_picture_is_younger_than_its_lookahead(measured: dict[str, Any]) -> None:
-    assert 80 < measured["mic_to_picture_ms"]["p50"] < 165
+    assert 80 < measured["mic_to_picture_ms"]["p50"] < SECONDS * 1000
     assert measured["mic_to_picture_ms"]["count"] == measured["frames"] - measured["skipped"]
 
 

@@ -10,12 +10,12 @@ from ui.bridge import FrameBridge
 
 def test_a_frame_that_is_held_back_arrives_when_it_is_due(qtbot: QtBot) -> None:
     bridge = FrameBridge()
-    bridge.hold = lambda: 0.05
+    bridge.hold = lambda: 0.2
     sent = time.monotonic()
-    with qtbot.waitSignal(bridge.arrived, timeout=1000):
+    with qtbot.waitSignal(bridge.arrived, timeout=10_000):
         bridge.send(a_frame(1))
         assert bridge.take() is None
-    assert 0.05 <= time.monotonic() - sent < 0.5
+    assert time.monotonic() - sent >= 0.2
     taken = bridge.take()
     assert taken is not None
     assert taken.index == 1
@@ -28,7 +28,7 @@ def test_a_frame_that_is_held_back_arrives_though_the_one_before_was_not_taken(q
     bridge.hold = lambda: next(holds)
     bridge.send(a_frame(1))
     bridge.send(a_frame(2))
-    with qtbot.waitSignal(bridge.arrived, timeout=1000):
+    with qtbot.waitSignal(bridge.arrived, timeout=10_000):
         pass
     taken = bridge.take()
     assert taken is not None
