@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,6 +28,8 @@ from engine.streamer import Streamer
 from engine.voice_gate import VoiceGate
 
 _PATIENCE = 0.8  # s for what cannot be interrupted, when the window closes
+# Windows has no SIGHUP.
+_ENDINGS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _WORDS = {
     10: "Upper lip raiser",
     14: "Dimpler",
@@ -114,48 +117,63 @@ def show(opening: Opening, clock: Clock) -> None:
         sample=ASSETS / "audio" / "speech.wav",
         show_file=show_file,
     )
-    desktop.open()
-    window = Window(program, bridge, Theme(application))
-    if opening.is_bare:
-        window.show_bare(True)
-        window.resize(window.canvas.sizeHint())
-    window.show()
     interrupted: list[int] = []
+    mistakes: list[BaseException] = []
 
     def close(number: int, _frame: object) -> None:
         interrupted.append(number)
-        QTimer.singleShot(0, window.close)  # not at once: the window may be in the middle of painting itself
-
-    mistakes: list[BaseException] = []
+        QTimer.singleShot(0, application.quit)  # not at once: the window may be in the middle of painting itself
 
     def give_up(_kind: type[BaseException], mistake: BaseException, _trace: object) -> None:
         mistakes.append(mistake)
-        window.close()
+        QTimer.singleShot(0, application.quit)
 
     sys.excepthook = give_up  # otherwise Qt ends the process at once, recordings and all
     # The window's timer lets Python look up often enough to see a signal.
-    before = {number: signal.signal(number, close) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    if opening.seconds is not None:
-        QTimer.singleShot(round(opening.seconds * 1000), window.close)
-    application.exec()
+    before = {number: signal.signal(number, close) for number in _ENDINGS}
+    desktop.open()
+    window: Window | None = None
+    try:
+        window = Window(program, bridge, Theme(application))
+        if opening.is_bare:
+            window.show_bare(True)
+            window.resize(window.canvas.sizeHint())
+        window.show()
+        if opening.seconds is not None:
+            QTimer.singleShot(round(opening.seconds * 1000), window.close)
+        application.exec()
+    except Exception as mistake:
+        mistakes.append(mistake)
     has_ended = desktop.close(_PATIENCE)
     sys.excepthook = sys.__excepthook__
-    sip.delete(window)  # before the application, which Python might delete first
+    if window is not None:
+        sip.delete(window)  # before the application, which Python might delete first
     for number, handler in before.items():
         signal.signal(number, handler)
     if desktop.latest is not None:
         print(status_line(desktop.latest, desktop.latest.fps, opening.budget_ms))
+    error = mistakes[0] if mistakes else KeyboardInterrupt() if signal.SIGINT in interrupted else desktop.failure
     if not has_ended:
+        status = _told(error)
         sys.stdout.flush()
-        os._exit(
-            130 if signal.SIGINT in interrupted else 0
-        )  # not through Python's end, which a thread in a library can crash
-    if mistakes:
-        raise mistakes[0]
-    if signal.SIGINT in interrupted:
-        raise KeyboardInterrupt
-    if desktop.failure is not None:
-        raise desktop.failure
+        os._exit(status)  # not through Python's end, which a thread in a library can crash
+    if error is not None:
+        raise error
+
+
+def _told(error: BaseException | None) -> int:
+    """Say what went wrong as the command line does, and return the exit status for it."""
+    if error is None:
+        return 0
+    if isinstance(error, KeyboardInterrupt):
+        return 130
+    is_known = isinstance(error, LivefaceError)
+    if os.environ.get("LIVEFACE_DEBUG"):
+        traceback.print_exception(error)
+    else:
+        text = str(error) if is_known else f"unexpected {type(error).__name__}: {error}".splitlines()[0]
+        print(f"liveface: {text}", file=sys.stderr, flush=True)
+    return 2 if is_known else 1
 
 
 def _desktop(opening: Opening, gallery: AvatarGallery, outputs: Outputs, window: Sink, clock: Clock) -> Desktop:

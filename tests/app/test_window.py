@@ -145,6 +145,49 @@ def test_a_signal_ends_it_in_order_even_while_it_loads(
     assert errors == b""
 
 
+_MISTAKEN = """
+import signal, time
+del signal.SIGHUP  # as on Windows
+
+from app.clock import MonotonicClock
+from app.commands.window import Opening, show
+from app.desktop import Desktop
+from ui.window import Window
+
+
+def load(folder):
+    time.sleep(60)
+
+
+def close(desktop, timeout):
+    print("closed")
+    return False
+
+
+def stumble(*_):
+    raise ValueError("a mistake of ours")
+
+
+Desktop.close = close
+Window.PLACE = stumble
+show(Opening(load, None, None, remembers=False), MonotonicClock())
+"""
+
+
+@pytest.mark.parametrize("place", ["_connect", "showEvent"])
+def test_a_mistake_while_it_loads_is_told_and_the_rest_is_closed(environment: dict[str, str], place: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _MISTAKEN.replace("PLACE", place)],
+        env=environment | {"QT_QPA_PLATFORM": "offscreen"},
+        capture_output=True,
+        text=True,
+        timeout=_PATIENCE,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "closed\n")
+    assert done.stderr == "liveface: unexpected ValueError: a mistake of ours\n"
+
+
 def test_without_any_sound_device_the_face_lives_and_a_photo_becomes_another(
     resources: ExitStack, environment: dict[str, str], tmp_path: Path
 ) -> None:
