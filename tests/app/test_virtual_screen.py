@@ -4,11 +4,14 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 
 from app.virtual_screen import VirtualScreen
 from engine.errors import DeviceError
+
+PATIENCE = 30.0  # s until the window is there
 
 PAINT = """
 import sys
@@ -32,16 +35,19 @@ def test_a_window_on_it_is_found_and_read() -> None:
         environment = os.environ | screen.environment
         program = subprocess.Popen([sys.executable, "-c", PAINT], env=environment, stdout=subprocess.PIPE, text=True)
         assert program.stdout is not None
-        with program.stdout as output:
-            assert output.readline() == "shown\n"
-            while screen.window() is None and program.poll() is None:
-                os.sched_yield()
-        assert screen.window() == (30, 40)
-        assert (screen.green(30, 40, 100, 200) == 0x20).all()
-        assert screen.picture()[129, 239].tolist() == [0x10, 0x20, 0x30]
-        assert not screen.picture()[130].any()
-        program.terminate()
-        program.wait()
+        try:
+            with program.stdout as output:
+                assert output.readline() == "shown\n"
+            deadline = time.monotonic() + PATIENCE
+            while screen.window() is None and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert screen.window() == (30, 40)
+            assert (screen.green(30, 40, 100, 200) == 0x20).all()
+            assert screen.picture()[129, 239].tolist() == [0x10, 0x20, 0x30]
+            assert not screen.picture()[130].any()
+        finally:
+            program.kill()
+            program.wait()
 
 
 def test_without_the_program_its_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
