@@ -38,7 +38,8 @@ class Heard:
     lookahead: int = 2
 
 
-MakeSource = Callable[[Heard, Stats], Source]
+# The last one is called now and then by what takes long, and raises what ends it.
+MakeSource = Callable[[Heard, Stats, Callable[[], None]], Source]
 
 
 class LiveStage:
@@ -85,8 +86,11 @@ class LiveStage:
         """What is worn, framed."""
         return self._performer.avatar
 
-    def start(self, heard: Heard | None, is_muted: bool) -> None:
-        """Perform what is heard, or to nothing, so that the face lives; raises what `Session.start` raises."""
+    def start(self, heard: Heard | None, is_muted: bool, check: Callable[[], None] = lambda: None) -> None:
+        """Perform what is heard, or to nothing, so that the face lives; raises what `Session.start` and `check` raise.
+
+        `check` is called while a file is read, which takes long.
+        """
         self.stop()
         lookahead = self._lookahead if heard is None else heard.lookahead
         if lookahead != self._lookahead:
@@ -94,7 +98,9 @@ class LiveStage:
             self._lookahead = lookahead
         stats = Stats()
         source = (
-            Player(np.zeros(0, np.float32), self._clock, stats) if heard is None else self._make_source(heard, stats)
+            Player(np.zeros(0, np.float32), self._clock, stats)
+            if heard is None
+            else self._make_source(heard, stats, check)
         )
         sinks: list[Sink] = [self._window]
         if heard is not None and heard.speaker is not None:

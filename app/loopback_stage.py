@@ -91,7 +91,7 @@ def perform(task: Task) -> None:
 
         opening = Opening(
             lambda folder: performer,
-            lambda heard, stats: make_source(stats),
+            lambda heard, stats, check: make_source(stats),
             lambda lookahead: performer.streamer,
             given={"hears_itself": task.audible},
             seconds=task.seconds,

@@ -1,7 +1,7 @@
 """Reads sound and pictures from any file that PyAV can open. Knows nothing of devices or of time."""
 
 import struct
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import av
@@ -18,12 +18,17 @@ _TOLERATED_SHORTFALL = 0.1  # s, between the promised length and the decoded one
 _UNKNOWN_SIZES = (0, 0xFFFFFFFF, 0x7FFFFFFF)  # written by programs that stream a WAV and never learn its length
 
 
-def read_audio(path: Path, rate: int = SAMPLE_RATE) -> Samples:
+def read_audio(path: Path, rate: int = SAMPLE_RATE, check: Callable[[], None] = lambda: None) -> Samples:
     """The whole sound of a file, mixed to one channel: float32 (n,), -1 to 1, `rate` Hz.
 
-    Raises `AudioError` if the file is missing, broken, truncated, empty, without sound or not finite.
+    `check` is called after each second of sound; what it raises ends the reading. Raises `AudioError` if the file is
+    missing, broken, truncated, empty, without sound or not finite.
     """
-    return np.concatenate(list(iterate_audio(path, rate, rate)))[:, 0]
+    seconds = []
+    for second in iterate_audio(path, rate, rate):
+        check()
+        seconds.append(second)
+    return np.concatenate(seconds)[:, 0]
 
 
 def iterate_audio(path: Path, block: int, rate: int = SAMPLE_RATE, channels: int = 1) -> Generator[Samples, None, None]:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -27,6 +28,10 @@ Phase = Literal["starting", "live", "stopped"]
 Job = Literal["snapshot", "devices", "outputs"]
 _GLANCE = 0.2  # s, after which the thread looks whether a session has ended
 _SEARCH = 2.0  # s between two looks for a microphone, where there is none
+
+
+class _OutdatedError(Exception):
+    """What is being begun is no longer wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +133,17 @@ class Stagehand:
         self.phase = "stopped"
         self._list_devices()
         while (wish := self._next(done)) is not None:
-            self._fulfil(stage, wish, done)
+            try:
+                self._fulfil(stage, wish, done)
+            except _OutdatedError:
+                done = replace(wish, attempt=-1)  # which no wish has: what is wanted now is begun, or stopped
+                continue
             done = wish
             self._do_jobs(stage)
             if stage.has_ended:
                 self._recover(stage)
             if (self.is_deaf or self._is_substitute) and wish.is_running and self._has_found_microphone(wish):
-                self._begin(stage, wish.heard)
+                self._begin(stage, wish)
         try:
             self.latest = stage.close() or self.latest
         except LivefaceError as error:
@@ -158,25 +167,24 @@ class Stagehand:
                 self._outputs.settle()
                 self._stop(stage)
                 self.phase, self.is_deaf = "stopped", False
-        elif (wish.is_running, wish.heard, wish.attempt) != (done.is_running, done.heard, done.attempt):
-            self._begin(stage, wish.heard)
+        elif replace(wish, avatar=done.avatar) != done:
+            self._begin(stage, wish)
 
-    def _begin(self, stage: LiveStage, heard: Heard) -> None:
-        """Perform what is heard, or what comes nearest to it; to nothing if there is nothing to hear."""
+    def _begin(self, stage: LiveStage, wish: Wish) -> None:
+        """Perform what is heard, or what comes nearest to it; to nothing if there is nothing to hear.
+
+        Raises `_OutdatedError`, and performs nothing, where something else is wanted before a file is read.
+        """
+        heard = wish.heard
         self.phase, self.is_deaf, self._is_substitute = "starting", False, False
         self._stop(stage)
         self._next_search = self._clock.now() + _SEARCH
         self._known = set(self.names["input"])
         failures: list[LivefaceError] = []
-        for attempt in _attempts(heard):
-            try:
-                stage.start(attempt, self.is_muted)
-            except LivefaceError as error:
-                failures.append(error)
-            else:
-                self.failure = None
-                self._is_substitute = attempt.microphone != heard.microphone
-                break
+        attempt = self._started(stage, wish, failures)
+        if attempt is not None:
+            self.failure = None
+            self._is_substitute = attempt.microphone != heard.microphone
         else:
             self.failure = failures[0]
             if not isinstance(self.failure, DeviceError | MediaError):
@@ -190,6 +198,23 @@ class Stagehand:
         if failures:
             remedy: Remedy = "file" if heard.file is not None else "sample"
             self._tell(failures[0], remedy if self.is_deaf else "")
+
+    def _started(self, stage: LiveStage, wish: Wish, failures: list[LivefaceError]) -> Heard | None:
+        """The first of the attempts that did not fail, if any; a file that cannot be read is not read once more."""
+        for attempt in _attempts(wish.heard):
+            try:
+                stage.start(attempt, self.is_muted, partial(self._check, wish))
+            except LivefaceError as error:
+                failures.append(error)
+                if isinstance(error, MediaError):
+                    return None
+            else:
+                return attempt
+        return None
+
+    def _check(self, begun: Wish) -> None:
+        if self._is_closing or replace(self.wish, avatar=begun.avatar) != begun:
+            raise _OutdatedError
 
     def _recover(self, stage: LiveStage) -> None:
         """A session has ended by itself: say why, and let the face live on."""

@@ -111,10 +111,10 @@ def run(
 
     board, gate = Noticeboard(), VoiceGate()
 
-    def make_source(heard: Heard, stats: Stats) -> Source:
+    def make_source(heard: Heard, stats: Stats, check: Callable[[], None]) -> Source:
         if heard.file is None:
             return Microphone(heard.microphone or None, clock, stats, block_ms, board.tell_of_device, gate)
-        return Player(read_audio(heard.file), clock, stats, loop=seconds is not None)
+        return Player(read_audio(heard.file, check=check), clock, stats, loop=seconds is not None)
 
     given: dict[str, Any] = {} if microphone is None else {"microphone": microphone}
     if lookahead is not None or plan is not None:

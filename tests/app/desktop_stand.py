@@ -27,6 +27,7 @@ from engine.voice_gate import VoiceGate
 from tests.app.fakes import FakeRenderer, FakeSink, FakeStreamer
 
 _SOON = 20.0  # s
+ENDLESS = Path("endless.mp3")  # takes for ever to read
 SECOND = np.full(SAMPLE_RATE, 0.5, np.float32)
 
 
@@ -56,6 +57,7 @@ class Stand:
         self.streamers: list[int] = []
         self.call: dict[str, FakeSink] = {}
         self.news: list[Notice] = []
+        self.reads = 0  # pieces of the endless file
         self._never = threading.Event()
         for name in ("clara", "jonas"):
             an_avatar(name).save(folder / "shipped" / name)
@@ -80,7 +82,11 @@ class Stand:
         performer = Performer(FakeStreamer(), FakeRenderer(self.clock), an_avatar("clara").framed(64, 64))  # type: ignore[arg-type]
         return LiveStage(performer, self.make_source, self._stream, self.window, self.outputs.fan_out, self.clock)
 
-    def make_source(self, heard: Heard, stats: Stats) -> Source:
+    def make_source(self, heard: Heard, stats: Stats, check: Callable[[], None]) -> Source:
+        while heard.file == ENDLESS:
+            self.reads += 1
+            check()
+            self._never.wait(0.005)
         if self.refusals:
             raise self.refusals.pop(0)
         self.heard.append(Talking(heard, SECOND, self.clock, stats))

@@ -11,7 +11,7 @@ import app.live_stage
 import app.stagehand
 from app.stagehand import Kind
 from engine.errors import AudioError, BackendError, CheckpointError, ConfigurationError, DeviceError, OutputError
-from tests.app.desktop_stand import NO_MICROPHONE, Stand, an_avatar
+from tests.app.desktop_stand import ENDLESS, NO_MICROPHONE, Stand, an_avatar
 from tests.app.fakes import FakeSink
 
 
@@ -211,13 +211,44 @@ def test_without_a_speaker_the_face_is_seen_and_the_reason_told(
 
 def test_a_broken_file_is_explained_and_the_face_lives_on(stand: Stand) -> None:
     stand.until_live()
-    stand.refusals += [AudioError("talk.mp3 is broken.")] * 2
+    stand.refusals.append(AudioError("talk.mp3 is broken."))  # it is not read once more without the speaker
     stand.desktop.open_file(Path("talk.mp3"))
     stand.until(lambda: stand.news)
     assert (stand.news[0].text, stand.news[0].remedy) == ("talk.mp3 is broken.", "file")
     stand.until(lambda: stand.desktop.standing().is_deaf)
     stand.desktop.open_file(None)
     stand.until(lambda: stand.desktop.standing().phase == "live" and not stand.desktop.standing().is_deaf)
+
+
+@pytest.fixture
+def reading(stand: Stand) -> Stand:
+    """A long file is being read."""
+    stand.until_live()
+    stand.desktop.open_file(ENDLESS)
+    stand.until(lambda: stand.reads > 2)
+    assert stand.desktop.standing().phase == "starting"
+    return stand
+
+
+def test_a_file_that_is_being_read_is_left_for_another(reading: Stand) -> None:
+    reading.desktop.change("avatar", "jonas")  # goes on reading
+    before = reading.reads
+    reading.until(lambda: reading.reads > before + 2)
+    reading.desktop.open_file(Path("talk.mp3"))
+    reading.until_live()
+    assert reading.heard[-1].heard.file == Path("talk.mp3")
+
+
+def test_a_file_that_is_being_read_is_left_by_stopping_and_read_anew_by_starting(reading: Stand) -> None:
+    reading.desktop.stop()
+    reading.until(lambda: reading.desktop.standing().phase == "stopped")
+    before = reading.reads
+    reading.desktop.start()
+    reading.until(lambda: reading.reads > before + 2)
+
+
+def test_a_file_that_is_being_read_does_not_hold_up_the_end(reading: Stand) -> None:
+    assert reading.desktop.close(5.0)
 
 
 def test_a_session_that_fails_is_explained_and_can_be_tried_again(stand: Stand) -> None:

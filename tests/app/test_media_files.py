@@ -35,6 +35,20 @@ def test_any_rate_becomes_16_khz(tmp_path: Path, rate: int) -> None:
     assert_is_tone(read_audio(path), 1.5, 0.002)
 
 
+def test_reading_ends_at_once_when_it_is_no_longer_wanted(tmp_path: Path) -> None:
+    path = write_sound(tmp_path / "a.wav", tone(10, 16_000), 16_000)
+    checks: list[None] = []
+
+    def check() -> None:
+        checks.append(None)
+        if len(checks) == 3:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        read_audio(path, check=check)
+    assert len(checks) == 3
+
+
 @pytest.mark.parametrize(
     ("codec", "kind", "tolerance"),
     [
