@@ -33,6 +33,8 @@ def main() -> None:
 
     The status is 0 when all is done, 1 after a mistake of ours, 2 after the user's or the world's, 130 after Ctrl-C.
     """
+    if sys.platform == "linux" and hasattr(sys, "frozen"):
+        _lend_no_libraries()
     try:
         command_line(sys.argv[1] if len(sys.argv) > 1 else None)(prog_name="liveface")
     except LivefaceError as error:
@@ -48,6 +50,20 @@ def main() -> None:
         _fail_unexpectedly(error)
     except Exception as error:
         _fail_unexpectedly(error)
+
+
+def _lend_no_libraries() -> None:
+    """Start the system's programs with the system's libraries, not with those of the frozen program.
+
+    https://pyinstaller.org/en/stable/common-issues-and-pitfalls.html: the folder has served this process already, and
+    a child that is this program again is told to set it itself.
+    """
+    before = os.environ.pop("LD_LIBRARY_PATH_ORIG", None)
+    if before is None:
+        os.environ.pop("LD_LIBRARY_PATH", None)
+    else:
+        os.environ["LD_LIBRARY_PATH"] = before
+    os.environ["PYINSTALLER_RESET_ENVIRONMENT"] = "1"
 
 
 def command_line(chosen: str | None) -> typer.Typer:

@@ -128,3 +128,21 @@ def test_another_absent_module_is_our_mistake(monkeypatch: pytest.MonkeyPatch) -
 
 def test_control_c_ends_with_status_130(monkeypatch: pytest.MonkeyPatch) -> None:
     assert status_of(monkeypatch, raising(KeyboardInterrupt())) == 130
+
+
+@pytest.mark.parametrize("before", [None, "/opt/lib"])
+def test_what_the_frozen_program_starts_gets_the_users_libraries(
+    monkeypatch: pytest.MonkeyPatch, before: str | None
+) -> None:
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    # As PyInstaller's first process leaves it. Set first, so that it is undone whatever the program does with it.
+    for name in ("LD_LIBRARY_PATH", "LD_LIBRARY_PATH_ORIG", "PYINSTALLER_RESET_ENVIRONMENT"):
+        monkeypatch.setenv(name, "/opt/liveface/_internal")
+    if before is None:
+        monkeypatch.delenv("LD_LIBRARY_PATH_ORIG")
+    else:
+        monkeypatch.setenv("LD_LIBRARY_PATH_ORIG", before)
+    seen: list[str | None] = []
+    assert status_of(monkeypatch, lambda: seen.append(os.environ.get("LD_LIBRARY_PATH"))) == 0
+    assert seen == [before]
+    assert os.environ["PYINSTALLER_RESET_ENVIRONMENT"] == "1"
