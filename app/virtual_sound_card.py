@@ -6,10 +6,8 @@ Both ends are pipes that are filled and emptied by one clock, so that the moment
 import fcntl
 import os
 import shutil
-import subprocess
 import tempfile
 import threading
-import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +17,7 @@ import numpy as np
 import soxr
 
 from app.clock import Clock, sleep_until
-from engine.errors import DeviceError
+from app.private_sound_server import private_sound_server
 from engine.media import SAMPLE_RATE, Samples
 
 _RATE = 48_000  # Hz, as most sound cards have
@@ -27,7 +25,6 @@ _BLOCK = _RATE // 100  # 10 ms of sound at a time
 _CHANNELS = 2  # of the speaker
 _SPEAKER_BUFFER = 8192  # bytes, 21 ms: two pages, of which PulseAudio fills one while the other is played
 _F_SETPIPE_SZ = 1031  # missing in Python's fcntl before 3.10 on some systems
-_START_TRIES, _START_WAIT = 100, 0.05  # s: the server tells nobody when it is ready
 
 
 def is_available() -> bool:
@@ -79,39 +76,13 @@ class VirtualSoundCard:
 
     def _start_server(self, resources: ExitStack) -> None:
         self._folder = folder = Path(resources.enter_context(tempfile.TemporaryDirectory()))
-        self.environment = {
-            "PULSE_RUNTIME_PATH": str(folder),
-            "PULSE_STATE_PATH": str(folder),
-            "PULSE_SERVER": f"unix:{folder}/native",
-            "PULSE_SOURCE": "microphone",
-            "PULSE_SINK": "speaker",
-        }
-        environment = os.environ | self.environment | {"HOME": str(folder)}
-        modules = [
-            f"module-native-protocol-unix auth-anonymous=1 socket={folder}/native",
+        modules = (
             f"module-pipe-source source_name=microphone file={folder}/microphone format=s16le rate={_RATE} channels=1",
             f"module-pipe-sink sink_name=speaker file={folder}/speaker format=float32le rate={_RATE} "
             f"channels={_CHANNELS}",
-        ]
-        command = [
-            "pulseaudio",
-            "-n",
-            "--daemonize=no",
-            "--use-pid-file=no",
-            "--exit-idle-time=-1",
-            "--disable-shm=yes",
-        ]
-        server = subprocess.Popen(
-            [*command, *(f"--load={module}" for module in modules)], env=environment, stderr=subprocess.DEVNULL
         )
-        resources.callback(server.wait)
-        resources.callback(server.terminate)
-        for _ in range(_START_TRIES):
-            asked = subprocess.run(["pactl", "info"], env=environment, capture_output=True, check=False)
-            if asked.returncode == 0:
-                return
-            time.sleep(_START_WAIT)
-        raise DeviceError("PulseAudio does not start here: try `pulseaudio -n --daemonize=no`, which says why.")
+        variables = resources.enter_context(private_sound_server(folder, modules))
+        self.environment = variables | {"PULSE_SOURCE": "microphone", "PULSE_SINK": "speaker"}
 
     def _run(self) -> None:
         tick = 0

@@ -28,6 +28,7 @@ from app.fan_out import FanOut
 from app.matched_voice import MatchedVoice
 from app.microphone import Microphone
 from app.performer import ASSETS, load_performer
+from app.private_sound_server import ROOM_WITH_DESK, private_sound_server
 from app.stats import Stats
 from app.virtual_microphone import SOURCE
 from engine.avatar import Avatar
@@ -88,18 +89,7 @@ def main(seconds: Annotated[float, typer.Option()] = 30.0) -> None:
 
 def serve_sound(folder: Path, resources: ExitStack) -> None:
     """A sound server whose microphone "Desk" hears the shipped sentence again and again."""
-    os.environ.update(
-        PULSE_RUNTIME_PATH=str(folder), PULSE_STATE_PATH=str(folder), PULSE_SERVER=f"unix:{folder}/native"
-    )
-    modules = [
-        f"module-native-protocol-unix auth-anonymous=1 socket={folder}/native",
-        "module-null-sink sink_name=room rate=48000 norewinds=1",
-        "module-remap-source source_name=desk master=room.monitor source_properties=device.description=Desk",
-    ]
-    command = ["pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1", "--disable-shm=yes"]
-    start(resources, [*command, *(f"--load={module}" for module in modules)])
-    while subprocess.run(["pactl", "info"], capture_output=True, check=False).returncode:
-        pass
+    os.environ.update(resources.enter_context(private_sound_server(folder, ROOM_WITH_DESK)))
     speech = ASSETS / "audio" / "speech.wav"
     start(resources, ["sh", "-c", f"while paplay --device=room '{speech}'; do :; done"])
 
