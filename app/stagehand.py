@@ -289,6 +289,10 @@ def _distinct(kind: Kind) -> list[str]:
 def _for_the_window(text: str) -> str:
     """An error's text without what only a command line has."""
     for spoken, shown in (
+        (
+            "No speaker was found: connect one and look with `liveface devices`, or use --audio with a file",
+            "No speaker was found, so nothing is heard: connect one, then stop and start again",
+        ),
         (" and look with `liveface devices`, or use --audio with a file", ", or let a sound file speak"),
         (", or choose another with --microphone", ", or choose another"),
         (", or leave out --speaker", ""),

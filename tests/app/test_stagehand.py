@@ -32,7 +32,11 @@ def test_devices_are_named_once_and_by_the_sound_server_where_there_is_one(monke
     [
         (
             "No speaker was found: connect one and look with `liveface devices`, or use --audio with a file.",
-            "No speaker was found: connect one, or let a sound file speak.",
+            "No speaker was found, so nothing is heard: connect one, then stop and start again.",
+        ),
+        (
+            "No microphone was found: connect one and look with `liveface devices`, or use --audio with a file.",
+            "No microphone was found: connect one, or let a sound file speak.",
         ),
         ("It is busy: choose one of “A”, or its number from `liveface devices`.", "It is busy: choose one of “A”."),
         ("Broken weights.", "Broken weights."),
