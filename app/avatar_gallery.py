@@ -192,10 +192,10 @@ def _read(photo: Path | bytes) -> Picture:
     if isinstance(photo, Path):
         return read_photo(photo)
     try:
-        with tempfile.NamedTemporaryFile(prefix="liveface-", suffix=".png") as file:
-            file.write(photo)
-            file.flush()
-            return read_photo(Path(file.name))
+        with tempfile.TemporaryDirectory(prefix="liveface-") as folder:
+            path = Path(folder) / "photo.png"
+            path.write_bytes(photo)
+            return read_photo(path)
     except OSError as error:
         raise OutputError(
             f"The photo cannot be kept for a moment ({error.strerror}): make room on the disk."

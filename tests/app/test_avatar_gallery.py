@@ -15,6 +15,7 @@ from engine.avatar import Avatar
 from engine.errors import PhotoError
 from engine.landmarks import POINT_COUNT, FaceMesh
 from engine.media import Picture
+from engine.photo import read_photo
 
 _SOON = 20.0  # s
 
@@ -106,6 +107,20 @@ def test_two_photos_of_one_name_become_two_avatars(stand: Stand) -> None:
     stand.until(lambda: len(stand.ready) == 2)
     assert stand.ready == ["clara-2", "clara-3"]
     assert stand.gallery.folder("clara") == stand.folder / "shipped" / "clara"
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs Linux's list of open files")
+def test_pasted_bytes_are_read_from_a_file_that_is_closed(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    is_open: list[bool] = []
+
+    def watch(path: Path) -> Picture:
+        is_open.append(path.resolve() in [one.resolve() for one in Path("/proc/self/fd").iterdir()])
+        return read_photo(path)
+
+    monkeypatch.setattr(app.avatar_gallery, "read_photo", watch)
+    stand.gallery.add(stand.photo("a.png").read_bytes())
+    stand.until(lambda: stand.ready)
+    assert is_open == [False]  # Windows opens no file twice
 
 
 def test_pasted_bytes_become_an_avatar(stand: Stand) -> None:
