@@ -12,6 +12,7 @@ from app.bench import FORMAT, SIDE
 from app.bench_plots import plots
 from app.bench_tables import Grid, grids, highest_rate, milliseconds
 from app.config import DEFAULT_LOOKAHEAD
+from app.whole_file import write_whole
 from engine.errors import ConfigurationError, OutputError
 from engine.media import FPS
 
@@ -85,15 +86,11 @@ def write(out: Path, numbers: Numbers, old: Numbers | None) -> list[Path]:
 
 
 def _replace(path: Path, content: bytes) -> Path:
-    """Write under a temporary name, then rename."""
-    temporary = path.with_name(f".{path.name}.part")
     try:
-        temporary.write_bytes(content)
-        return temporary.replace(path)
+        write_whole(path, content)
     except OSError as error:
         raise OutputError(f"{path} cannot be written ({error.strerror}): choose another folder with --out.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    return path
 
 
 _STYLE = """

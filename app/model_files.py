@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+from app.whole_file import write_whole
 from engine.errors import CheckpointError
 
 LIST = "SHA256SUMS"
@@ -12,9 +13,7 @@ _KINDS = ("*.safetensors", "*.onnx", "*.tflite", "*.npz")
 def write_sums(folder: Path) -> None:
     """List the model files of a folder as they are now."""
     files = sorted(path for kind in _KINDS for path in folder.glob(kind))
-    temporary = folder / f".{LIST}.part"
-    temporary.write_text("".join(f"{_sum(path)}  {path.name}\n" for path in files), encoding="utf-8")
-    temporary.replace(folder / LIST)
+    write_whole(folder / LIST, "".join(f"{_sum(path)}  {path.name}\n" for path in files).encode())
 
 
 def check_sums(folder: Path) -> int:

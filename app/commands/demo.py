@@ -17,6 +17,7 @@ from app.screen import check_screen
 from app.session import Sink
 from app.sources import FileSource
 from app.stats import Stats
+from app.whole_file import write_whole
 from engine.errors import DeviceError, OutputError
 from engine.media import FPS, Frame, Picture
 
@@ -96,10 +97,7 @@ class ContactSheet:
         pictures += [np.zeros_like(pictures[0])] * empty
         rows = [np.hstack(pictures[start : start + self.COLUMNS]) for start in range(0, len(pictures), self.COLUMNS)]
         encoded = cv2.imencode(self._path.suffix, cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR))[1]
-        temporary = self._path.with_name(f".{self._path.name}.part")
         try:
-            temporary.write_bytes(encoded.tobytes())
-            temporary.replace(self._path)
+            write_whole(self._path, encoded.tobytes())
         except OSError as error:
-            temporary.unlink(missing_ok=True)
             raise OutputError(f"{self._path} cannot be written ({error.strerror}): choose another folder.") from error
