@@ -74,16 +74,30 @@ def test_a_worn_avatar_that_is_removed_gives_way_to_the_default_one_until_it_is_
     assert stand.desktop.standing().avatar == "anna"
 
 
-@pytest.mark.parametrize(("name", "value"), [("microphone", "Headset"), ("lookahead", 5), ("speaker", "Loud")])
+@pytest.mark.parametrize(("name", "value"), [("microphone", "Headset"), ("lookahead", 5)])
 def test_what_is_heard_otherwise_begins_a_new_session(stand: Stand, name: str, value: object) -> None:
     stand.until_live()
     stand.desktop.change(name, value)
-    if name == "speaker":  # nothing is played
-        assert stand.kept
-        return
     stand.until(lambda: len(stand.heard) == 2 and stand.desktop.standing().phase == "live")
     assert getattr(stand.heard[-1].heard, name) == value
     assert stand.streamers == ([5] if name == "lookahead" else [])
+
+
+def test_another_speaker_begins_a_new_session_only_where_something_is_played(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app.live_stage, "Speaker", lambda name, clock, on_notice: FakeSpeaker(stand))
+    with Stand(tmp_path) as stand:
+        stand.until_live()
+        before = stand.desktop._stagehand.wish
+        stand.desktop.change("speaker", "Loud")
+        assert stand.desktop._stagehand.wish == before
+        stand.desktop.change("hears_itself", True)
+        stand.until(lambda: len(stand.heard) == 2 and stand.desktop.standing().phase == "live")
+        assert stand.heard[-1].heard.speaker == "Loud"
+        stand.desktop.change("speaker", "Louder")
+        stand.until(lambda: len(stand.heard) == 3 and stand.desktop.standing().phase == "live")
+        assert stand.heard[-1].heard.speaker == "Louder"
 
 
 def test_the_delay_of_each_lookahead_is_told_before_it_is_measured(stand: Stand) -> None:
