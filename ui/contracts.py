@@ -177,6 +177,10 @@ class Choices(Protocol):
         """From microphone to picture, at that lookahead in pictures."""
 
 
+class Everything(Performance, Watch, Senses, Player, Devices, Outputs, Choices, Protocol):
+    """All but the gallery, where one object does it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
     """All that the window speaks to. `units` names the Action Units, number and word each.
@@ -195,3 +199,16 @@ class Program:
     units: Sequence[tuple[int, str]]
     sample: Path
     show_file: Callable[[Path], None]
+
+    @classmethod
+    def of(
+        cls,
+        everything: Everything,
+        gallery: Gallery,
+        units: Sequence[tuple[int, str]],
+        sample: Path,
+        show_file: Callable[[Path], None],
+    ) -> "Program":
+        """One object plays all parts but the gallery's."""
+        one = everything
+        return cls(one, one, one, one, gallery, one, one, one, units, sample, show_file)

@@ -104,19 +104,8 @@ def show(opening: Opening, clock: Clock) -> None:
         outputs.want(name, open_sink)
     desktop = _desktop(opening, gallery, outputs, bridge, clock)
     bridge.hold = desktop.held_back
-    program = Program(
-        performance=desktop,
-        watch=desktop,
-        senses=desktop,
-        player=desktop,
-        gallery=gallery,
-        devices=desktop,
-        outputs=desktop,
-        choices=desktop,
-        units=[(number, _WORDS[number]) for number in ACTION_UNITS],
-        sample=ASSETS / "audio" / "speech.wav",
-        show_file=show_file,
-    )
+    units = [(number, _WORDS[number]) for number in ACTION_UNITS]
+    program = Program.of(desktop, gallery, units, ASSETS / "audio" / "speech.wav", show_file)
     interrupted: list[int] = []
     mistakes: list[BaseException] = []
 

@@ -138,16 +138,4 @@ class FakeProgram:
 
     @property
     def program(self) -> Program:
-        return Program(
-            performance=self,
-            watch=self,
-            senses=self,
-            player=self,
-            gallery=self,
-            devices=self,
-            outputs=self,
-            choices=self,
-            units=UNITS,
-            sample=Path("speech.wav"),
-            show_file=self.show_file,
-        )
+        return Program.of(self, self, UNITS, Path("speech.wav"), self.show_file)
