@@ -11,6 +11,7 @@ _FIRST_MARGIN = 0.01  # s likewise, when nothing is known yet
 _STEP = 0.01  # s of silence at a time, while the next packet is awaited
 _REMEMBERED = 150  # packets, whose slack tells how long sound must wait: 3 s
 _FAR = 2.0  # s ahead of its moment: the sender has begun to count anew
+_MOST_WAITING = 120  # packets: 300 ms of the shortest that Opus has
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,8 @@ class _Packet(Generic[Payload]):
 class JitterBuffer(Generic[Payload]):
     """Hands out packets in order and at an even pace, silence in place of those that are missing.
 
-    Sound waits as long as the latest of recent packets are late, but never longer than `longest` seconds: what is too
-    much is dropped, oldest first, and counted. A packet that comes after its moment moves the moments of all that
+    Sound waits as long as the latest of recent packets are late, but never longer than `longest` seconds, and never in
+    more than 120 packets: what is too much is dropped, oldest first, and counted. A packet that comes after its moment moves the moments of all that
     follow, so that speech is stretched rather than torn.
     """
 
@@ -165,7 +166,8 @@ class JitterBuffer(Generic[Payload]):
 
     def _limit(self) -> None:
         """Drop the oldest where more waits than may."""
-        while len(self._waiting) > 1 and self._span() > self._longest * self._rate:
+        longest = self._longest * self._rate
+        while len(self._waiting) > 1 and (len(self._waiting) > _MOST_WAITING or self._span() > longest):
             self._drop(self._waiting[min(self._waiting)])
             following = self._waiting[min(self._waiting)]
             assert self._shift is not None

@@ -177,6 +177,17 @@ def test_a_sender_that_counts_anew_is_heard_at_once(jump: int) -> None:
     assert set(range(98)) - set(heard) <= {49}
 
 
+def test_packets_of_one_moment_do_not_pile_up() -> None:
+    buffer: JitterBuffer[int] = JitterBuffer(RATE, 0.3, 0.0)
+    for number in range(6000):
+        buffer.add(number, 0, LENGTH, number, 0.0)
+    heard = []
+    while (piece := buffer.next(buffer.due)) is not None and (piece.payload is not None or not heard):
+        heard += [piece.payload] if piece.payload is not None else []
+    assert heard == list(range(6000 - 120, 6000))
+    assert buffer.lost == (6000 - 120) * LENGTH
+
+
 def test_what_is_cleared_is_silence_and_what_comes_later_is_heard_at_its_moment() -> None:
     buffer: JitterBuffer[int] = JitterBuffer(RATE, 0.3, 0.0)
     for number in range(4):
