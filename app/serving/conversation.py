@@ -65,7 +65,7 @@ class Conversation:
         self._speaker: Peer | None = None
         self._admission: Admission | None = None
         self._encoding_cost = 0.0
-        self._viewers: dict[Peer, Place | None] = {}  # the place of the first one came with the session
+        self._viewers: dict[Peer, Place | None] = {}  # the place of one of them came with the session
         self._left_at = clock.now()
         self._performance: AbstractContextManager[Session] | None = None
         self._session: Session | None = None
@@ -210,7 +210,7 @@ class Conversation:
 
     def _place(self) -> Place | None:
         """Room for one more viewer's encoder; raises `CapacityError`."""
-        if not self._viewers or self._admission is None:
+        if None not in self._viewers.values() or self._admission is None:
             return None
         return self._admission.admit_viewer(self._encoding_cost)
 

@@ -318,3 +318,17 @@ def test_another_viewer_is_refused_where_its_encoder_would_take_too_much() -> No
         assert conversation.join(PeerSettings(), speaks=True) is not first  # whoever comes back takes its own place
 
     played(test)
+
+
+def test_a_viewer_who_stays_does_not_keep_the_place_that_came_with_the_session() -> None:
+    async def test(theatre: Theatre) -> None:
+        conversation = await theatre.open(encoding=0.03)
+        owner = conversation.join(PeerSettings(), speaks=True)
+        watching = conversation.join(PeerSettings(), speaks=False)
+        await owner.close()
+        again = conversation.join(PeerSettings(), speaks=True)
+        assert conversation.peers == {watching, again}
+        await watching.close()
+        conversation.join(PeerSettings(), speaks=False)
+
+    played(test)
