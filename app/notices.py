@@ -14,6 +14,7 @@ Remedy = Literal["", "retry", "sample", "file", "photo", "undo", "show"]
 class Notice:
     """One text. `remedy` is what can be done about it at once, to the thing that `subject` names.
 
+    What is said later of the same subject takes its place.
     retry: start again; sample: hear the shipped sentence; file: choose a sound file; photo: choose another photo;
     undo: bring back an avatar by its key; show: open the folder of a file.
     """
@@ -39,7 +40,7 @@ class Noticeboard:
 
     def tell_of_device(self, text: str) -> None:
         """Add what a microphone or a speaker has to say: a problem where it has gone."""
-        self.post(Notice(text, is_problem="has gone" in text))
+        self.post(Notice(text, is_problem="has gone" in text, subject=text.partition("” ")[0]))
 
     def take(self) -> list[Notice]:
         """All that have come since the last call."""

@@ -15,6 +15,7 @@ from app.fan_out import WAITING_MS, FanOut
 from app.notices import Notice, Noticeboard
 from app.recorder import Recorder
 from app.session import Sink
+from app.whole_file import write_whole
 from engine.errors import LivefaceError, OutputError
 from engine.media import FPS, Picture
 
@@ -87,11 +88,9 @@ class Outputs:
     def keep(self, picture: Picture) -> None:
         """Write a picture, uint8 (H, W, 3) RGB, into a file of its own."""
         path = _dated(self._pictures, ".png")
-        temporary = path.with_name(f".{path.name}.part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes())
-            temporary.replace(path)
+            write_whole(path, cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes())
         except OSError as error:
             self._board.post(Notice(f"The snapshot cannot be written to {path} ({error.strerror}).", is_problem=True))
         else:

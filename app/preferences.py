@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app.config import DEFAULT_LOOKAHEAD
+from app.whole_file import write_whole
 from engine.errors import ConfigurationError, OutputError
 from engine.streamer import LOOKAHEADS
 
@@ -89,14 +90,9 @@ class PreferencesFile:
         """Change one preference in the file, at once and for good; raises `ConfigurationError` or `OutputError`."""
         changed: dict[str, Any] = {name: value}
         self._saved = replace(self._saved, **changed)
-        temporary = self._path.with_name(f".{self._path.name}.part")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("w", encoding="utf-8") as file:
-                json.dump(asdict(self._saved), file, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self._path)
+            write_whole(self._path, json.dumps(asdict(self._saved), indent=1).encode())
         except OSError as error:
             raise OutputError(
                 f"The settings cannot be written to {self._path} ({error.strerror}): they last until the window closes."

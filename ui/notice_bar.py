@@ -57,13 +57,15 @@ class NoticeBar(QFrame):
         layout.addWidget(self.dismiss)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self.hide)
+        self._timer.timeout.connect(self._go_on)
         self.hide()
 
     def tell(self, notice: Notice) -> None:
-        """Show a notice instead of the one before, or after it if that is a problem."""
-        if self._notice is not None and self._notice.is_problem and not self.isHidden():
-            if notice not in (self._notice, *self._waiting):
+        """Show a notice instead of the one before, or after it if that is a problem and about something else."""
+        shown = self._notice
+        is_news = shown is not None and shown.subject == notice.subject != ""
+        if shown is not None and shown.is_problem and not self.isHidden() and not is_news:
+            if notice not in (shown, *self._waiting):
                 self._waiting.append(notice)
             return
         self._notice = notice
