@@ -1,6 +1,6 @@
 """Tests of what is remembered, and of files that somebody else has written."""
 
-import json
+import os
 from pathlib import Path
 
 import pytest
@@ -56,7 +56,7 @@ def test_a_crash_while_writing_leaves_the_file_before(path: Path, monkeypatch: p
     def crash(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(json, "dump", crash)
+    monkeypatch.setattr(os, "fsync", crash)  # what was written is not on the disk yet
     with pytest.raises(KeyboardInterrupt):
         file.keep("lookahead", 5)
     assert PreferencesFile(path).load() == Preferences(lookahead=3)
