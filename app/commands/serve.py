@@ -25,6 +25,7 @@ from app.serving.avatar_shelf import AvatarShelf
 from app.serving.conversation import Conversations, Limits
 from app.serving.door import Door
 from app.serving.encoding_cost import EncodingCost, measure_encoding
+from app.serving.leftovers import end_leftovers
 from app.serving.listener import address_of, listening
 from app.serving.photo_worker import PhotoWorker
 from app.serving.security import is_loopback
@@ -35,6 +36,7 @@ from engine.avatar import Avatar
 
 _WORKERS = 4  # threads for what would hold up the event loop
 _GRACE = 0.3  # s that requests get to finish when the server ends
+_LEAVING = 0.3  # s likewise, that connections get
 _HANDSHAKE = 10.0  # s that TLS may take to begin
 _KEEP_ALIVE = 30.0  # s that a connection may be idle
 _TIDYING = 5.0  # s
@@ -172,6 +174,7 @@ async def _serve(
         tidying.cancel()
         open_door.close()
         await runner.cleanup()
+        await end_leftovers(_LEAVING)
 
 
 async def _tidy() -> None:

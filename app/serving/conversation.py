@@ -201,12 +201,13 @@ class Conversation:
     async def _close(self, reason: str | None) -> None:
         for peer in self.peers:
             peer.send({"type": "ended", "reason": reason})
-        if self._performance is not None and self._session is not None:
-            try:
+        try:
+            if self._performance is not None and self._session is not None:
                 await asyncio.to_thread(self._performance.__exit__, None, None, None)
-            except Exception as error:  # of this session alone: the others go on
-                self.error = str(error) if isinstance(error, LivefaceError) else f"{type(error).__name__}: {error}"
-        await asyncio.gather(*(peer.close() for peer in list(self.peers)))
+        except Exception as error:  # of this session alone: the others go on
+            self.error = str(error) if isinstance(error, LivefaceError) else f"{type(error).__name__}: {error}"
+        finally:
+            await asyncio.gather(*(peer.close() for peer in list(self.peers)))
 
     def _place(self) -> Place | None:
         """Room for one more viewer's encoder; raises `CapacityError`."""
@@ -234,6 +235,7 @@ class Conversations:
         self._clock = clock
         self._limits = limits
         self._conversations: dict[str, Conversation] = {}
+        self._ending: set[asyncio.Task[None]] = set()
         self._opening = 0
         self._has_closed = False
         self._sweeping: asyncio.Task[None] | None = None
@@ -288,7 +290,7 @@ class Conversations:
         """End a conversation and its peers, if there is one of that id."""
         conversation = self._conversations.pop(identifier, None)
         if conversation is not None:
-            await conversation.close(reason)
+            await asyncio.shield(self._end(conversation, reason))
 
     async def close_all(self) -> None:
         """End everything in less than 2 s, and begin nothing any more."""
@@ -296,9 +298,17 @@ class Conversations:
         if self._sweeping is not None:
             self._sweeping.cancel()
             self._sweeping = None
-        closing = [asyncio.create_task(self.close(name, "The server stops.")) for name in self._conversations]
-        if closing:
-            await asyncio.wait(closing, timeout=_CLOSING_SECONDS)
+        while self._conversations:
+            self._end(self._conversations.popitem()[1], "The server stops.")
+        if self._ending:
+            await asyncio.wait(self._ending, timeout=_CLOSING_SECONDS)
+
+    def _end(self, conversation: Conversation, reason: str | None) -> asyncio.Task[None]:
+        """Its end goes on though whoever asked for it has gone."""
+        ending = asyncio.create_task(conversation.close(reason))
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
+        return ending
 
     async def sweep(self) -> None:
         """End what should end, and tell the others' peers their numbers."""

@@ -35,8 +35,8 @@ class JitterBuffer(Generic[Payload]):
     """Hands out packets in order and at an even pace, silence in place of those that are missing.
 
     Sound waits as long as the latest of recent packets are late, but never longer than `longest` seconds, and never in
-    more than 120 packets: what is too much is dropped, oldest first, and counted. A packet that comes after its moment moves the moments of all that
-    follow, so that speech is stretched rather than torn.
+    more than 120 packets: what is too much is dropped, oldest first, and counted. A packet that comes after its moment
+    moves the moments of all that follow, so that speech is stretched rather than torn.
     """
 
     def __init__(self, rate: int, longest: float, now: float) -> None:

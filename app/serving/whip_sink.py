@@ -3,10 +3,13 @@
 import asyncio
 from threading import Thread
 
+from app.serving.leftovers import end_leftovers
 from app.serving.peer import Peer, PeerSettings
 from app.serving.relay import Relay
 from app.serving.whip_push import WhipPush, parse_address
 from engine.media import Frame
+
+_LEAVING = 0.5  # s that what is left of connections gets to end
 
 
 class WhipSink:
@@ -61,7 +64,4 @@ class WhipSink:
         if self._keeping is not None:
             self._keeping.cancel()
             await asyncio.wait([self._keeping])
-        rest = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in rest:
-            task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
+        await end_leftovers(_LEAVING)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import aioice.ice
@@ -19,6 +21,9 @@ from aiortc.mediastreams import AudioStreamTrack
 
 import app.commands.serve
 from app.cli import main
+from app.clock import MonotonicClock
+from app.serving.encoding_cost import EncodingCost
+from app.serving.serve_settings import ServeSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 STARTING = 60.0  # s, on a machine that is busy with other tests
@@ -115,6 +120,33 @@ def test_a_signal_ends_the_server_at_once_with_a_peer_that_sees_a_face(number: s
         asyncio.run(visit())
         assert process.stdout is not None
         assert process.stdout.read() == ""
+
+
+def test_nothing_is_left_in_the_event_loop_that_begins_as_the_server_ends(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(app.commands.serve, "_tidy", asyncio.Event().wait)
+    monkeypatch.setattr(logging.Logger, "setLevel", lambda *_: None)  # of this process
+
+    async def leave(generation: int) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            if generation:
+                left.append(asyncio.create_task(leave(generation - 1)))
+
+    async def run() -> None:
+        left.append(asyncio.create_task(leave(3)))
+        asyncio.get_running_loop().call_later(0.1, os.kill, os.getpid(), signal.SIGTERM)
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            ensemble: Any = None
+            cost, clock = EncodingCost(0.0, 0.0), MonotonicClock()
+            await app.commands.serve._serve(ServeSettings(), ensemble, cost, clock, tmp_path, listener, None, "")
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    left: list[asyncio.Task[None]] = []
+    asyncio.run(run())
+    assert len(left) == 4
 
 
 def test_a_server_for_others_makes_a_token_and_tells_how_to_get_https() -> None:

@@ -308,6 +308,37 @@ def test_all_end_quickly_with_open_peers_and_nothing_is_left() -> None:
     assert tasks == 1
 
 
+def test_what_is_ending_when_all_end_is_waited_for() -> None:
+    async def test(theatre: Theatre) -> None:
+        conversation = await theatre.open()
+        peer, probe = await theatre.connect(conversation)
+        asker = asyncio.create_task(theatre.conversations.close(conversation.id))
+        await asyncio.sleep(0)
+        asker.cancel()
+        await asyncio.wait([asker])
+        await theatre.conversations.close_all()
+        assert peer.state == "closed"
+        assert not conversation.peers
+        await probe.close()
+
+    played(test)
+
+
+def test_the_peers_of_a_conversation_are_closed_though_its_end_is_cancelled() -> None:
+    async def test(theatre: Theatre) -> None:
+        conversation = await theatre.open()
+        _, probe = await theatre.connect(conversation)
+        asker = asyncio.create_task(conversation.close())
+        await asyncio.sleep(0.001)
+        assert conversation._closing is not None
+        conversation._closing.cancel()
+        await asyncio.wait([asker])
+        assert not conversation.peers
+        await probe.close()
+
+    played(test)
+
+
 def test_another_viewer_is_refused_where_its_encoder_would_take_too_much() -> None:
     async def test(theatre: Theatre) -> None:
         conversation = await theatre.open(encoding=0.05)
