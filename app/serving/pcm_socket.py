@@ -139,9 +139,15 @@ class _Dialogue:
         self._clears = source.clears
         self._count = {"item": 0, "event": 0, "error": 0}
         self._is_full = False
+        self._is_held = False
+        self._is_replaced = False
 
     async def hold(self) -> None:
-        """Greet, then follow messages and tell positions until either side closes."""
+        """Greet, then follow messages and tell positions until either side closes. The socket must be prepared."""
+        self._is_held = True
+        if self._is_replaced:
+            await self.give_up()
+            return
         height, width = self._conversation.wish.avatar.photo.shape[:2]
         await self._send(
             "session.created",
@@ -161,8 +167,10 @@ class _Dialogue:
             telling.cancel()
 
     async def give_up(self) -> None:
-        """Close, as the agent speaks over another socket now."""
-        await self._socket.close(code=1012, message=b"The agent has connected again.")
+        """Close, or be closed when it is to be held, as the agent speaks over another socket now."""
+        self._is_replaced = True
+        if self._is_held:
+            await self._socket.close(code=1012, message=b"The agent has connected again.")
 
     async def _follow_forever(self) -> None:
         loop = asyncio.get_running_loop()

@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import aioice.ice
 import numpy as np
 import pytest
-from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
+from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from app.admission import Admission
@@ -358,6 +359,37 @@ def test_a_second_socket_of_the_owner_takes_over(tmp_path: Path) -> None:
         await again.until("playback.position")
         await again.socket.close()
         assert conversation.is_running
+
+    visited(tmp_path, visit)
+
+
+def test_of_two_sockets_that_take_over_at_once_only_the_later_one_speaks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close = web.WebSocketResponse.close
+
+    async def close_slowly(socket: web.WebSocketResponse, **reason: Any) -> bool:
+        if socket.prepared:
+            await asyncio.sleep(0.3)
+        return await close(socket, **reason)
+
+    monkeypatch.setattr(web.WebSocketResponse, "close", close_slowly)
+
+    async def visit(world: World) -> None:
+        agent = await world.connect()
+        conversation = world.conversation(agent)
+        owned = {"conversation": conversation.id, "owner": conversation.owner}
+        second = asyncio.create_task(world.client.ws_connect("/pcm", params=owned))
+        while len(conversation._members) < 2:
+            await asyncio.sleep(0)
+        third = await world.connect(**owned)
+        assert await Agent(await second).closed() == 1012
+        while len(conversation._members) > 1:
+            await asyncio.sleep(0)
+        await third.socket.send_bytes(noise(0.1))
+        await third.until("playback.position")
+        await world.connect(**owned)
+        assert await third.closed() == 1012
 
     visited(tmp_path, visit)
 
