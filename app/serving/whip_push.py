@@ -56,8 +56,9 @@ class WhipPush:
         """`make_peer`: a new peer for each connection. `destinations`: where the server may have us redirected.
 
         None of them: anywhere, where the user is who chose. Raises `ConfigurationError` for what is no address or not
-        allowed.
+        allowed, and for what is no token.
         """
+        check_token(token)
         self._make_peer = make_peer
         self._destinations = destinations
         self._address = self._checked(parse_address(address))
@@ -129,7 +130,7 @@ class WhipPush:
                         location = response.headers.get(hdrs.LOCATION)
                         if response.status not in (307, 308) or location is None:
                             return await self._answer(response, location)
-                        url = self._redirected(url, location)
+                        url = self._named(url, location)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise OutputError(
                 f"The WHIP server at {url.authority} does not answer ({_reason(error)}): check address and network."
@@ -141,18 +142,19 @@ class WhipPush:
         if response.status not in (200, 201):
             raise OutputError(_refusal(response, text))
         if location is not None:
-            with suppress(ConfigurationError):  # what may not be asked for is not asked to end
-                self._resource = self._checked(_joined(response.url, location))
+            with suppress(ConfigurationError, OutputError):  # what may not be asked for is not asked to end
+                self._resource = self._named(response.url, location)
         return text
 
-    def _redirected(self, url: URL, location: str) -> URL:
-        redirected = self._checked(_joined(url, location))
-        if url.scheme == "https" and redirected.scheme == "http":
+    def _named(self, url: URL, location: str) -> URL:
+        """Where the server at `url` sends us; raises `ConfigurationError` or `OutputError` if we may not go there."""
+        named = self._checked(_joined(url, location))
+        if url.scheme == "https" and named.scheme == "http":
             raise OutputError(
                 f"The WHIP server at {url.authority} redirects from https to http, where others could read the token: "
                 "give the address that is meant."
             )
-        return redirected
+        return named
 
     def _checked(self, url: URL) -> URL:
         if self._destinations is not None:
@@ -175,6 +177,12 @@ def parse_address(text: str) -> URL:
             f"The address begins with “{text[:20]}”: write that of a WHIP server, such as https://example.org/whip."
         )
     return url
+
+
+def check_token(token: str | None) -> None:
+    """Raise `ConfigurationError` for what cannot be sent as a token."""
+    if token is not None and not token.isprintable():
+        raise ConfigurationError("The token holds a line end or another unprintable character: give it without.")
 
 
 def _is_within(url: URL, address: URL) -> bool:

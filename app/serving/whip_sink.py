@@ -6,7 +6,7 @@ from threading import Thread
 from app.serving.leftovers import end_leftovers
 from app.serving.peer import Peer, PeerSettings
 from app.serving.relay import Relay
-from app.serving.whip_push import WhipPush, parse_address
+from app.serving.whip_push import WhipPush, check_token, parse_address
 from engine.media import Frame
 
 _LEAVING = 0.5  # s that what is left of connections gets to end
@@ -16,8 +16,9 @@ class WhipSink:
     """Implements `Sink`, to be opened once. A connection that is lost is made again; frames until then are lost."""
 
     def __init__(self, address: str, token: str | None, settings: PeerSettings | None = None) -> None:
-        """Raises `ConfigurationError` for what is no address."""
+        """Raises `ConfigurationError` for what is no address or no token."""
         parse_address(address)
+        check_token(token)
         self._address = address
         self._token = token
         self._settings = settings or PeerSettings()

@@ -75,6 +75,7 @@ def test_a_push_begins_tells_its_numbers_and_ends(tmp_path: Path) -> None:
         ({}, 400),
         ({"url": 5}, 400),
         ({"url": "BASE/live", "token": 5}, 400),
+        ({"url": "BASE/live", "token": "a line\n"}, 400),
         ({"url": "nonsense"}, 400),
         ({"url": "BASE/elsewhere"}, 400),
         ({"url": "http://169.254.169.254/live"}, 400),

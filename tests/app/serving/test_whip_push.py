@@ -1,15 +1,21 @@
 """Tests of the WHIP client: what it sends, whom it trusts, and what it says when it is refused."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
 
+from app.serving.serve_settings import ServeSettings
 from app.serving.whip_push import Destinations, WhipPush, parse_address
 from engine.errors import ConfigurationError, OutputError, PeerError
+from tests.app.serving.test_serve_settings import make_certificate
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 ANYWHERE = None
@@ -45,12 +51,25 @@ class FakeServer:
 
     def __init__(self, *answers: web.Response) -> None:
         self.requests: list[tuple[str, str, str | None, str]] = []
-        self._answers = list(answers)
+        self.answers = list(answers)
 
     async def answer(self, request: web.Request) -> web.Response:
         text = await request.text()
         self.requests.append((request.method, request.path_qs, request.headers.get("Authorization"), text))
-        return self._answers.pop(0) if self._answers else web.Response()
+        return self.answers.pop(0) if self.answers else web.Response()
+
+
+@asynccontextmanager
+async def listened(server: FakeServer, context: ssl.SSLContext | None = None) -> AsyncIterator[TestServer]:
+    """It takes all requests, over https with a context."""
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", server.answer)
+    running = TestServer(application, scheme="http" if context is None else "https")
+    await running.start_server(ssl=context)
+    try:
+        yield running
+    finally:
+        await running.close()
 
 
 def created(location: str | None = "/session/1") -> web.Response:
@@ -66,10 +85,8 @@ async def pushed(
     server: FakeServer, destinations: Callable[[str], Destinations | None] = lambda base: None
 ) -> FakePeer:
     """Push to /whip?key=1 of a server with a token, then stop twice."""
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", server.answer)
     peer: Any = FakePeer()
-    async with TestServer(application) as running:
+    async with listened(server) as running:
         base = str(running.make_url("/"))
         push = WhipPush(lambda: peer, f"{base}whip?key=1", "secret", destinations(base))
         try:
@@ -129,6 +146,43 @@ def test_a_session_where_nothing_may_be_sent_is_left_alone() -> None:
     peer = asyncio.run(pushed(server, lambda base: Destinations([base])))
     assert peer.accepted
     assert [method for method, *_ in server.requests] == ["POST"]
+
+
+@pytest.mark.parametrize("is_redirected", [False, True])
+def test_a_token_that_was_sent_over_https_is_not_sent_over_http(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_redirected: bool
+) -> None:
+    """Whether the server redirects there or names a session there."""
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    make_certificate(cert, key)
+    context = ServeSettings(cert=str(cert), key=str(key)).tls()
+    client = aiohttp.ClientSession
+    monkeypatch.setattr(
+        aiohttp, "ClientSession", lambda **given: client(**given, connector=aiohttp.TCPConnector(ssl=False))
+    )
+    peer: Any = FakePeer()
+
+    async def run() -> None:
+        async with listened(elsewhere) as plain, listened(server, context) as secure:
+            location = str(plain.make_url("/session"))
+            server.answers.append(redirected(location) if is_redirected else created(location))
+            push = WhipPush(lambda: peer, str(secure.make_url("/whip")), "secret", ANYWHERE)
+            with pytest.raises(OutputError, match="from https to http") if is_redirected else nullcontext():
+                await push.start()
+            await push.stop()
+
+    server, elsewhere = FakeServer(), FakeServer()
+    asyncio.run(run())
+    assert [method for method, *_ in server.requests] == ["POST"]
+    assert not elsewhere.requests
+
+
+@pytest.mark.parametrize("token", ["secret\n", "sec\r\nret", "\0", "\udcff"])
+def test_a_token_that_cannot_be_sent_is_refused_and_not_repeated(token: str) -> None:
+    peer: Any = FakePeer()
+    with pytest.raises(ConfigurationError, match="The token holds") as refusal:
+        WhipPush(lambda: peer, "https://example.org/live", token, ANYWHERE)
+    assert "sec" not in str(refusal.value)
 
 
 @pytest.mark.parametrize(
@@ -199,9 +253,7 @@ class Losses:
 
 
 async def kept(server: FakeServer, losses: Losses) -> WhipPush:
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", server.answer)
-    async with TestServer(application) as running:
+    async with listened(server) as running:
         push = WhipPush(losses.make_peer, str(running.make_url("/whip")), None, ANYWHERE)
         await push.start()
         await push.keep(losses.is_wanted, losses.sleep)

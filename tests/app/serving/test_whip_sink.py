@@ -48,6 +48,8 @@ def test_a_server_that_is_not_there_is_an_error_and_no_thread_is_left() -> None:
     assert threading.active_count() == before
 
 
-def test_what_is_no_address_is_refused_before_anything_is_opened() -> None:
+def test_what_is_no_address_and_no_token_is_refused_before_anything_is_opened() -> None:
     with pytest.raises(ConfigurationError):
         WhipSink("rtmp://example.org/live", None)
+    with pytest.raises(ConfigurationError, match="token"):
+        WhipSink("https://example.org/live", "a line\n")
