@@ -1,11 +1,11 @@
 """The plain way to a face: one request with a WebRTC offer, one answer; and what an owner may do with a session."""
 
-import json
 from dataclasses import dataclass
 
 from aiohttp import web
 
 from app.serving.conversation import Conversation
+from app.serving.json_object import parse_object
 from app.serving.negotiation import check_offer, parsed
 from app.serving.remote_source import RemoteSource
 from app.serving.security import is_same_secret
@@ -32,11 +32,8 @@ def routes(stage: Stage) -> list[web.RouteDef]:
 
 async def read_json(request: web.Request) -> dict[str, object]:
     """The object that a request's body holds; raises `web.HTTPBadRequest` for anything else."""
-    try:
-        document = json.loads(await request.read())
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
+    document = parse_object(await request.read())
+    if document is None:
         raise web.HTTPBadRequest(text="The request's body is not an object in JSON: send one, such as {}.")
     return document
 

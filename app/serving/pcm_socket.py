@@ -5,7 +5,6 @@ The messages are those of OpenAI's realtime interface where it has one. Knows no
 
 import asyncio
 import base64
-import json
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from urllib.parse import urlencode
 from aiohttp import WSMsgType, web
 
 from app.serving.conversation import Conversation
+from app.serving.json_object import parse_object
 from app.serving.paced_source import AHEAD_SECONDS, PacedSource, decode_pcm16
 from app.serving.security import is_same_secret
 from app.serving.stage import Stage
@@ -197,7 +197,11 @@ class _Dialogue:
             if isinstance(data, bytes):
                 await self._append(data)
                 return
-            document = _parsed(data)
+            document = parse_object(data)
+            if document is None:
+                raise _Refusal(
+                    "invalid_json", "Found a text that is no object in JSON: send one, or sound in a binary message."
+                )
             event = document.get("event_id")
             await self._act(document)
         except _Refusal as refusal:
@@ -337,18 +341,6 @@ def _answer(name: str, text: str) -> bool:
     if text not in _ANSWERS:
         raise ConfigurationError(f"The setting {name} is “{text[:20]}”: it must be true or false.")
     return _ANSWERS[text]
-
-
-def _parsed(text: str) -> dict[str, object]:
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
-        raise _Refusal(
-            "invalid_json", "Found a text that is no object in JSON: send one, or sound in a binary message."
-        )
-    return document
 
 
 def _decoded(audio: object) -> bytes:

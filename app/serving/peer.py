@@ -27,6 +27,7 @@ from aiortc.stats import (
 )
 
 from app.serving.codecs import PictureCodec
+from app.serving.json_object import parse_object
 from app.serving.negotiation import check_offer, chosen_picture_codec, is_hidden, parsed, told, without_hidden_hosts
 from app.serving.outlet import Outlet
 from app.serving.relay import Viewing
@@ -240,11 +241,8 @@ class Peer:
             channel.on("message", self._take_message)
 
     def _take_message(self, text: str | bytes) -> None:
-        try:
-            message = json.loads(text[:_MOST_MESSAGE])
-        except ValueError:
-            return
-        if isinstance(message, dict):
+        message = parse_object(text[:_MOST_MESSAGE])
+        if message is not None:
             self._on_message(message)
 
     def _notice_state(self) -> None:
