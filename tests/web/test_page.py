@@ -47,6 +47,19 @@ CHANNELS = """
         return channel;
     };
 """
+# Opens microphones only when a test calls the next of `answers`, and keeps their tracks.
+SLOW_MICROPHONES = """
+    window.answers = [];
+    window.tracks = [];
+    const ask = navigator.mediaDevices?.getUserMedia;
+    if (ask) navigator.mediaDevices.getUserMedia = async (...wish) => {
+        const place = answers.length;
+        await new Promise((answer) => answers.push(answer));
+        const stream = await ask.apply(navigator.mediaDevices, wish);
+        tracks[place] = stream.getTracks()[0];
+        return stream;
+    };
+"""
 
 Open = Callable[..., Page]
 
@@ -117,6 +130,42 @@ def test_who_turns_to_files_is_no_longer_heard(open_page: Open) -> None:
     page.check("input[value=file]", force=True)
     wait_until(page, "heard.getTracks()[0].readyState === 'ended'")
     expect(page.locator("#state")).to_have_text("Live")
+
+
+def test_a_microphone_that_opens_after_stop_is_closed(open_page: Open, speech: Path) -> None:
+    page = open_page(SLOW_MICROPHONES)
+    choose_file(page, speech)
+    start(page)
+    page.check("input[value=microphone]", force=True)
+    page.click("#start")
+    expect(page.locator("#state")).to_have_text("Ready")
+    page.evaluate("answers[0]()")
+    wait_until(page, "tracks[0]?.readyState === 'ended'")
+
+
+def test_a_microphone_that_opens_after_one_has_turned_to_files_is_closed(open_page: Open) -> None:
+    page = open_page(SLOW_MICROPHONES)
+    page.click("#start")
+    wait_until(page, "answers.length === 1")
+    page.check("input[value=file]", force=True)
+    expect(page.locator("#state")).to_have_text("Ready")
+    page.evaluate("answers[0]()")
+    wait_until(page, "tracks[0]?.readyState === 'ended'")
+    expect(page.locator("#state")).to_have_text("Ready")
+
+
+def test_of_two_microphones_the_one_chosen_last_is_heard_though_the_other_one_opens_later(open_page: Open) -> None:
+    page = open_page(SLOW_MICROPHONES)
+    page.click("#start")
+    wait_until(page, "answers.length === 1")
+    page.select_option("#microphone", index=1)
+    wait_until(page, "answers.length === 2")
+    page.evaluate("answers[1]()")
+    wait_until_live(page)
+    page.evaluate("answers[0]()")
+    wait_until(page, "tracks[0]?.readyState === 'ended'")
+    page.evaluate(HEARD)
+    assert page.evaluate("tracks[1].readyState") == "live"
 
 
 def test_an_own_photo_can_be_used_and_deleted(open_page: Open) -> None:

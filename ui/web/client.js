@@ -43,28 +43,21 @@ const watched = new URLSearchParams(location.search).get("conversation");
 
 /** What is being sent. @type {import("./microphone.js").Voice | null} */
 let voice = null;
-let isOpening = false;
+/** What is being opened, in place of that: anything opened before it comes too late. @type {object | null} */
+let opening = null;
 /** @type {import("./conversation.js").State} */
 let stateBefore = "idle";
 
 // Start and stop
 
 async function toggle() {
-  if (isOpening) return;
   if (conversation.state !== "idle") return conversation.stop();
+  if (opening) return;
   stage.clear();
   if (watched) return conversation.start(null, { conversation: watched });
   if (!choice.isReady) return choice.browse();
-  isOpening = true;
   stage.showState("connecting");
-  try {
-    await context.resume();
-    await speak();
-  } catch (error) {
-    fail(error);
-  }
-  isOpening = false;
-  await perform();
+  await speak();
 }
 
 /** Let the chosen face say what is being sent. */
@@ -72,19 +65,35 @@ async function perform() {
   if (voice) await conversation.start(voice.track, { avatar: gallery.chosen, lookahead: Number(lookahead.value) });
 }
 
-/** Open what has been chosen, in place of what was sent before. */
+/** Open what has been chosen, and let the face say it in place of what was sent before. */
 async function speak() {
-  const opened = await choice.open();
+  const own = (opening = {});
+  let opened;
+  try {
+    await context.resume();
+    opened = await choice.open();
+    if (own !== opening) return opened.close();
+    send(opened);
+    if (conversation.state === "idle") return await perform();
+    await conversation.hear(opened.track);
+    choice.play();
+  } catch (error) {
+    if (own === opening || opened === voice) fail(error);
+  }
+}
+
+/** @param {import("./microphone.js").Voice} opened what is sent from now on */
+function send(opened) {
   hush();
   voice = opened;
   voice.track.enabled = !isPressed(mute);
   delay.hearSent(voice.node);
   voice.track.addEventListener("ended", () => fail(new Failure("microphone-lost")));
-  await conversation.hear(voice.track);
 }
 
 /** Send nothing any more. */
 function hush() {
+  opening = null;
   delay.hearSent(null);
   voice?.close();
   voice = null;
@@ -142,15 +151,11 @@ gallery.addEventListener("choice", () => {
 });
 gallery.addEventListener("failure", (event) => refuse(/** @type {CustomEvent} */ (event).detail));
 choice.addEventListener("failure", (event) => stage.tell(/** @type {CustomEvent} */ (event).detail, false));
-choice.addEventListener("change", async () => {
-  if (conversation.state === "idle") return;
-  if (!choice.isReady) return hush(); // nobody who has turned to files expects to be heard
-  try {
-    await speak();
-    choice.play();
-  } catch (error) {
-    fail(error);
-  }
+choice.addEventListener("change", () => {
+  if (conversation.state === "idle" && !opening) return;
+  if (choice.isReady) return speak();
+  hush(); // nobody who has turned to files expects to be heard
+  stage.showState(conversation.state);
 });
 lookahead.addEventListener("input", () => {
   const milliseconds = Number(lookahead.value) * PICTURE_MS;

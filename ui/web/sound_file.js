@@ -45,7 +45,7 @@ export class SoundFile {
     const [track] = destination.stream.getAudioTracks();
     const close = () => {
       this.stop();
-      this.node.disconnect();
+      this.node.disconnect(destination);
       track.stop();
     };
     return { track, node: this.node, close };

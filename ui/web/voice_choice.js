@@ -84,8 +84,8 @@ export class VoiceChoice extends EventTarget {
 
   /** Show the microphones that there are. */
   async list() {
-    const chosen = this.microphone.value;
     const microphones = await listMicrophones();
+    const chosen = this.microphone.value;
     this.microphone.replaceChildren(
       new Option("Default microphone", ""),
       ...microphones.map(({ id, name }) => new Option(name, id, false, id === chosen)),
