@@ -19,7 +19,7 @@ from app.performer import ASSETS
 from app.serving.photo_worker import PhotoWorker
 from app.serving.security import is_same_secret
 from engine.avatar import Avatar
-from engine.errors import CapacityError, NotFoundError
+from engine.errors import CapacityError, LivefaceError, NotFoundError
 
 _UPLOADS = 32  # at once, each a folder of at most 10 MB
 _LIFE = 3600.0  # s without being used, after which an upload is forgotten
@@ -83,9 +83,13 @@ class AvatarShelf:
         async with self._framing:
             if key not in self._framed:
                 folder = self._entry(name).folder
-                avatar = await asyncio.to_thread(lambda: Avatar.load(folder).framed(width, height))
-                if name not in self._entries:
-                    raise _unknown(name)  # deleted meanwhile
+                try:
+                    avatar = await asyncio.to_thread(lambda: Avatar.load(folder).framed(width, height))
+                except LivefaceError:
+                    if name in self._entries:
+                        raise
+                if name not in self._entries:  # deleted meanwhile
+                    raise _unknown(name)
                 self._framed[key] = avatar
             self._framed.move_to_end(key)
             while len(self._framed) > 1 and sum(wide * high for _, wide, high in self._framed) > _PIXELS:

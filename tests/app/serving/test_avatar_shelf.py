@@ -1,6 +1,7 @@
 """Tests of the faces that can be chosen, with a stand-in for what finds faces in photos."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from app.performer import ASSETS
 from app.serving import avatar_shelf
 from app.serving.avatar_shelf import AvatarShelf
 from app.serving.photo_worker import PhotoWorker
+from engine.avatar import Avatar
 from engine.errors import CapacityError, NotFoundError
 from tests import faces
 from tests.app.serving.application_fakes import FakeWorker, StillClock
@@ -118,14 +120,24 @@ def test_an_upload_is_deleted_by_its_secret_only(tmp_path: Path) -> None:
     shelved(tmp_path, use)
 
 
-def test_an_upload_that_is_deleted_while_it_is_framed_is_gone(tmp_path: Path) -> None:
+def test_an_upload_that_is_deleted_while_it_is_framed_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load, is_deleted = Avatar.load, threading.Event()
+
+    def load_late(folder: Path) -> Avatar:
+        is_deleted.wait(10)
+        return load(folder)
+
+    monkeypatch.setattr(Avatar, "load", load_late)
+
     async def use(shelf: AvatarShelf, clock: StillClock) -> None:
         upload = await shelf.add(b"photo", "me")
         framing = asyncio.create_task(shelf.framed(upload.name, 128, 128))
         await asyncio.sleep(0)
         shelf.remove(upload.name, upload.secret)
-        with pytest.raises((NotFoundError, Exception)):
+        is_deleted.set()
+        with pytest.raises(NotFoundError, match="No avatar is named") as told:
             await framing
+        assert str(tmp_path) not in str(told.value)
         assert upload.name not in {name for name, _, _ in shelf._framed}
 
     shelved(tmp_path, use)
