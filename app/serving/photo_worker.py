@@ -4,7 +4,9 @@ Knows nothing of who may upload, or of what becomes of the avatar.
 """
 
 import asyncio
+import logging
 import os
+import re
 import resource
 import sys
 import tempfile
@@ -13,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from app.performer import ASSETS
-from engine.errors import CapacityError, PhotoError
+from engine.errors import CapacityError, LivefaceError, PhotoError
 
 MAXIMUM_BYTES = 10_000_000  # of a photo's file
 
@@ -21,9 +23,13 @@ _MEMORY = 1_500_000_000  # bytes: the largest photo that is accepted, 50 megapix
 _SECONDS = 45.0  # the largest photo needs 6, on a busy machine several times as much
 _WAITING = 4  # photos, one of which is worked on
 _NICENESS = 5  # the faces that speak come first
+_REFUSED = 2  # the exit status for what the command line explains
+_PREFIX = "liveface: "  # of the explanation
+_OF_MEMORY = re.compile("memory|alloc", re.IGNORECASE)  # in Python's, C++'s and the libraries' words
 _BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF")
 # The frozen program is the command line itself.
 _PROGRAM = (sys.executable,) if hasattr(sys, "frozen") else (sys.executable, "-m", "app.cli")
+_LOGGER = logging.getLogger("liveface")
 
 
 class PhotoWorker:
@@ -38,7 +44,8 @@ class PhotoWorker:
     async def prepare(self, photo: bytes, folder: Path, name: str, face: int | None = None) -> None:
         """Save the avatar of a photo's file as `folder`; `face` chooses among several, from the left, from 1.
 
-        Raises `PhotoError` with the reason if none can be made, `CapacityError` if too many photos wait.
+        Raises `PhotoError` with the reason if none can be made, `CapacityError` if too many photos wait, and
+        `LivefaceError` if it is not the photo's fault, which the log explains.
         """
         if not photo.startswith(_BEGINNINGS):
             raise PhotoError("The file is not a JPEG, PNG or WebP picture: choose another one, or convert it.")
@@ -50,16 +57,14 @@ class PhotoWorker:
                 with tempfile.TemporaryDirectory(prefix="upload.", dir=folder.parent) as private:
                     path = Path(private) / "photo"
                     await asyncio.to_thread(path.write_bytes, photo)
-                    status, complaint = await self._run(path, folder, name, face)
+                    status, written = await self._run(path, folder, name, face)
         finally:
             self._waiting -= 1
-        if status == 2 and complaint.startswith("liveface: "):
-            raise PhotoError(complaint.removeprefix("liveface: ").replace(str(path), "The photo").replace("--", ""))
         if status:
-            raise PhotoError("The photo cannot be decoded with the memory that one may use: scale it down first.")
+            raise _failure(status, written.replace(str(path), "The photo"))
 
     async def _run(self, photo: Path, folder: Path, name: str, face: int | None) -> tuple[int, str]:
-        """The exit status of the process and the last line it wrote."""
+        """The exit status of the process and what it wrote about its failure."""
         choice = [] if face is None else [f"--face={face}"]
         process = await asyncio.create_subprocess_exec(
             *(*_PROGRAM, "prepare", str(photo), f"--out={folder}", f"--name={name}", *choice),
@@ -83,7 +88,18 @@ class PhotoWorker:
                     process.kill()
                 await process.wait()
         assert process.returncode is not None
-        return process.returncode, (written.decode(errors="replace").splitlines() or [""])[-1]
+        return process.returncode, written.decode(errors="replace").strip()
+
+
+def _failure(status: int, written: str) -> LivefaceError:
+    """Why a process has failed that `written` this."""
+    complaint = written.splitlines()[-1] if written else ""
+    if status == _REFUSED and complaint.startswith(_PREFIX) and "/" not in complaint:  # paths are the server's matter
+        return PhotoError(complaint.removeprefix(_PREFIX).replace("--", ""))
+    if status < 0 or _OF_MEMORY.search(written):
+        return PhotoError("The photo cannot be decoded with the memory that one may use: scale it down first.")
+    _LOGGER.warning("Preparing a photo ended with status %d: %s", status, complaint)
+    return LivefaceError("The server failed to prepare the photo: its log says more.")
 
 
 def _restrict(process: Process) -> None:

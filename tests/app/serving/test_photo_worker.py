@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+import sys
 import zlib
 from io import BytesIO
 from pathlib import Path
@@ -11,9 +12,10 @@ import pytest
 import skimage.data
 from PIL import Image
 
+from app.serving import photo_worker
 from app.serving.photo_worker import PhotoWorker
 from engine.avatar import Avatar
-from engine.errors import CapacityError, PhotoError
+from engine.errors import CapacityError, LivefaceError, PhotoError
 
 
 def encoded(picture: np.ndarray, kind: str = "JPEG") -> bytes:
@@ -89,6 +91,46 @@ def test_what_needs_too_much_memory_is_refused(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(PhotoError, match="memory"):
         prepared(encoded(skimage.data.astronaut()), tmp_path / "avatar")
     assert not list(tmp_path.iterdir())
+
+
+def writing(status: int, text: str) -> tuple[str, ...]:
+    """A program that fails with this status and complaint."""
+    return sys.executable, "-c", f"import sys; sys.stderr.write({text!r}); sys.exit({status})"
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (1, "Traceback\n  File x\nKeyError: 5\n"),
+        (1, "liveface: unexpected KeyError: 5\n"),
+        (2, "liveface: The avatar cannot be written to /srv/liveface/avatar (no space left on device)\n"),
+        (2, "liveface: /srv/models/mesh.onnx does not exist\n"),
+        (2, "liveface: /srv/models/mesh.onnx does not exist\nand /tmp neither\n"),
+        (3, ""),
+    ],
+)
+def test_a_failure_of_the_server_is_logged_and_not_blamed_on_the_photo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, status: int, text: str
+) -> None:
+    monkeypatch.setattr(photo_worker, "_PROGRAM", writing(status, text))
+    with pytest.raises(LivefaceError, match="The server failed") as failed:
+        prepared(encoded(skimage.data.astronaut()), tmp_path / "avatar")
+    assert not isinstance(failed.value, PhotoError)
+    assert "/" not in str(failed.value)
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert f"status {status}: {text.strip().rpartition(chr(10))[2]}" in record.message
+
+
+@pytest.mark.parametrize(
+    "text", ["liveface: unexpected MemoryError: run", "terminate called after std::bad_alloc", "can't alloc\n\n"]
+)
+def test_memory_that_runs_out_is_told_as_the_photos_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setattr(photo_worker, "_PROGRAM", writing(1, text))
+    with pytest.raises(PhotoError, match="scale it down"):
+        prepared(encoded(skimage.data.astronaut()), tmp_path / "avatar")
 
 
 def test_photos_that_wait_are_bounded(tmp_path: Path) -> None:
