@@ -20,6 +20,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from numpy.typing import NDArray
+from scipy.signal import correlate
 
 from app.camera import CameraLook, VirtualCamera
 from app.clock import Clock, MonotonicClock, sleep_until
@@ -40,6 +41,7 @@ STEP = 10  # frames between two that are compared
 SPAN = 6  # frames of sound that are compared
 SETTLED = 75  # frames
 ALIKE = 0.9  # correlation
+NEAR = 10.0  # s, in which recorded blocks tell when a sample was heard
 LOUD = 0.05  # of full scale: silence has no moment
 
 
@@ -159,7 +161,7 @@ class Recording:
     def __init__(self, source: str, clock: Clock) -> None:
         self._clock = clock
         self._blocks: list[Samples] = []
-        self._origins: list[float] = []  # when the first sample was heard, as each block tells it
+        self._told: list[tuple[float, float]] = []  # when a block came, and when the first sample then was heard
         self._command = ["parec", f"--device={source}", f"--rate={SAMPLE_RATE}", "--channels=1", "--format=float32le"]
 
     def __enter__(self) -> "Recording":
@@ -172,19 +174,26 @@ class Recording:
         self._recorder.terminate()
         self._thread.join()
         self._recorder.wait()
-        self._record, self._origin = np.concatenate(self._blocks), float(np.median(self._origins))
+        self._record, self._arrivals = np.concatenate(self._blocks), np.array(self._told)
+        self.began, self.ended = self._arrivals[[0, -1], 0]
 
     def moment_of(self, sound: Samples, near: float) -> float | None:
         """When the beginning of that sound was heard, within a second of the moment `near`; None if it was not.
 
         By cross-correlation: what is too unlike it, such as sound with a gap, does not count.
         """
-        first = max(0, round((near - 1 - self._origin) * SAMPLE_RATE))
-        record = self._record[first : first + 2 * SAMPLE_RATE + len(sound)]
-        best = int(np.argmax(np.correlate(record, sound, "valid")))
+        record, begin = self.cut(near - 1, 2 * SAMPLE_RATE + len(sound))
+        best = int(np.argmax(correlate(record, sound, "valid")))
         if np.corrcoef(record[best : best + len(sound)], sound)[0, 1] < ALIKE:
             return None
-        return self._origin + (first + best) / SAMPLE_RATE
+        return begin + best / SAMPLE_RATE
+
+    def cut(self, moment: float, length: int) -> tuple[Samples, float]:
+        """So many samples from that moment on, float32, and the moment of the first of them."""
+        near = np.abs(self._arrivals[:, 0] - moment) < NEAR
+        origin = float(np.median(self._arrivals[near, 1]))
+        first = max(0, round((moment - origin) * SAMPLE_RATE))
+        return self._record[first : first + length], origin + first / SAMPLE_RATE
 
     def _listen(self) -> None:
         assert self._recorder.stdout is not None
@@ -192,7 +201,8 @@ class Recording:
         while block := self._recorder.stdout.read1(65536):  # type: ignore[attr-defined]
             pcm = np.frombuffer(block, np.float32)
             count += len(pcm)
-            self._origins.append(self._clock.now() - count / SAMPLE_RATE)
+            moment = self._clock.now()
+            self._told.append((moment, moment - count / SAMPLE_RATE))
             self._blocks.append(pcm)
 
 

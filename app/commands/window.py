@@ -228,4 +228,6 @@ def status_line(report: Report, fps: float, budget_ms: float | None) -> str:
     parts.append(f"{report.skipped} skipped")
     if report.lost_ms:
         parts.append(f"{report.lost_ms:.0f} ms of sound lost")
+    if report.xruns:
+        parts.append(f"{report.xruns} xruns")
     return "   ".join(parts)
