@@ -13,6 +13,7 @@ from multidict import CIMultiDict
 
 from app.serving.negotiation import check_offer, parsed
 from app.serving.peer import IceServer, Peer
+from app.serving.security import is_same_secret
 from app.serving.session_description import SessionDescription
 from engine.errors import NotFoundError, PeerError
 
@@ -99,7 +100,7 @@ class PeerSessions:
 
     def _find(self, request: web.Request) -> tuple[Peer, PeerSession]:
         for peer, session in self._sessions.items():
-            if session.key == request.match_info["session"] and peer.state not in _ENDED:
+            if is_same_secret(request.match_info["session"], session.key) and peer.state not in _ENDED:
                 return peer, session
         raise NotFoundError("Found no such session: it has ended, or never was. POST a new offer.")
 

@@ -27,11 +27,13 @@ def routes(stage: Stage) -> list[web.RouteDef]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Running:
+    """`keeping`: None until it has started."""
+
     conversation: Conversation
     push: WhipPush
-    keeping: asyncio.Task[None]
+    keeping: asyncio.Task[None] | None = None
 
 
 class _Pushes:
@@ -50,12 +52,16 @@ class _Pushes:
             raise CapacityError(f"Found {_MOST} pushes of this conversation, which is the most: end one.")
         make_peer = partial(conversation.join, self._stage.settings, speaks=False)
         push = WhipPush(make_peer, address, token, self._destinations)
-        async with self._stage.turnstile.turn():
-            await push.start()
         key = secrets.token_urlsafe(8)
-        keeping = asyncio.create_task(push.keep(lambda: conversation.is_running))
-        keeping.add_done_callback(lambda _: self._running.pop(key, None))
-        self._running[key] = _Running(conversation, push, keeping)
+        running = self._running[key] = _Running(conversation, push)  # those that start at the same time count, too
+        try:
+            async with self._stage.turnstile.turn():
+                await push.start()
+        except BaseException:
+            del self._running[key]
+            raise
+        running.keeping = asyncio.create_task(push.keep(lambda: conversation.is_running))
+        running.keeping.add_done_callback(lambda _: self._running.pop(key, None))
         return web.json_response({"push": key}, status=201, headers={hdrs.LOCATION: f"{request.path}/{key}"})
 
     async def numbers(self, request: web.Request) -> web.Response:
@@ -63,6 +69,7 @@ class _Pushes:
 
     async def end(self, request: web.Request) -> web.Response:
         running = self._find(request)
+        assert running.keeping is not None, "its key was told before it had started"
         running.keeping.cancel()
         await asyncio.wait([running.keeping])
         return web.Response(status=204)

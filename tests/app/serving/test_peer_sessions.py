@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from app.serving import peer_sessions
+from app.serving.security import is_same_secret
 from tests.app.serving.application_fakes import Client, FakePeer, World, visited
 from tests.app.serving.whip_offers import SOUND, candidates
 
@@ -88,6 +90,25 @@ def test_an_unknown_or_ended_session_is_not_found(tmp_path: Path) -> None:
         for address in (session, "/whip/unknown"):
             assert (await client.delete(address)).status == 404
             assert (await client.patch(address, data=candidates(), headers=FRAGMENT | {"If-Match": tag})).status == 404
+
+    visited(tmp_path, visit)
+
+
+def test_the_key_is_compared_as_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = []
+
+    def compare(given: str, secret: str) -> bool:
+        compared.append((given, secret))
+        return is_same_secret(given, secret)
+
+    monkeypatch.setattr(peer_sessions, "is_same_secret", compare)
+
+    async def visit(client: Client, world: World) -> None:
+        session, _ = await published(client)
+        assert (await client.delete("/whip/unknown")).status == 404
+        assert (await client.delete(session)).status == 200
+        key = session.rpartition("/")[2]
+        assert compared == [("unknown", key), (key, key)]
 
     visited(tmp_path, visit)
 

@@ -1,5 +1,6 @@
 """Tests of sending a face on to another server, with stand-ins for sessions, peers and that server."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,11 @@ class FakeServer:
 
     def __init__(self, status: int = 201) -> None:
         self.requests: list[tuple[str, str, str | None]] = []
-        self._status = status
+        self.status = status
 
     async def answer(self, request: web.Request) -> web.Response:
         self.requests.append((request.method, request.path, request.headers.get("Authorization")))
-        return web.Response(status=self._status, text="v=0", headers={"Location": "/session/1"})
+        return web.Response(status=self.status, text="v=0", headers={"Location": "/session/1"})
 
 
 Visit = Callable[[Client, World, str, str], Awaitable[None]]
@@ -126,6 +127,21 @@ def test_one_conversation_is_not_pushed_to_many_servers(tmp_path: Path) -> None:
         assert statuses == [201, 201, 201, 201, 503]
 
     pushing(tmp_path, FakeServer(), visit)
+
+
+def test_those_that_begin_at_the_same_time_count_too_until_they_fail(tmp_path: Path) -> None:
+    async def begin(client: Client, address: str, base: str, count: int) -> list[int]:
+        requests = (client.post(address, json={"url": f"{base}/live"}) for _ in range(count))
+        return sorted([response.status for response in await asyncio.gather(*requests)])
+
+    async def visit(client: Client, world: World, address: str, base: str) -> None:
+        server.status = 401
+        assert await begin(client, address, base, 4) == [502] * 4
+        server.status = 201
+        assert await begin(client, address, base, 6) == [201] * 4 + [503] * 2
+
+    server = FakeServer()
+    pushing(tmp_path, server, visit)
 
 
 def test_without_allowed_servers_nothing_is_pushed(tmp_path: Path) -> None:
