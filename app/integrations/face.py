@@ -28,7 +28,7 @@ class Spoken:
 
     `image`: uint8 (height, width, 3), RGB; None where the owner was late and a newer one follows. `sound`: int16
     (rate / 25,), mono, as it was pushed, with silence before and after it; None where nothing is said. `marks`: what
-    was marked after sound that has been said by now.
+    was marked after sound that has been said by now. What `Face.take_rest` returns has sound of any length.
     """
 
     image: Picture | None
@@ -64,6 +64,7 @@ class Face:
         self._marks: deque[tuple[int, object]] = deque()
         self._waiting: deque[Spoken] = deque()
         self._changed = asyncio.Event()
+        self._is_over = False
 
     async def start(self) -> None:
         """Let the face appear; once. Raises what the engine has to say."""
@@ -72,19 +73,28 @@ class Face:
 
     async def stop(self) -> None:
         """End the session and raise what failed, if anything did. May be called twice."""
-        await asyncio.to_thread(self._session.stop)
+        try:
+            await asyncio.to_thread(self._session.stop)
+        finally:
+            self._is_over = True
 
-    async def say(self, pcm: bytes) -> None:
-        """Add mono PCM16 of the face's rate; waits while 120 s of sound are waiting, and an interrupt ends that."""
+    async def say(self, pcm: bytes) -> bytes:
+        """Add mono PCM16 of the face's rate; waits while 120 s of sound are waiting, and an interrupt ends that.
+
+        Returns what was not added because the session ended during the wait.
+        """
         size = 2 * self.rate * _PIECE_SECONDS
         clears = self._source.clears
         for start in range(0, len(pcm), size):
             piece = pcm[start : start + size]
             while not self._source.push(decode_pcm16(piece), self.rate):
                 await asyncio.sleep(_PIECE_SECONDS)
-                if self._source.clears != clears or not self._session.is_running:
-                    return
+                if self._source.clears != clears:
+                    return b""
+                if self._is_over:
+                    return pcm[start:]
             self._said += piece
+        return b""
 
     async def mark(self, mark: object) -> None:
         """Return `mark` with the picture by which all sound pushed so far has been said."""
@@ -103,8 +113,22 @@ class Face:
         self._first, self._origin = 0, self._source.pushed
         return forgotten
 
-    async def next(self) -> Spoken:
-        """Wait for the next picture; raises what failed in the session."""
+    def take_rest(self) -> list[Spoken]:
+        """What has not been taken yet: all sound without its pictures, and each mark after the sound before it."""
+        rest = list(self._waiting)
+        self._waiting.clear()
+        while self._marks:
+            sample, mark = self._marks.popleft()
+            rest.append(self._unseen(self._scaled(sample - self._origin), (mark,)))
+        rest.append(self._unseen(self._first + len(self._said) // 2, ()))
+        return rest
+
+    def _unseen(self, end: int, marks: tuple[object, ...]) -> Spoken:
+        sound = self._cut(self._first, end)
+        return Spoken(None, sound if len(sound) else None, marks)
+
+    async def next(self) -> Spoken | None:
+        """Wait for the next picture; None when the session has ended. Raises, once, what failed in it."""
         while not self._waiting:
             self._changed.clear()
             try:
@@ -113,6 +137,7 @@ class Face:
             except TimeoutError:
                 if not self._session.is_running:
                     await self.stop()
+                    return None
         self._untaken = 0
         if len(self._waiting) <= _MOST_PICTURES:
             self._source.is_paused = False

@@ -51,8 +51,7 @@ class LivefaceVideoGenerator(VideoGenerator):
         face = self._face
         await face.start()
         try:
-            while True:
-                spoken = await face.next()
+            while (spoken := await face.next()) is not None:
                 if spoken.image is not None:
                     yield rtc.VideoFrame(face.width, face.height, rtc.VideoBufferType.RGB24, spoken.image.tobytes())
                 if spoken.sound is not None:

@@ -1,6 +1,7 @@
 """The face as a video service of Pipecat: a bot's speech in, pictures and the same speech out, in step."""
 
 import asyncio
+from contextlib import suppress
 
 import numpy as np
 
@@ -70,25 +71,35 @@ class LivefaceVideoService(FrameProcessor):
         if face is None or direction is FrameDirection.UPSTREAM or not _is_in_order(frame):
             await self.push_frame(frame, direction)
         elif isinstance(frame, TTSAudioRawFrame):
-            await face.say(await self._converted(frame, face.rate))
+            await self._say(await self._converted(frame, face.rate), face)
         else:
             if isinstance(frame, TTSStoppedFrame):
-                await face.say(await self._resampler.flush())
-            await face.mark(frame)
+                await self._say(await self._resampler.flush(), face)
+            if face is self._face:
+                await face.mark(frame)
+            else:  # it has failed meanwhile
+                await self.push_frame(frame)
         if isinstance(frame, StartFrame) and face is not None:
             self._showing = self.create_task(self._show(face))
 
+    async def _say(self, pcm: bytes, face: Face) -> None:
+        unsaid = await face.say(pcm)
+        if unsaid:
+            await self.push_frame(TTSAudioRawFrame(unsaid, face.rate, 1))
+
     async def _show(self, face: Face) -> None:
         try:
-            while True:
-                if await self._push(await face.next(), face):
+            while (spoken := await face.next()) is not None:
+                if await self._push(spoken, face):
                     return
         except Exception as error:
+            await face.say(await self._resampler.flush())
             self._face = None
+            for spoken in face.take_rest():
+                await self._push(spoken, face)
+            with suppress(Exception):
+                await face.stop()
             await self._report(error)
-            for mark in face.interrupt():
-                assert isinstance(mark, Frame)
-                await self.push_frame(mark)
 
     async def _push(self, spoken: Spoken, face: Face) -> bool:
         """Returns whether it was the last."""
@@ -102,14 +113,15 @@ class LivefaceVideoService(FrameProcessor):
         return any(isinstance(mark, EndFrame) for mark in spoken.marks)
 
     async def _interrupt(self) -> None:
-        if self._face is None:
+        face = self._face
+        if face is None:
             return
-        forgotten = self._face.interrupt()
+        forgotten = face.interrupt()
         await self._resampler.reset()  # type: ignore[no-untyped-call]
         for mark in forgotten:
             assert isinstance(mark, Frame)
             if not mark.interruptible:
-                await self._face.mark(mark)
+                await face.mark(mark)
 
     async def _stop(self) -> None:
         face, self._face = self._face, None
