@@ -1,7 +1,7 @@
 """Several faces that speak at once on one machine: they share what draws, and each hears for itself."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from app.admission import Admission, measure_drawing, measure_hearing
@@ -16,15 +16,26 @@ from engine.backends.openvino import StepNetwork
 from engine.renderer import load_renderer
 from engine.streamer import DEFAULT_LOOKAHEAD, Streamer
 
+Through = Callable[[Sequence[Sink]], Sequence[Sink]]
+
 
 class Ensemble:
     """Makes sessions with one scheduler, as many as `admission` allows; from any thread."""
 
-    def __init__(self, network: StepNetwork, scheduler: Scheduler, admission: Admission, clock: Clock) -> None:
+    def __init__(
+        self,
+        network: StepNetwork,
+        scheduler: Scheduler,
+        admission: Admission,
+        clock: Clock,
+        through: Through = lambda sinks: sinks,
+    ) -> None:
+        """`through` gives the sinks that a session gets in place of those that were asked for."""
         self.scheduler = scheduler
         self.admission = admission
         self._network = network
         self._clock = clock
+        self._through = through
 
     @contextmanager
     def performing(
@@ -44,6 +55,7 @@ class Ensemble:
         height, width = avatar.photo.shape[:2]
         with self.admission.admit(width, height, stats, encoding):
             streamer = Streamer(self._network.another(), lookahead)
+            sinks = self._through(sinks)
             session = Session(source, streamer, self.scheduler, avatar, sinks, self._clock, stats)
             session.start()
             try:
@@ -63,10 +75,10 @@ def open_ensemble(clock: Clock, seed: int = 0) -> Iterator[Ensemble]:
 
 
 @contextmanager
-def ensemble_of(renderer: SharedRenderer, clock: Clock) -> Iterator[Ensemble]:
-    """As `open_ensemble`, with pictures of another renderer."""
+def ensemble_of(renderer: SharedRenderer, clock: Clock, through: Through = lambda sinks: sinks) -> Iterator[Ensemble]:
+    """As `open_ensemble`, with pictures of another renderer and, if wanted, `through` other sinks."""
     network = StepNetwork(MODELS / "motion.onnx")
     cost = measure_drawing(renderer, Avatar.load(DEFAULT_AVATAR), clock)
     admission = Admission(cost, measure_hearing(Streamer(network.another()), clock), os.cpu_count() or CORES)
     with Scheduler(renderer, clock, cost) as scheduler:
-        yield Ensemble(network, scheduler, admission, clock)
+        yield Ensemble(network, scheduler, admission, clock, through)

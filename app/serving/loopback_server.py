@@ -19,13 +19,9 @@ from app.performer import CORES, MODELS
 from app.scheduler import SharedRenderer
 from app.serving.loopback_peer import meet_here
 from app.serving.serve_settings import ServeSettings
-from app.session import Session, Sink
-from app.sources import Source
-from app.stats import Stats
-from engine.avatar import Avatar
+from app.session import Sink
 from engine.errors import LivefaceError
 from engine.renderer import load_renderer
-from engine.streamer import DEFAULT_LOOKAHEAD
 
 
 def main() -> None:
@@ -41,10 +37,15 @@ def main() -> None:
 
 @contextmanager
 def observed(task: Task, clock: Clock) -> Iterator[Ensemble]:
-    """What `open_ensemble` brings, under observation."""
+    """What `open_ensemble` brings, with the sound of its one session witnessed, and held back from the viewers."""
+
+    def through(sinks: Sequence[Sink]) -> Sequence[Sink]:
+        held_back = [HeldBack(sink, task.injected_ms) for sink in sinks]
+        return [*held_back, Witness(Path(task.folder) / CARRIED, clock)]
+
     renderer = _SharedMarkedRenderer(load_renderer(MODELS, 0, CORES))
-    with ensemble_of(renderer, clock) as ensemble:
-        yield _Observed(ensemble, task, clock)
+    with ensemble_of(renderer, clock, through) as ensemble:
+        yield ensemble
 
 
 class _SharedMarkedRenderer(MarkedRenderer):
@@ -53,33 +54,6 @@ class _SharedMarkedRenderer(MarkedRenderer):
     def __init__(self, renderer: SharedRenderer) -> None:
         super().__init__(renderer)
         self.prepare = renderer.prepare
-
-
-class _Observed(Ensemble):
-    """Another ensemble, of whose one session the sound is witnessed and, on its way to the viewers, held back."""
-
-    def __init__(self, ensemble: Ensemble, task: Task, clock: Clock) -> None:
-        self.scheduler = ensemble.scheduler
-        self.admission = ensemble.admission
-        self._ensemble = ensemble
-        self._task = task
-        self._clock = clock
-
-    @contextmanager
-    def performing(
-        self,
-        source: Source,
-        avatar: Avatar,
-        sinks: Sequence[Sink],
-        stats: Stats,
-        lookahead: int = DEFAULT_LOOKAHEAD,
-        encoding: float = 0.0,
-    ) -> Iterator[Session]:
-        """See `Ensemble.performing`."""
-        witness = Witness(Path(self._task.folder) / CARRIED, self._clock)
-        held_back = [HeldBack(sink, self._task.injected_ms) for sink in sinks]
-        with self._ensemble.performing(source, avatar, [*held_back, witness], stats, lookahead, encoding) as session:
-            yield session
 
 
 if __name__ == "__main__":
