@@ -14,7 +14,7 @@ from app.clock import Clock
 from app.fan_out import FanOut
 from app.performer import Performer
 from app.player import Player
-from app.session import Session, Sink
+from app.session import BareSink, Session, Sink
 from app.sources import Source
 from app.speaker import Speaker
 from app.stats import Report, Stats
@@ -106,7 +106,8 @@ class LiveStage:
         if heard is not None and heard.speaker is not None:
             self.speaker = Speaker(heard.speaker or None, self._clock, on_notice=self._on_notice)
             sinks.append(self.speaker)
-        session = self._performer.session(source, [*sinks, _Lent(self._outputs)], self._clock, stats)
+        lent = BareSink(self._outputs.send)  # the outputs outlive the session
+        session = self._performer.session(source, [*sinks, lent], self._clock, stats)
         session.mute(is_muted)
         try:
             session.start()
@@ -187,19 +188,3 @@ class Wardrobe:
             self.action_units = motions[-1].action_units
             self.picture = frames[-1].image
         return frames
-
-
-class _Lent:
-    """Outputs that a session may use, and neither opens nor closes."""
-
-    def __init__(self, outputs: FanOut) -> None:
-        self._outputs = outputs
-
-    def open(self, width: int, height: int) -> None:
-        pass
-
-    def send(self, frame: Frame) -> None:
-        self._outputs.send(frame)
-
-    def close(self, completed: bool) -> None:
-        pass

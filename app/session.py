@@ -41,6 +41,23 @@ class Sink(Protocol):
         """Finish; `completed` is False where the frames ended before they should. May be called twice."""
 
 
+class BareSink:
+    """Passes frames on to a function, and has nothing to open or to close. Implements `Sink`."""
+
+    def __init__(self, send: Callable[[Frame], None]) -> None:
+        self._send = send
+
+    def open(self, width: int, height: int) -> None:
+        """See `Sink`."""
+
+    def send(self, frame: Frame) -> None:
+        """See `Sink`."""
+        self._send(frame)
+
+    def close(self, completed: bool) -> None:
+        """See `Sink`."""
+
+
 class Artist(Protocol):
     """What draws for a session."""
 

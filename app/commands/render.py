@@ -14,10 +14,10 @@ from app.config import DEFAULT_LOOKAHEAD, Backend, Settings, parse_size
 from app.media_files import iterate_audio
 from app.performer import load_performer
 from app.recorder import SOUND_RATE, Recorder
-from app.session import Sink
+from app.session import BareSink, Sink
 from app.sources import FileSource
 from app.stats import Stats
-from engine.media import FPS, HOP, SAMPLE_RATE, Frame
+from engine.media import FPS, HOP, SAMPLE_RATE
 
 
 def render(
@@ -47,7 +47,7 @@ def render(
         _progress_bar(out.name, pictures) as bar,
     ):
         clock, stats = MonotonicClock(), Stats()
-        sinks: list[Sink] = [Recorder(out, sound), _Advance(bar)]
+        sinks: list[Sink] = [Recorder(out, sound), BareSink(lambda frame: bar.advance(bar.task_ids[0]))]
         source = FileSource(audio, clock, stats, live=False)
         session = performer.session(source, sinks, clock, stats)
         session.start()
@@ -70,19 +70,3 @@ def _progress_bar(name: str, total: int) -> Progress:
     bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
     bar.add_task(name, total=total)
     return bar
-
-
-class _Advance:
-    """A sink that moves a progress bar."""
-
-    def __init__(self, bar: Progress) -> None:
-        self._bar = bar
-
-    def open(self, width: int, height: int) -> None:
-        pass
-
-    def send(self, frame: Frame) -> None:
-        self._bar.advance(self._bar.task_ids[0])
-
-    def close(self, completed: bool) -> None:
-        pass

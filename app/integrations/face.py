@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from app.clock import Clock, MonotonicClock
 from app.performer import Performer
 from app.serving.paced_source import PacedSource, decode_pcm16
-from app.session import Session
+from app.session import BareSink, Session
 from app.stats import Stats
 from engine.errors import ConfigurationError
 from engine.media import FPS, SAMPLE_RATE, Frame, Picture
@@ -54,7 +54,7 @@ class Face:
         self.height, self.width = performer.avatar.photo.shape[:2]
         self.stats = Stats()
         self._source = PacedSource(clock)
-        self._session: Session = performer.session(self._source, [_Handover(self)], clock, self.stats)
+        self._session: Session = performer.session(self._source, [BareSink(self._hand_over)], clock, self.stats)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._said = bytearray()  # as it was pushed, from sample `_first` on
         self._first = 0
@@ -143,8 +143,8 @@ class Face:
             self._source.is_paused = False
         return self._waiting.popleft()
 
-    def hand_over(self, frame: Frame) -> None:
-        """Take a frame of the session; in any thread."""
+    def _hand_over(self, frame: Frame) -> None:
+        """Take a frame of the session, in its thread."""
         assert self._loop is not None
         self._untaken += 1
         if self._untaken >= _MOST_WAITING:
@@ -191,19 +191,3 @@ class Face:
         del self._said[:last]
         self._first = max(self._first, end)
         return piece
-
-
-class _Handover:
-    """Implements `Sink`."""
-
-    def __init__(self, face: Face) -> None:
-        self._face = face
-
-    def open(self, width: int, height: int) -> None:
-        pass
-
-    def send(self, frame: Frame) -> None:
-        self._face.hand_over(frame)
-
-    def close(self, completed: bool) -> None:
-        pass

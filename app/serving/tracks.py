@@ -93,10 +93,7 @@ class FaceTrack(MediaStreamTrack):
     async def _next(self) -> Frame:
         """A frame with a new picture: a repeated one is sent only where somebody asks for a key picture."""
         while True:
-            frame = await self._viewing.next()
-            if frame is None or self.readyState != "live":
-                self.stop()
-                raise MediaStreamError
+            frame = await _next_of(self._viewing, self)
             self._clock.begin(frame.index, self._now())
             if frame.image is not self._last_image or self._key_wanted:
                 self._last_image = frame.image
@@ -145,13 +142,19 @@ class VoiceTrack(MediaStreamTrack):
     async def _next(self) -> Frame:
         """The next frame; in the beginning the newest, as sound from before the connection is of no use."""
         while True:
-            frame = await self._viewing.next()
-            if frame is None or self.readyState != "live":
-                self.stop()
-                raise MediaStreamError
+            frame = await _next_of(self._viewing, self)
             if self._has_begun or not self._viewing.waiting:
                 self._has_begun = True
                 return frame
+
+
+async def _next_of(viewing: Viewing, track: MediaStreamTrack) -> Frame:
+    """The next frame; where there is none, or nobody wants it any more, the track stops with a `MediaStreamError`."""
+    frame = await viewing.next()
+    if frame is None or track.readyState != "live":
+        track.stop()
+        raise MediaStreamError
+    return frame
 
 
 def _packet(data: bytes, pts: int, rate: int) -> "Packet[Any]":
