@@ -61,3 +61,8 @@ def resources() -> tuple[int, int]:
     """Open file descriptors and living threads of this process, without the event loop's own, which it keeps."""
     threads = [thread for thread in threading.enumerate() if not thread.name.startswith("asyncio")]
     return len(list(Path("/proc/self/fd").iterdir())), len(threads)
+
+
+def is_left(before: tuple[int, int]) -> bool:
+    """Whether there is more than the `resources` before, or another task than this one."""
+    return any(now > then for now, then in zip(resources(), before, strict=True)) or len(asyncio.all_tasks()) > 1

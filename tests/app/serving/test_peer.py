@@ -15,7 +15,7 @@ from app.serving.remote_source import RemoteSource
 from app.stats import Stats
 from engine.errors import PeerError
 from engine.media import HOP, Frame
-from tests.app.serving.loopback import a_click, a_frame, here, perform, resources, until
+from tests.app.serving.loopback import a_click, a_frame, here, is_left, perform, resources, until
 
 TONE = 0.5 * np.sin(2 * np.pi * 440 * np.arange(48_000) / 48_000, dtype=np.float32).astype(np.float32)
 FLASHING = 12  # frames from one flash to the next
@@ -90,8 +90,9 @@ def test_a_picture_and_its_sound_are_due_at_one_moment_at_the_receiver(codec: st
             audio.moment(heard.timestamp, heard.moment) + place / 48_000 - middle
             for heard, place in clicks(received.sounds)
         ]
-        assert len(heard) >= 4
-        offsets = [min((moment - flash for flash in flashes), key=abs) for moment in heard]
+        nearest = [min((moment - flash for flash in flashes), key=abs) for moment in heard]
+        offsets = [offset for offset in nearest if abs(offset) < 0.2]  # a busy machine may leave out a flash
+        assert len(offsets) >= 4
         assert np.abs(offsets).max() < 0.004
 
     played(test, codec)
@@ -274,16 +275,12 @@ async def connect_and_leave(world: World) -> None:
 
 
 def test_nothing_is_left_of_ten_connections() -> None:
-    async def run() -> tuple[tuple[int, int], tuple[int, int], int]:
+    async def run() -> None:
+        await connect_and_leave(World())  # what is loaded and started at first use stays
         before = resources()
-        for number in range(11):
+        for _ in range(10):
             await connect_and_leave(World())
-            if number == 0:  # what is loaded and started at first use stays
-                before = resources()
-        await until(lambda: resources()[1] <= before[1])
-        return before, resources(), len(asyncio.all_tasks())
+        await until(lambda: not is_left(before))
 
     with here():
-        before, after, tasks = asyncio.run(run())
-    assert after <= before
-    assert tasks == 1
+        asyncio.run(run())
