@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from app.performer import ASSETS
 from tests.web.live_server import serving
-from tests.web.waiting import PATIENCE_MS
+from tests.web.waiting import PATIENCE_MS, wait_for_room
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = (
@@ -80,4 +80,5 @@ def open_page(chromium: Browser, address: str) -> Iterator[Callable[..., Page]]:
         unexpected = [text for text in complaints if not text.startswith("Failed to load resource")]
         for page in pages:
             page.goto("about:blank")  # to leave the page ends its conversation, which makes room for the next test's
+        wait_for_room(address)
     assert not unexpected

@@ -1,5 +1,8 @@
 """Waiting for what the page should do, on a machine that may be busy."""
 
+import time
+import urllib.request
+
 import pytest
 from playwright.sync_api import Page
 
@@ -29,3 +32,13 @@ def wait_until_live(page: Page) -> None:
         pytest.skip(f"the machine is too busy: {page.inner_text('#message-remedy')}")
     page.wait_for_selector("#stage[data-live]")
     page.wait_for_selector("#state[data-state=live]")
+
+
+def wait_for_room(address: str) -> None:
+    """Return when all sessions that pages began have ended, or when one has not in time."""
+    end = time.monotonic() + PATIENCE_MS / 1000
+    while time.monotonic() < end:
+        with urllib.request.urlopen(f"{address}metrics", timeout=PATIENCE_MS / 1000) as answer:
+            if b"liveface_load 0.0\n" in answer.read():
+                return
+        time.sleep(0.1)
