@@ -11,6 +11,7 @@ from app.config import CAPTURE_MS
 from app.device_keeper import SILENT_AFTER, DeviceKeeper, Notify
 from app.devices import SoundDevice, end_stream, playable, start_stream
 from app.queues import SampleQueue
+from app.steady_delay import SteadyDelay
 from engine.media import HOP, SAMPLE_RATE, Frame, Samples
 
 _WAITING_MS = 120  # of sound between the frames and the device
@@ -51,6 +52,7 @@ class Speaker:
         self._sent = self._received = 0  # samples handed over, taken by the device's thread
         self._heard: tuple[int, float] | None = None  # a sample, and when it is heard
         self._delays: deque[float] = deque(maxlen=_REMEMBERED)
+        self._steady = SteadyDelay()
         self._delay = 0.0
         self._padding = 0  # samples of silence, played to be late enough since the sound last stopped
         self._has_padded = False  # and the delay has not been measured since
@@ -73,6 +75,7 @@ class Speaker:
                 self._delays.clear()
             sample, moment = heard
             self._delays.append(moment + (self._sent - sample) / SAMPLE_RATE - self._clock.now())
+            self._steady.note(self._delays[-1])
             self._delay = max(0.0, float(np.median(self._delays)))
         self._queue.put(frame.pcm)
         self._sent += len(frame.pcm)
@@ -94,11 +97,13 @@ class Speaker:
             return np.zeros(count, np.float32)
         if line is not self._line:
             self._line, self._heard, self._is_playing = line, None, False
+            self._steady = SteadyDelay()
         pcm = self._queue.get(timeout=0)
         self._received += len(pcm)
         self._rest = np.concatenate([self._rest, pcm])[-_LONGEST - self._padding :]
         if not self._is_playing:
             self._padding = 0
+            self._steady.restart()
         # Frames come every second time: with too little in hand, the next late one would be heard as a gap.
         self._is_playing = len(self._rest) >= (count if self._is_playing else _IN_HAND)
         has_padded = self._is_playing and self._pad()
@@ -106,7 +111,7 @@ class Speaker:
             return np.zeros(count, np.float32)
         # Not the time that PortAudio tells for each block: PulseAudio's wanders by 50 ms within seconds.
         self._heard = self._received - len(self._rest), self._clock.now() + line.latency
-        ready, self._rest = self._rest[:count], self._rest[count:]
+        ready, self._rest = self._steady.take(self._rest, count)
         self._has_padded |= has_padded
         return ready
 
@@ -118,6 +123,7 @@ class Speaker:
         silence = min(round(early * SAMPLE_RATE), SAMPLE_RATE)
         self._padding += silence
         self._rest = np.concatenate([np.zeros(silence, np.float32), self._rest])
+        self._steady = SteadyDelay()
         return True
 
 

@@ -3,7 +3,7 @@
     .venv/bin/python scripts/measure_window.py --seconds 1800
 
 Starts a PulseAudio server and a screen of its own and the program as a user would, lets it hear the shipped sentence
-again and again, switches its virtual microphone on by the keyboard, and records that beside the microphone. Each ten
+again and again, switches its virtual microphone on by the keyboard, and records that beside the microphone. Each five
 seconds both are compared by cross-correlation, and the program's memory, threads and files are counted. Ends in one
 line of JSON. Needs pulseaudio-utils, Xvfb and xdotool.
 """
@@ -31,8 +31,8 @@ from engine.bench import trend
 from engine.media import SAMPLE_RATE
 
 SETTLING = 30.0  # s, in which the voice finds its delay and buffers fill
-STEP = 10.0  # s from one look to the next
-SPAN = 4 * SAMPLE_RATE  # samples that are compared
+STEP = 5.0  # s from one look to the next
+SPAN = SAMPLE_RATE  # samples that are compared: longer ones are not alike where the voice is being stretched
 LATEST = 0.6  # s that the voice may be late
 ALIKE = 0.8  # correlation
 HOUR = 3600.0
@@ -69,6 +69,7 @@ def main(seconds: Annotated[float, typer.Option()] = 120.0) -> None:
         "voice_after_microphone_ms": {
             f"p{part}": round(1000 * float(np.percentile(delays, part)), 1) for part in (5, 50, 95)
         },
+        "in_each_third": [round(1000 * float(np.median(part)), 1) for part in np.array_split(delays, 3)],
         "compared": len(delays),
         "drift_ms_per_hour": hourly(moments, 1000 * delays),
         **look.numbers(),

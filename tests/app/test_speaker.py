@@ -171,6 +171,27 @@ def test_the_sound_waits_where_it_would_be_heard_too_early(library: FakeLibrary,
     assert (np.diff(heard) == 1).all()  # nothing is lost where silence is put in
 
 
+@pytest.mark.parametrize("millionths", [-50, 50])
+def test_a_device_with_another_clock_is_followed_unheard(library: FakeLibrary, opened: Open, millionths: int) -> None:
+    clock = VirtualClock()
+    speaker = opened(None, clock)
+    tone = np.sin(np.arange(10 * SAMPLE_RATE) * 2 * np.pi * 440 / SAMPLE_RATE).astype(np.float32)
+    begin, blocks, delays, played = clock.now(), 0, [], []
+    for index in range(10 * 60 * 25):
+        sleep_until(clock, begin + index * 0.04)
+        place = index % 250 * HOP
+        speaker.send(Frame(index, np.zeros((2, 2, 3), np.uint8), tone[place : place + HOP], True))
+        delays.append(speaker.delay())
+        while (moment := 0.01 + blocks * 0.02 * (1 + millionths / 1e6)) < (index + 1) * 0.04:
+            sleep_until(clock, begin + moment)
+            played.append(library.stream.played())
+            blocks += 1
+    assert np.ptp(delays[100:]) < 0.012  # 50 millionths of 10 minutes are 30 ms
+    sound = np.concatenate(played[100:])
+    assert np.abs(np.diff(sound)).max() < 1.1 * np.abs(np.diff(tone)).max()
+    assert np.sqrt(np.mean(sound.reshape(-1, BLOCK) ** 2, axis=1)).min() > 0.6  # no gap
+
+
 @pytest.mark.parametrize(("rate", "channels"), [(48_000, 1), (44_100, 2), (8_000, 2)])
 def test_a_device_that_converts_nothing_gets_its_own_rate_and_channels(
     library: FakeLibrary, opened: Open, rate: int, channels: int
