@@ -102,7 +102,8 @@ class _Line:
         rate, self._channels = recordable(device)
         self._resampler = None if rate == SAMPLE_RATE else PromptResampler(rate)
         self._samples_per_second = rate * self._channels
-        self._queue = SampleQueue(clock, self._samples_per_second, BACKLOG_MS)
+        block = rate * block_ms // 1000
+        self._queue = SampleQueue(clock, self._samples_per_second, BACKLOG_MS, block * self._channels)
         self._lost_before = self._xruns = self._xruns_before = 0
         self._latest = clock.now()
         self._has_ended = False
@@ -111,7 +112,9 @@ class _Line:
             "input",
             device,
             samplerate=rate,
-            blocksize=rate * block_ms // 1000,
+            # A server brings a little more than a block at a time. From blocks of a fixed size that would be left in its
+            # buffer, and sound would come later and later, up to a whole block, before two blocks come at once.
+            blocksize=block if device.endpoint is None else 0,
             channels=self._channels,
             dtype="float32",
             latency=block_ms / 1000,

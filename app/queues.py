@@ -15,8 +15,12 @@ class SampleQueue:
     When full, the oldest sound is dropped and comes out as silence, so that time never shifts; `lost` counts samples.
     """
 
-    def __init__(self, clock: Clock, rate: int, milliseconds: int) -> None:
+    def __init__(self, clock: Clock, rate: int, milliseconds: int, portion: int = 1) -> None:
+        """`portion`: a reader that waits is woken each time when so many samples more have come."""
         self.milliseconds = milliseconds
+        self._portion = portion
+        self._arrived = 0  # samples
+        self._is_due = False  # a portion is complete that was not there when it was read last
         self.lost = 0
         self._capacity = rate * milliseconds // 1000
         self._blocks: deque[Samples] = deque()
@@ -29,18 +33,26 @@ class SampleQueue:
         with self._changed:
             self._blocks.append(pcm)
             self._size += len(pcm)
+            portions = self._arrived // self._portion
+            self._arrived += len(pcm)
             while self._size > self._capacity:
                 dropped = len(self._blocks.popleft())
                 self._size -= dropped
                 self._silence += dropped
                 self.lost += dropped
-            self._changed.notify_all()
+            if self._arrived // self._portion > portions:
+                self._is_due = True
+                self._changed.notify_all()
 
     def get(self, timeout: float) -> Samples:
-        """All that waits, float32 (n,), lost sound as zeros; empty if nothing arrives within `timeout` seconds."""
+        """All that waits, float32 (n,), lost sound as zeros; at once if a portion is complete.
+
+        Else when one is, or after `timeout` seconds: empty if nothing has arrived.
+        """
         with self._changed:
-            if not self._size and not self._silence:
+            if not self._is_due:
                 self._changed.wait(timeout)
+            self._is_due = False
             pcm = np.concatenate([np.zeros(self._silence, np.float32), *self._blocks])
             self._blocks.clear()
             self._size = self._silence = 0
