@@ -4,14 +4,14 @@ import numpy as np
 
 from engine.media import FPS, SAMPLE_RATE, Samples
 
-_WINDOW = 60 * FPS  # delays: the median of fewer wanders by some milliseconds with the load of the machine
-_TOLERATED = 0.004  # s
+_WINDOW = 20 * FPS  # delays
+_TOLERATED = 0.004  # s: the median of a window wanders by less, where sound comes and goes evenly
 
 
 class SteadyDelay:
     """Two clocks differ by some 50 millionths, so that ever more sound waits for the device, or ever less.
 
-    Each minute's delay is compared with that of the first. Where it has moved, one sample of each block is left out, or
+    The delay of each 20 seconds is compared with that of the first. Where it has moved, one sample of each block is left out, or
     one is played twice, until it is back: sound that is 0.3 % too fast for some seconds is not heard as such.
     """
 
@@ -21,7 +21,7 @@ class SteadyDelay:
         self._wanted = self._done = 0  # samples to leave out, less those to play twice, since the beginning
 
     def restart(self) -> None:
-        """The sound was interrupted: the minute begins anew. By the device's thread."""
+        """The sound was interrupted: what was noted tells nothing of what follows. By the device's thread."""
         self._window = []
         self._done = self._wanted
 
