@@ -153,8 +153,8 @@ class _Line:
             "output",
             device,
             samplerate=rate,
-            # A server takes a little more than a block at a time. With blocks of a fixed size its buffer would run lower
-            # and lower, and when a sound is heard could be told to within a block only.
+            # A server takes a little more than a block at a time. With blocks of a fixed size its buffer would run
+            # lower and lower, and when a sound is heard could be told to within a block only.
             blocksize=0 if is_served else rate * CAPTURE_MS // 1000,
             channels=channels,
             dtype="float32",

@@ -11,8 +11,8 @@ _TOLERATED = 0.004  # s: the median of a window wanders by less, where sound com
 class SteadyDelay:
     """Two clocks differ by some 50 millionths, so that ever more sound waits for the device, or ever less.
 
-    The delay of each 20 seconds is compared with that of the first. Where it has moved, one sample of each block is left out, or
-    one is played twice, until it is back: sound that is 0.3 % too fast for some seconds is not heard as such.
+    The delay of each 20 seconds is compared with that of the first. Where it has moved, one sample of each block is
+    left out, or one is played twice, until it is back: for some seconds the sound is 0.6 % too fast, which nobody hears.
     """
 
     def __init__(self) -> None:
