@@ -12,7 +12,7 @@ class SteadyDelay:
     """Two clocks differ by some 50 millionths, so that ever more sound waits for the device, or ever less.
 
     The delay of each 20 seconds is compared with that of the first. Where it has moved, one sample of each block is
-    left out, or one is played twice, until it is back: for some seconds the sound is 0.6 % too fast, which nobody hears.
+    left out, or one is played twice, until it is back: for some seconds it is 0.6 % too fast, unheard.
     """
 
     def __init__(self) -> None:
