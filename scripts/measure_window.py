@@ -51,17 +51,21 @@ def main(seconds: Annotated[float, typer.Option()] = 120.0) -> None:
         command = [sys.executable, "-m", "app.cli", "run", "--microphone", "Desk"]
         program = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         resources.callback(program.kill)
-        press(program, "ctrl+j")
-        look = Look(program.pid)
-        time.sleep(SETTLING)
-        with Recording(SOURCE, clock) as voice, Recording("desk", clock) as microphone:
-            until = time.monotonic() + seconds
-            while (left := until - time.monotonic()) > 0 and program.poll() is None:
-                look.again()
-                time.sleep(min(STEP, left))
-        press(program, "ctrl+q")
-        line, _ = program.communicate(timeout=30)
-    moments, delays = compared(voice, microphone)
+        # Who records wants the sound sooner than the program does, and PulseAudio then hurries for all.
+        with Recording("desk", clock) as microphone:
+            press(program, "ctrl+j")
+            look = Look(program.pid)
+            time.sleep(STEP)
+            with Recording(SOURCE, clock) as voice:
+                time.sleep(SETTLING)
+                began = clock.now()
+                until = began + seconds
+                while (left := until - clock.now()) > 0 and program.poll() is None:
+                    look.again()
+                    time.sleep(min(STEP, left))
+            press(program, "ctrl+q")
+            line, _ = program.communicate(timeout=30)
+    moments, delays = compared(voice, microphone, began)
     numbers = {
         "seconds": round(seconds),
         "status": program.returncode,
@@ -119,10 +123,10 @@ class Look:
         }
 
 
-def compared(voice: Recording, microphone: Recording) -> tuple[Array, Array]:
+def compared(voice: Recording, microphone: Recording, began: float) -> tuple[Array, Array]:
     """By cross-correlation: moments, and by how much the voice is later than the microphone then, both in seconds."""
     found = []
-    for moment in np.arange(microphone.began + 1, microphone.ended - SPAN / SAMPLE_RATE - LATEST - 1, STEP):
+    for moment in np.arange(began, voice.ended - SPAN / SAMPLE_RATE - LATEST - 1, STEP):
         spoken, _ = microphone.cut(moment, SPAN)
         heard, begin = voice.cut(moment, SPAN + round(LATEST * SAMPLE_RATE))
         best = int(np.argmax(correlate(heard, spoken, "valid")))
