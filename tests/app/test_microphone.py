@@ -382,3 +382,32 @@ def wait_for(process: subprocess.Popen[str], *beginnings: str) -> list[str]:
     finally:
         patience.cancel()
     pytest.fail(f"the listener said nothing of {set(beginnings) - set(found)}")
+
+
+PROMPTNESS = """
+import numpy as np
+from app.clock import MonotonicClock
+from app.microphone import Microphone
+from app.stats import Stats
+
+clock = MonotonicClock()
+microphone = Microphone("Desk", clock, Stats())
+assert microphone.open() == 0
+samples, late, started = 0, [], clock.now()
+while clock.now() < started + 8:
+    pcm = microphone.read(0.1)
+    samples += len(pcm)
+    if len(pcm):
+        late.append(clock.now() - samples / 16000)
+microphone.close()
+late = np.array(late[50:])
+print(len(late), np.median(late) - late.min())
+"""
+
+
+def test_the_sound_of_a_server_comes_evenly_in_blocks_of_20_ms(tmp_path: Path) -> None:
+    with sound_server(tmp_path) as environment:
+        result = subprocess.run([sys.executable, "-c", PROMPTNESS], env=environment, stdout=subprocess.PIPE, check=True)
+    reads, late = map(float, result.stdout.split())
+    assert 200 < reads < 400  # 350 where nothing is in the way
+    assert late < 0.006  # with blocks of a fixed size 0.01: each would be later than the one before, for seconds

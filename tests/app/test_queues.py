@@ -53,6 +53,21 @@ def test_a_reader_waits_no_longer_than_it_said() -> None:
     assert round(clock.now() - before, 6) == 0.05
 
 
+def test_a_reader_is_woken_when_a_portion_is_complete_and_gets_all_there_is() -> None:
+    clock = VirtualClock(1)
+    queue = SampleQueue(clock, 16_000, 200, 320)
+    before = clock.now()
+    queue.put(np.zeros(200, np.float32))
+    assert len(queue.get(0.05)) == 200
+    assert round(clock.now() - before, 6) == 0.05
+    queue.put(np.zeros(100, np.float32))
+    queue.put(np.zeros(30, np.float32))  # 330 in all
+    assert len(queue.get(0.05)) == 130
+    queue.put(np.zeros(300, np.float32))  # 630
+    assert len(queue.get(0.05)) == 300
+    assert round(clock.now() - before, 6) == 0.1
+
+
 def test_a_picture_waits_for_its_moment() -> None:
     clock = VirtualClock(1)
     queue = FrameQueue(clock, 2, FIRST)
