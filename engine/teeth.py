@@ -33,12 +33,12 @@ _EVEN = 7  # columns over which the edges of the row are evened out
 # In 1/200 IOD, after the usual mesiodistal sizes (first upper incisor 8.5 mm, 62 mm between the pupils), made narrower
 # towards the sides by the curve of the arch.
 _UPPER_ROW = (
-    (27.0, 0.0, 3.0),
-    (20.5, 2.5, 4.0),
-    (21.0, 0.5, 6.5),
-    (17.0, 3.5, 5.0),
-    (15.0, 5.0, 5.0),
-    (12.0, 7.0, 5.0),
+    (27.0, 0.0, 1.2),
+    (20.5, 1.6, 1.8),
+    (21.0, 0.8, 3.5),
+    (17.0, 3.0, 3.0),
+    (15.0, 4.5, 3.0),
+    (12.0, 6.5, 3.0),
 )
 _LOWER_ROW = (
     (16.5, 0.0, 2.0),
@@ -142,7 +142,7 @@ def _drawing(row: tuple[tuple[float, float, float], ...]) -> tuple[Array, Array]
         is_inside = (x >= left) & (x <= left + across)
         edge = 1.0 + shorter + roundness * place**3.5
         # Round across, darker beside its neighbours, towards the sides of the arch, the gum, and the thin biting edge.
-        shade = 1.0 - 0.10 * place**2 - 0.25 * np.exp(-(((1.0 - place) * across / 2.6) ** 2))
+        shade = 0.95 - 0.10 * place**2 - 0.15 * np.exp(-(((1.0 - place) * across / 2.2) ** 2))
         shade = shade * (1.0 - 0.5 * (x / 130.0) ** 2)
         shade = (
             shade * (1.0 - 0.16 * np.exp(-np.abs(y - edge) / 5.0)) * (1.0 - 0.10 * np.clip(y / 30.0 - 1.0, 0.0, 1.0))
