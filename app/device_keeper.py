@@ -169,4 +169,4 @@ class DeviceKeeper(Generic[OpenLine]):
 
 def _is_gone(device: SoundDevice, connected: list[SoundDevice]) -> bool:
     """Whether the sound server has lost it: it then uses another one for us without a word."""
-    return device.endpoint is not None and not any(map(device.is_same, connected))
+    return device.is_served and not any(map(device.is_same, connected))

@@ -38,6 +38,11 @@ class SoundDevice:
     is_default: bool
     endpoint: str | None = None
 
+    @property
+    def is_served(self) -> bool:
+        """Whether it is a sound server's."""
+        return self.endpoint is not None
+
     def is_same(self, other: "SoundDevice") -> bool:
         """Whether both are the same device, though maybe listed at different times."""
         return (self.name, self.endpoint) == (other.name, other.endpoint)
@@ -154,10 +159,17 @@ def look_again() -> bool:
 
 
 def start_stream(kind: Kind, device: SoundDevice, **settings: Any) -> Any:
-    """Open a stream of `sounddevice` and start it; raises `DeviceError`. To be ended with `end_stream`."""
+    """Open a stream of `sounddevice` and start it; raises `DeviceError`. To be ended with `end_stream`.
+
+    A sound server's device calls back with as many samples as the server likes, whatever `blocksize` says.
+    """
     library = portaudio()
     make: Callable[..., Any] = library.InputStream if kind == "input" else library.OutputStream
     stream = None
+    if device.is_served:
+        # A server gives or takes a little more than a block at a time. With blocks of a fixed size the rest would stay
+        # in a buffer and grow to a whole block, and so would the doubt about when a sound is heard.
+        settings["blocksize"] = 0
     with _LOCK, _pointing_to(kind, device.endpoint):
         try:
             _require_listed(device)
@@ -184,7 +196,7 @@ def end_stream(stream: Any) -> None:
 def _require_listed(device: SoundDevice) -> None:
     """Raise `DeviceError` if its number has become that of another device, when PortAudio looked again."""
     listed = [one["name"] for one in portaudio().query_devices()]
-    name = device.name if device.endpoint is None else _WAYS_TO_SERVER[0]
+    name = _WAYS_TO_SERVER[0] if device.is_served else device.name
     if listed[device.number : device.number + 1] != [name]:
         raise DeviceError(
             f"The sound devices have changed before “{device.name}” was opened: look with `liveface devices`, and try "

@@ -112,9 +112,7 @@ class _Line:
             "input",
             device,
             samplerate=rate,
-            # A server brings a little more than a block at a time. With blocks of a fixed size the rest would wait in a
-            # buffer and grow, and sound come later and later, up to a whole block, before two blocks come at once.
-            blocksize=block if device.endpoint is None else 0,
+            blocksize=block,
             channels=self._channels,
             dtype="float32",
             latency=block_ms / 1000,

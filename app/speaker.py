@@ -148,17 +148,14 @@ class _Line:
         self._last = np.zeros(1, np.float32)  # sample that was played
         rate, channels = playable(device)
         self._rate, self.latency = rate, 0.0
-        is_served = device.endpoint is not None
         self._stream = start_stream(
             "output",
             device,
             samplerate=rate,
-            # A server takes a little more than a block at a time. With blocks of a fixed size its buffer would run
-            # lower and lower, and when a sound is heard could be told to within a block only.
-            blocksize=0 if is_served else rate * CAPTURE_MS // 1000,
+            blocksize=rate * CAPTURE_MS // 1000,
             channels=channels,
             dtype="float32",
-            latency=(1 + is_served) * CAPTURE_MS / 1000,  # two blocks wait in either case
+            latency=(1 + device.is_served) * CAPTURE_MS / 1000,  # two blocks wait in either case
             callback=self._play,
             finished_callback=self._end,
         )

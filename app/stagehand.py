@@ -282,7 +282,7 @@ def _attempts(heard: Heard) -> list[Heard]:
 def _distinct(kind: Kind) -> list[str]:
     """The names of the devices, each once; where there is a sound server, those that it knows."""
     devices = sound_devices(kind)
-    served = [device for device in devices if device.endpoint is not None]
+    served = [device for device in devices if device.is_served]
     return list(dict.fromkeys(device.name for device in served or devices))
 
 

@@ -5,6 +5,7 @@ import numpy as np
 from engine.media import FPS, SAMPLE_RATE, Samples
 
 _WINDOW = 20 * FPS  # delays
+_SHORTEST = 16  # samples of a block in which there is a flat place to find
 _TOLERATED = 0.004  # s: the median of a window wanders by less, where sound comes and goes evenly
 
 
@@ -12,7 +13,7 @@ class SteadyDelay:
     """Two clocks differ by some 50 millionths, so that ever more sound waits for the device, or ever less.
 
     The delay of each 20 seconds is compared with that of the first. Where it has moved, one sample of each block is
-    left out, or one is played twice, until it is back: for some seconds it is 0.6 % too fast, unheard.
+    left out, or one is played twice, until it is back: for some seconds the sound is 0.6 % too fast or too slow.
     """
 
     def __init__(self) -> None:
@@ -44,7 +45,7 @@ class SteadyDelay:
         By the device's thread.
         """
         owed = self._wanted - self._done
-        if not owed or len(waiting) <= count:
+        if not owed or not _SHORTEST <= count < len(waiting):
             return waiting[:count], waiting[count:]
         step = 1 if owed > 0 else -1
         self._done += step

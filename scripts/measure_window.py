@@ -30,6 +30,7 @@ from app.virtual_screen import VirtualScreen
 from engine.bench import trend
 from engine.media import SAMPLE_RATE
 
+APPEARING = 5.0  # s, until the virtual microphone is there
 SETTLING = 30.0  # s, in which the voice finds its delay and buffers fill
 STEP = 5.0  # s from one look to the next
 SPAN = SAMPLE_RATE  # samples that are compared: longer ones are not alike where the voice is being stretched
@@ -55,7 +56,7 @@ def main(seconds: Annotated[float, typer.Option()] = 120.0) -> None:
         with Recording("desk", clock) as microphone:
             press(program, "ctrl+j")
             look = Look(program.pid)
-            time.sleep(STEP)
+            time.sleep(APPEARING)
             with Recording(SOURCE, clock) as voice:
                 time.sleep(SETTLING)
                 began = clock.now()

@@ -132,7 +132,8 @@ class FakeLibrary(ModuleType):
         formats = {"max_input_channels": 2, "max_output_channels": 2, "default_samplerate": 44_100}
         return [{"name": name} | formats for name in self.names]
 
-    def InputStream(self, device: int, refusal: str = "") -> "FakeStream":  # noqa: N802
+    def InputStream(self, device: int, refusal: str = "", blocksize: int = 320) -> "FakeStream":  # noqa: N802
+        self.blocksize = blocksize
         self.steps.append(f"{device} {os.environ.get('PULSE_SOURCE')}")
         if refusal:
             raise self.PortAudioError(refusal)
@@ -216,6 +217,15 @@ def test_a_stream_is_led_to_the_servers_device_and_the_environment_is_as_before(
     end_stream(start_stream("input", choose("input", "Card")))
     assert library.steps == ["0 usb", "0 usb", "2 room"]
     assert os.environ["PULSE_SOURCE"] == "room"
+
+
+def test_a_servers_device_calls_back_as_the_server_likes_and_any_other_as_it_was_told(
+    library: FakeLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(monkeypatch, "desk", "usb")
+    for name, blocksize in (("usb", 0), ("Card", 160)):
+        end_stream(start_stream("input", choose("input", name), blocksize=160))
+        assert library.blocksize == blocksize
 
 
 def test_portaudio_looks_again_only_while_no_stream_is_open(library: FakeLibrary) -> None:

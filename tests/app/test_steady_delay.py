@@ -71,10 +71,12 @@ def test_an_interruption_ends_what_was_under_way() -> None:
     assert used == len(sound)
 
 
-def test_a_block_that_is_just_complete_is_played_as_it_is() -> None:
-    steady = SteadyDelay()
-    note(steady, 0.1)
-    note(steady, 0.2)
-    block, rest = steady.take(TONE[:BLOCK], BLOCK)
-    np.testing.assert_array_equal(block, TONE[:BLOCK])
-    assert not len(rest)
+def test_blocks_that_are_just_complete_or_very_short_are_played_as_they_are() -> None:
+    for later in (0.2, 0.05):
+        steady = SteadyDelay()
+        note(steady, 0.1)
+        note(steady, later)
+        for waiting, count in ((BLOCK, BLOCK), (BLOCK, 0), (BLOCK, 1), (BLOCK, 2)):
+            block, rest = steady.take(TONE[:waiting], count)
+            np.testing.assert_array_equal(block, TONE[:count])
+            assert len(rest) == waiting - count
