@@ -141,8 +141,8 @@ def _drawing(row: tuple[tuple[float, float, float], ...]) -> tuple[Array, Array]
         place = np.abs((x - left) / across * 2.0 - 1.0)  # 0 in the middle of the tooth, 1 at its sides
         is_inside = (x >= left) & (x <= left + across)
         edge = 1.0 + shorter + roundness * place**3.5
-        # A little darker than white; round across, darker still beside its neighbours, towards the sides of the arch, the
-        # gum, and the thin biting edge.
+        # A little darker than white; round across, still darker beside its neighbours, towards the sides of the arch,
+        # the gum, and the thin biting edge.
         shade = 0.95 - 0.10 * place**2 - 0.15 * np.exp(-(((1.0 - place) * across / 2.2) ** 2))
         shade = shade * (1.0 - 0.5 * (x / 130.0) ** 2)
         shade = (
