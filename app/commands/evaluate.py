@@ -1,13 +1,12 @@
 """The command that measures the model on recorded speakers. It knows what to measure with, not how."""
 
 import hashlib
-import json
 import math
 import os
 import platform
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,9 +28,12 @@ from engine.errors import ConfigurationError
 from engine.landmarks import FaceMesh
 from engine.media import Motion, Picture, Samples
 from engine.streamer import DEFAULT_LOOKAHEAD, LOOKAHEADS, MotionNetwork, State, Streamer
+from engine.train import split
+from engine.train.split import Split, Use
 
 if TYPE_CHECKING:
     from engine.evaluate.corpus_run import Curves, Draw, Hear, Instruments, Row, Sheet
+    from engine.evaluate.phones import Utterance
     from engine.train.corpus import Clip
     from engine.train.prepare import Outcome
 
@@ -50,9 +52,36 @@ MOTION_COLUMNS = {
     "false": "false_closures",
     "delay": "opening_delay",
     "size": "opening_size",
+    "speed": "lip_speed_ratio",
+    "width r": "width_correlation",
+    "round r": "rounding_correlation",
     "AU F1": "au_f1",
-    "AU r": "au_correlation",
     "quiet": "quiet_motion",
+}
+PERSON_COLUMNS = {
+    "gap r": "gap_correlation",
+    "+-": "gap_correlation_interval",
+    "speaking": "gap_correlation_speaking",
+    "best lag": "gap_correlation_best_lag",
+    "LMD %": "landmark_distance",
+    "closed": "closure_recall",
+    "false": "false_closures",
+    "size": "opening_size",
+    "speed": "lip_speed_ratio",
+    "width r": "width_correlation",
+    "round r": "rounding_correlation",
+}
+PHONE_COLUMNS = {
+    "pbm shut": "bilabial_shut",
+    "vowels shut": "vowels_shut",
+    "fv gap": "labiodental_gap",
+    "narrower": "rounding_contrast",
+    "forward": "protrusion_contrast",
+    "close": "close_vowel_gap",
+    "mid": "mid_vowel_gap",
+    "open": "open_vowel_gap",
+    "p95": "opening_p95",
+    "speed": "lip_speed",
 }
 PICTURE_COLUMNS = {
     "PSNR": "psnr_mouth",
@@ -76,10 +105,23 @@ def evaluate(
         Path | None,
         typer.Option(envvar="LIVEFACE_DATA", help="A prepared pack, GRID, TCD-TIMIT, or <speaker>/<clip>.mp4."),
     ] = None,
+    phones: Annotated[
+        Path | None,
+        typer.Option(
+            help="Speech without film (utterances.csv, phones.csv in CMU or IPA): what lips do on each sound."
+        ),
+    ] = None,
     models: Annotated[Path, typer.Option(help="Folder of default.safetensors, motion.onnx, generator.onnx.")] = MODELS,
     unseen: Annotated[
         str, typer.Option(help="Speakers never trained on, with commas; by default those the model does not name.")
     ] = "",
+    fold: Annotated[
+        str,
+        typer.Option(help="The fold of the cross-fit that the model was trained on; the others are unseen."),
+    ] = "",
+    use: Annotated[
+        Use, typer.Option(help="Clips of people trained on: validation to choose a model, test to report it, once.")
+    ] = "test",
     hearing_only: Annotated[bool, typer.Option("--hearing-only", help="Score motion, draw nothing.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="A few clips, drawn at the default lookahead only.")] = False,
     clips: Annotated[int | None, typer.Option(min=1, help="At most so many clips of each group.")] = None,
@@ -89,73 +131,90 @@ def evaluate(
     """Measure the model on a corpus and write tables and pictures."""
     from engine.evaluate import report
     from engine.evaluate.corpus_run import (
-        choose,
         read_clip,
         score_drawing,
         score_hearing,
         score_silence,
         spread,
     )
+    from engine.evaluate.phones import phone_scores
 
-    if corpus is None:
-        raise ConfigurationError("No corpus is given: name one with --corpus or in LIVEFACE_DATA.")
+    if corpus is None and phones is None:
+        raise ConfigurationError("No corpus is given: name one with --corpus or in LIVEFACE_DATA, or give --phones.")
     console = Console(stderr=True)
     weights = checkpoint.load(models / WEIGHTS)
     if quick:
         clips, drawn_clips = clips or QUICK_CLIPS, min(drawn_clips, QUICK_CLIPS)
-    library = _Library.open(corpus)
-    trained = _trained_speakers(weights)
-    strangers = _strangers(unseen, library.speakers, trained)
-    leaks = {network: sorted(known & strangers) for network, known in trained.items() if known & strangers}
-    for network, known in leaks.items():
-        console.print(f"[bold]not unseen:[/bold] the {network} network was trained on {', '.join(known)}")
-    chosen = {
-        group: spread([clip for clip in members if clip in library.usable], clips)
-        for group, members in choose(library.clips, strangers).items()
-    }
-    pack = library.prepared([clip for members in chosen.values() for clip in members], out / "pack", workers, console)
     basis = face_space.basis()
     hear = _hearing(models)
     rows: list[Row] = []
     sheets: list[Sheet] = []
     curves: list[Curves] = []
-    for group, members in chosen.items():
-        files = [file for speaker, name in members if (file := pack / speaker / f"{name}.npz").is_file()]
-        tested = [read_clip(file) for file in files]
-        if not tested:
-            console.print(f"{group} speakers: no clip to test on")
-            continue
-        rows += score_hearing(tested, group, hear, basis, progress=console.print)
-        if hearing_only:
-            continue
-        filmed = spread([clip for clip in tested if clip.pictures is not None], drawn_clips)
-        lookaheads = [DEFAULT_LOOKAHEAD] if quick else LOOKAHEADS
-        instruments = _instruments(weights)
-        drawn = score_drawing(
-            filmed, group, hear, _drawing(models), instruments, basis, lookaheads, progress=console.print
-        )
-        rows, sheets, curves = rows + drawn[0], sheets + drawn[1], curves + drawn[2]
-    if not rows:
-        raise ConfigurationError(f"{corpus} holds no clip to test on: name speakers to test on with --unseen.")
+    about: dict[str, Any] = {}
+    if corpus is not None:
+        library = _Library.open(corpus)
+        trained = _trained_speakers(weights)
+        strangers = library.split.strangers(fold) if fold else _strangers(unseen, library.split.speakers, trained)
+        leaks = {network: sorted(known & strangers) for network, known in trained.items() if known & strangers}
+        for network, known in leaks.items():
+            console.print(f"[bold]not unseen:[/bold] the {network} network was trained on {', '.join(known)}")
+        chosen = {
+            group: spread([clip for clip in members if clip in library.usable], clips)
+            for group, members in library.split.judged(use, strangers).items()
+        }
+        wanted = [clip for members in chosen.values() for clip in members]
+        pack = library.prepared(wanted, out / "pack", workers, console)
+        about |= _about_corpus(corpus, chosen) | {"use": use, "fold": fold, "unseen_but_trained_on": leaks}
+        for group, members in chosen.items():
+            files = [file for speaker, name in members if (file := pack / speaker / f"{name}.npz").is_file()]
+            tested = [read_clip(file) for file in files]
+            if not tested:
+                console.print(f"{group} speakers: no clip to test on")
+                continue
+            rows += score_hearing(tested, group, hear, basis, progress=console.print)
+            if hearing_only:
+                continue
+            filmed = spread([clip for clip in tested if clip.pictures is not None], drawn_clips)
+            lookaheads = [DEFAULT_LOOKAHEAD] if quick else LOOKAHEADS
+            drawn = score_drawing(
+                filmed, group, hear, _drawing(models), _instruments(weights), basis, lookaheads, progress=console.print
+            )
+            rows, sheets, curves = rows + drawn[0], sheets + drawn[1], curves + drawn[2]
+        if not rows:
+            raise ConfigurationError(f"{corpus} holds no clip to test on: name speakers to test on with --unseen.")
+    table: dict[str, dict[str, float]] = {}
+    if phones is not None:
+        table = phone_scores(_utterances(phones, clips), lambda pcm: hear(pcm, DEFAULT_LOOKAHEAD), basis)
+        about["phones"] = phones.name
     silence = {lookahead: score_silence(hear, basis, lookahead) for lookahead in LOOKAHEADS}
-    _show(rows, silence[DEFAULT_LOOKAHEAD])
-    for path in report.write(
-        out,
-        _about(corpus, models / WEIGHTS, weights, chosen) | {"unseen_but_trained_on": leaks},
-        rows,
-        silence,
-        sheets,
-        curves,
-    ):
+    _show(rows, table, silence[DEFAULT_LOOKAHEAD])
+    for path in report.write(out, _about(models / WEIGHTS, weights) | about, rows, silence, table, sheets, curves):
         print(path)
+
+
+def _utterances(folder: Path, limit: int | None) -> "Iterator[Utterance]":
+    """The speech of a folder with utterances.csv and phones.csv, at most `limit` utterances of each language."""
+    from engine.evaluate.corpus_run import spread
+    from engine.evaluate.phones import Utterance
+    from engine.train.phones import read_table, read_utterances
+
+    segments = read_table(folder / "phones.csv")
+    by_language: dict[str, list[dict[str, str]]] = {}
+    for row in read_utterances(folder / "utterances.csv"):
+        if row["file"] in segments:
+            by_language.setdefault(row.get("language") or "unknown", []).append(row)
+    for language, rows in sorted(by_language.items()):
+        for row in spread(rows, limit):
+            pcm = media_files.read_audio(folder / row["file"])
+            yield Utterance(language, row["speaker"], pcm, segments[row["file"]])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Library:
-    """A corpus: the names of all its clips, which of them can be used, and where they come from."""
+    """A corpus: what its clips are for, which of them can be used, and where they come from."""
 
     folder: Path
-    clips: set[ClipName]
+    split: Split
     usable: set[ClipName]
     recordings: "dict[ClipName, Clip] | None"  # None where `folder` is already a pack
 
@@ -166,17 +225,9 @@ class _Library:
 
         if (folder / "pack.json").is_file():
             usable = {(file.parent.name, file.stem) for file in folder.glob("*/*.npz")}
-            known = json.loads((folder / "pack.json").read_text(encoding="utf-8"))
-            left_out = {(one.partition("/")[0], one.partition("/")[2]) for one in known.get("left_out", {})}
-            # Clips left out count in "every ninth clip", so that a stricter preparation tests on the same clips.
-            return cls(folder, usable | left_out, usable, None)
+            return cls(folder, split.read(folder), usable, None)
         recordings = {(clip.speaker, clip.name): clip for clip in find_clips(folder)}
-        return cls(folder, set(recordings), set(recordings), recordings)
-
-    @property
-    def speakers(self) -> set[str]:
-        """Everyone in the corpus."""
-        return {speaker for speaker, _ in self.clips}
+        return cls(folder, split.read(folder, recordings), set(recordings), recordings)
 
     def prepared(self, chosen: Sequence[ClipName], out: Path, workers: int, console: Console) -> Path:
         """A pack that holds the chosen clips: the corpus itself, or `out`, which is made."""
@@ -206,7 +257,7 @@ def _trained_speakers(weights: Checkpoint) -> dict[str, set[str]]:
     return named
 
 
-def _strangers(asked: str, speakers: set[str], trained: dict[str, set[str]]) -> set[str]:
+def _strangers(asked: str, speakers: frozenset[str], trained: dict[str, set[str]]) -> set[str]:
     """The speakers to call unseen: those asked for, else those whom no network, or at least not the generator, knows.
 
     Raises `ConfigurationError` if nobody is asked for and the model does not say who it was trained on.
@@ -215,7 +266,8 @@ def _strangers(asked: str, speakers: set[str], trained: dict[str, set[str]]) -> 
         return set(asked.split(","))
     if not trained:
         raise ConfigurationError("The model does not say who it was trained on: name other speakers with --unseen.")
-    return speakers.difference(*trained.values()) or speakers - trained.get("generator", speakers)
+    unheard = speakers.difference(*trained.values()) or speakers - trained.get("generator", speakers)
+    return set(unheard)
 
 
 class _Recorder:
@@ -303,8 +355,8 @@ def _instruments(weights: Checkpoint) -> "Instruments":
     )
 
 
-def _about(corpus: Path, model: Path, weights: Checkpoint, chosen: dict[str, list[ClipName]]) -> dict[str, Any]:
-    """What was measured, on what, with which commit and hardware."""
+def _about(model: Path, weights: Checkpoint) -> dict[str, Any]:
+    """What was measured, with which commit and hardware."""
     commit = subprocess.run(
         ["git", "-C", str(MODELS), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
     ).stdout.strip()
@@ -316,19 +368,26 @@ def _about(corpus: Path, model: Path, weights: Checkpoint, chosen: dict[str, lis
         "hardware": f"{processor}, {os.cpu_count()} logical cores",
         "system": platform.platform(),
         "python": platform.python_version(),
-        "corpus": corpus.name,
         "model": model.name,
         "model_sha256": hashlib.sha256(model.read_bytes()).hexdigest(),
         "model_provenance": weights.provenance,
+    }
+
+
+def _about_corpus(corpus: Path, chosen: dict[str, list[ClipName]]) -> dict[str, Any]:
+    """On whom it was measured."""
+    return {
+        "corpus": corpus.name,
         "speakers": {group: sorted({speaker for speaker, _ in members}) for group, members in chosen.items()},
         "clips": {group: ["/".join(clip) for clip in members] for group, members in chosen.items()},
     }
 
 
-def _show(rows: "Sequence[Row]", silence: dict[str, float]) -> None:
+def _show(rows: "Sequence[Row]", phones: Mapping[str, Mapping[str, float]], silence: dict[str, float]) -> None:
     """Print the tables, in full width where they go to a file."""
     console = Console() if sys.stdout.isatty() else Console(width=_FILE_WIDTH)
-    for stage, columns in (("motion", MOTION_COLUMNS), ("pictures", PICTURE_COLUMNS)):
+    columns_by_stage = {"motion": MOTION_COLUMNS, "persons": PERSON_COLUMNS, "pictures": PICTURE_COLUMNS}
+    for stage, columns in columns_by_stage.items():
         shown = [row for row in rows if row.stage == stage]
         if shown:
             table = Table("system", "L", "clips", *columns, title=f"{stage}, by group of speakers")
@@ -340,8 +399,20 @@ def _show(rows: "Sequence[Row]", silence: dict[str, float]) -> None:
                     f"{row.group}: {row.system}", lookahead, str(row.clips), *values, end_section=last_of_group
                 )
             console.print(table)
+    if phones:
+        table = Table(
+            "language", "utterances", *PHONE_COLUMNS, title=f"phones at lookahead {DEFAULT_LOOKAHEAD}, in IOD"
+        )
+        for language, scores in phones.items():
+            values = [_small(scores[name]) for name in PHONE_COLUMNS.values()]
+            table.add_row(language, f"{scores['utterances']:.0f}", *values)
+        console.print(table)
     quiet = ", ".join(f"{name.replace('_', ' ')} {value:.3f} %" for name, value in silence.items())
     console.print(f"lookahead {DEFAULT_LOOKAHEAD}: {quiet} of the inter-ocular distance")
+
+
+def _small(value: float) -> str:
+    return "–" if not math.isfinite(value) else f"{value:.3f}"
 
 
 def _number(value: float | None) -> str:

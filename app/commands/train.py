@@ -1,6 +1,5 @@
 """The commands that make networks from recordings. They know which function trains what, and nothing of how."""
 
-import csv
 import json
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -18,8 +17,7 @@ from app import media_files
 from app.commands.assemble import assemble
 from app.commands.prepare import MODELS
 from engine import checkpoint
-from engine.errors import CheckpointError, ConfigurationError
-from engine.media import HOP
+from engine.errors import CheckpointError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,6 +54,7 @@ def prepare(
 ) -> None:
     """Find faces, motion and phones in every clip of a corpus."""
     from engine.landmarks import FaceMesh
+    from engine.train import split
     from engine.train.corpus import find_clips
     from engine.train.prepare import Provenance, Sources, prepare_pack
 
@@ -74,6 +73,7 @@ def prepare(
                 bar.console.print(f"left out {outcome.clip}: {outcome.fault}", soft_wrap=True, highlight=False)
 
         outcomes = prepare_pack(clips, sources, out, Provenance(source, licence), finished, workers, pictures)
+    split.write(split.read(corpus, [(clip.speaker, clip.name) for clip in clips]), out)
     kept = sum(not outcome.fault for outcome in outcomes)
     print(f"{out}: {kept} clips of {len({clip.speaker for clip in clips})} speakers, {len(clips) - kept} left out")
 
@@ -122,8 +122,19 @@ def motion(
     pack: Pack,
     out: Annotated[Path, typer.Option(help="Folder for motion.safetensors.")],
     speech: Annotated[
-        Path | None, typer.Option(help="Transcribed speech (utterances.csv, phones.csv) to learn phones from first.")
+        list[Path] | None,
+        typer.Option(help="Transcribed speech (utterances.csv, phones.csv) to learn from; repeatable."),
     ] = None,
+    encoded: Annotated[
+        Path | None,
+        typer.Option(help="Folder for what a pre-trained speech encoder makes of every recording, which then teaches."),
+    ] = None,
+    start: Annotated[
+        Path | None, typer.Option("--from", help="A checkpoint whose motion network is trained on.")
+    ] = None,
+    fold: Annotated[
+        str, typer.Option(help="Train on this fold of the corpus' cross-fit; the speakers of the others stay unknown.")
+    ] = "",
     steps: Steps = 2500,
     pretraining_steps: Annotated[int, typer.Option(min=1, help="Steps on phones alone, with --speech.")] = 1500,
     versions: Annotated[int, typer.Option(min=1, help="Voices in which rare speakers are heard.")] = 40,
@@ -132,15 +143,16 @@ def motion(
     device: Device = "auto",
 ) -> None:
     """Train the motion network: sound to Action Units and mouth motion."""
+    from engine.train import split
     from engine.train.hearing import HearingOptions, train_motion
     from engine.train.loop import take_place
 
+    left_out = {*(leave_out or ()), *(split.read(pack).strangers(fold) if fold else ())}
     options = HearingOptions(pretraining_steps=pretraining_steps, steps=steps, versions=versions, seed=seed)
     with take_place(device) as place, _bar("steps", steps, place.leads) as bar:
-        heard = [] if speech is None else unfilmed_speech(speech)
-        path = train_motion(
-            pack, out, options, _shown(bar, {"phones": pretraining_steps}), heard, leave_out or (), place
-        )
+        heard = [recording for folder in speech or () for recording in unfilmed_speech(folder)]
+        shown = _shown(bar, {"phones": pretraining_steps, "visemes": options.viseme_steps})
+        path = train_motion(pack, out, options, shown, heard, left_out, place, encoded, start)
     if place.leads:
         print(path)
 
@@ -220,16 +232,11 @@ def unfilmed_speech(folder: Path) -> "list[Recording]":
     from engine.train.utterances import unfilmed
 
     segments = phones.read_table(folder / "phones.csv")
-    table = folder / "utterances.csv"
-    if not table.is_file():
-        raise ConfigurationError(f"{table} does not exist, expected a table with columns file, speaker: restore it.")
     recordings = []
-    with table.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            if row["file"] in segments:
-                sound = media_files.read_audio(folder / row["file"])
-                frames = -(-len(sound) // HOP)
-                recordings.append(unfilmed(row["speaker"], sound, phones.labels(segments[row["file"]], frames)))
+    for row in phones.read_utterances(folder / "utterances.csv"):
+        if row["file"] in segments:
+            sound = media_files.read_audio(folder / row["file"])
+            recordings.append(unfilmed(row["speaker"], sound, segments[row["file"]]))
     return recordings
 
 

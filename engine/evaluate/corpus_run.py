@@ -4,7 +4,7 @@ The ground truth, trivial answers and the product go through the same measuremen
 drawn is passed in; it knows neither the networks nor how results are shown.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, cast
@@ -23,7 +23,8 @@ from engine.media import HOP, SAMPLE_RATE, Motion, Picture, Samples
 from engine.model.audio_encoder import PHONES
 from engine.mouth_crops import HEIGHT, WIDTH, cut, steady_transforms
 from engine.streamer import DEFAULT_LOOKAHEAD, LOOKAHEADS
-from engine.train.corpus import held_out
+from engine.train import measures
+from engine.train.measures import PROTRUSION, WIDTH
 
 Item = TypeVar("Item")
 
@@ -38,7 +39,6 @@ Units = Callable[[Picture], Floats]  # mouth crops (T, 96, 128, 3) to intensitie
 Progress = Callable[[str], None]
 Embed = Callable[[Picture, Floats], tuple[Floats, Floats]]  # crops and features to sound and picture embeddings
 
-HELD_OUT_EVERY = 9  # of a trained speaker's sorted clips, every ninth is kept for testing
 FACE_MARGIN = 0.5  # of the mouth crop's size: the lower face, 256x192 pixels
 QUIET = 0.1  # of the range of a clip's loudness: below it nobody speaks
 BILABIALS = np.array([PHONES.index(phone) for phone in ("P", "B", "M")])
@@ -53,6 +53,7 @@ _WIDEST_LOUD = 0.12  # IOD, opening of the sound-energy mouth at the loudest mom
 _SILENT_SECONDS = 3
 NOISE_DBFS = -50.0
 _QUIETER = np.float32(0.1)  # gain of the level test, -20 dB
+_WITH_INTERVALS = ("gap_correlation", "opening_size", "landmark_distance", "lip_speed_ratio", "width_correlation")
 _CPBD_EVERY = 5  # frames; the pictures of one clip are alike
 SHEET_MOMENTS = 8
 
@@ -100,7 +101,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the result: a system on a group of speakers. `stage` is "motion" or "pictures"."""
+    """One line of the result: a system on a group of speakers. `stage` is "motion", "persons" or "pictures"."""
 
     system: str
     lookahead: int | None
@@ -124,21 +125,6 @@ class Curves:
 
     title: str
     gaps: dict[str, Floats]
-
-
-def choose(clips: Collection[tuple[str, str]], unseen: Collection[str]) -> dict[str, list[tuple[str, str]]]:
-    """The clips, as (speaker, name), to test on: all of the `unseen` speakers, and of each other speaker every ninth.
-
-    Speakers with fewer than nine clips who are not unseen were trained on whole, and are left out.
-    """
-    groups: dict[str, list[tuple[str, str]]] = {"seen": [], "unseen": []}
-    for speaker in sorted({speaker for speaker, _ in clips}):
-        own = sorted(clip for clip in clips if clip[0] == speaker)
-        if speaker in unseen:
-            groups["unseen"] += own
-        elif len(own) >= HELD_OUT_EVERY:
-            groups["seen"] += held_out(own, HELD_OUT_EVERY)[1]
-    return groups
 
 
 def spread(items: Sequence[Item], limit: int | None) -> list[Item]:
@@ -248,8 +234,16 @@ def motion_scores(clips: Sequence[TestClip], answers: Sequence[Answer]) -> Score
         gap = clip.gap
         closures += lipsync.closure_counts(gap, answer.gap, clip.bilabial)
         lag = lipsync.best_lag(gap, answer.gap)
+        true, answered = (measures.of_lips(lips - clip.rest[LIPS]) for lips in (clip.shape[:, LIPS], answer.lips))
         per_clip.append(
             {
+                "gap_correlation_speaking": lipsync.mouth_correlation(np.where(clip.quiet, np.nan, gap), answer.gap),
+                "gap_correlation_best_lag": lipsync.mouth_correlation(*lipsync.shifted(gap, answer.gap, lag)),
+                "width_correlation": lipsync.mouth_correlation(true[:, WIDTH], answered[:, WIDTH]),
+                "width_size": _deviation(answered[:, WIDTH]) / max(_deviation(true[:, WIDTH]), 1e-6),
+                "rounding_correlation": lipsync.mouth_correlation(_rounding(true), _rounding(answered)),
+                "lip_speed_ratio": lipsync.motion_per_frame(answer.lips)
+                / max(lipsync.motion_per_frame(clip.shape[:, LIPS]), 1e-6),
                 "gap_correlation": lipsync.mouth_correlation(gap, answer.gap),
                 "lag": float(lag),
                 "lag_within_1": float(abs(lag) <= 1),
@@ -262,6 +256,7 @@ def motion_scores(clips: Sequence[TestClip], answers: Sequence[Answer]) -> Score
             }
         )
     scores = _mean_scores(per_clip)
+    scores |= {f"{name}_interval": _interval([one[name] for one in per_clip]) for name in _WITH_INTERVALS}
     scores["closure_recall"], scores["false_closures"] = lipsync.closure_rates(closures)
     scores["closures"] = float(closures[1])
     return scores | _unit_scores([clip.units for clip in clips], [answer.units for answer in answers], "au")
@@ -298,8 +293,33 @@ def score_hearing(
         answers = [answer_of_motions(clip, hear(clip.pcm, lookahead), basis) for clip in clips]
         more = {"opening_20dB_quieter": quieter(answers)} if lookahead == DEFAULT_LOOKAHEAD else {}
         rows.append(row(HEARD, lookahead, answers, more))
+        if lookahead == DEFAULT_LOOKAHEAD and len({clip.speaker for clip in clips}) > 1:
+            rows += _by_person(clips, group, lookahead, answers)
         progress(f"{group} speakers: heard {len(clips)} clips at lookahead {lookahead}")
     return rows
+
+
+def _by_person(clips: Sequence[TestClip], group: str, lookahead: int, answers: Sequence[Answer]) -> list[Row]:
+    """What is heard of each person alone, and the mean of all persons, each counting alike."""
+    rows = []
+    for person in sorted({clip.speaker for clip in clips}):
+        own = [(clip, answer) for clip, answer in zip(clips, answers, strict=True) if clip.speaker == person]
+        scores = motion_scores([clip for clip, _ in own], [answer for _, answer in own])
+        rows.append(Row(HEARD, lookahead, f"{group}, {person}", "persons", len(own), scores))
+    names = rows[0].scores
+    means = {name: _mean([row.scores.get(name, float("nan")) for row in rows]) for name in names}
+    return [*rows, Row(HEARD, lookahead, f"{group}, mean of {len(rows)} persons", "persons", len(clips), means)]
+
+
+def _rounding(measured: Floats) -> Floats:
+    """Lips forward and narrow, (T,) of measures (T, 6): as Action Unit 18 is estimated."""
+    return np.asarray(measured[:, PROTRUSION] - measured[:, WIDTH] / 2, np.float32)
+
+
+def _interval(values: Sequence[float]) -> float:
+    """Half of the 95 % interval of the mean over clips; NaN of fewer than two."""
+    known = np.array(values)[np.isfinite(values)]
+    return float(1.96 * known.std(ddof=1) / np.sqrt(len(known))) if len(known) > 1 else float("nan")
 
 
 def score_silence(hear: Hear, basis: MotionBasis, lookahead: int) -> Scores:

@@ -48,11 +48,17 @@ def best_lag(true_gap: Floats, predicted_gap: Floats, maximum: int = MAXIMUM_LAG
         count = len(true_gap) - abs(lag)
         if count < 2:
             return -1.0
-        value = mouth_correlation(true_gap[max(0, -lag) :][:count], predicted_gap[max(0, lag) :][:count])
+        value = mouth_correlation(*shifted(true_gap, predicted_gap, lag))
         return value if np.isfinite(value) else -1.0
 
     lags = sorted(range(-maximum, maximum + 1), key=abs)
     return max(lags, key=correlation)
+
+
+def shifted(true_gap: Floats, predicted_gap: Floats, lag: int) -> tuple[Floats, Floats]:
+    """Both openings where they overlap once the predicted one is brought forward by `lag` frames."""
+    count = len(true_gap) - abs(lag)
+    return true_gap[max(0, -lag) :][:count], predicted_gap[max(0, lag) :][:count]
 
 
 def landmark_distance(true_points: Floats, predicted_points: Floats, inter_ocular: float = 1.0) -> float:

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import cv2
@@ -17,6 +18,12 @@ from engine.media import FPS, Picture
 DEFINITIONS = {
     "IOD": "distance between the centres of the eyes, each midway between its two corners",
     "gap_correlation": "Pearson correlation of true and answered mouth opening, mean over clips",
+    "gap_correlation_speaking": "the same over the frames that are not quiet",
+    "gap_correlation_best_lag": "the same at the clip's own best lag: other corpora's sound may be out of step",
+    "width_correlation, rounding_correlation": "of the distance of the mouth's corners; of lips forward minus half of it",
+    "width_size": "deviation of the answered width over that of the true one",
+    "..._interval": "half of the 95 % interval of the mean over clips",
+    "persons": "each person alone, and the mean in which every person counts alike",
     "lag": f"shift in frames, of +-{MAXIMUM_LAG}, of the best correlation (positive: late), mean over clips",
     "landmark_distance": "LMD: mean distance of 40 lip points (x, y), centred on their mean, pose removed, % of IOD",
     "landmark_distance_in_space": "the same in x, y and z and not centred: lips that move as a whole count too",
@@ -26,6 +33,7 @@ DEFINITIONS = {
     "opening_delay": "frames by which the first opening of the clip comes late, interpolated between frames",
     "opening_size": "deviation of the answered opening over that of the true one",
     "opening_20dB_quieter": "deviation of the opening for sound 20 dB quieter over that for the sound as it is",
+    "lip_speed_ratio": "lip_speed over that of the film",
     "lip_speed": "mean way of a lip point from frame to frame, % of IOD",
     "quiet_motion": "lip_speed in frames whose loudness is in the lowest tenth of the clip's range",
     "silence_motion, noise_motion": f"lip_speed in 3 s of digital silence, and of white noise of {NOISE_DBFS:g} dBFS",
@@ -51,17 +59,19 @@ def write(
     about: Mapping[str, Any],
     rows: Sequence[Row],
     silence: Mapping[int, Mapping[str, float]],
+    phones: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
     sheets: Sequence[Sheet] = (),
     curves: Sequence[Curves] = (),
 ) -> list[Path]:
     """Write report.json, plots and contact sheets into the folder `out` and return their paths.
 
-    `about`: what was measured on what (commit, hardware, model, corpus). Raises `OutputError` if `out` is unwritable.
+    `about`: what was measured on what (commit, hardware, model, corpus). `phones`: the phone table by language. Raises `OutputError` if `out` is unwritable.
     """
     content = {
         "about": dict(about),
         "definitions": DEFINITIONS,
         "silence": {str(lookahead): _finite(scores) for lookahead, scores in silence.items()},
+        "phones": {language: _finite(scores) for language, scores in phones.items()},
         "rows": [
             {
                 "system": row.system,

@@ -106,9 +106,12 @@ class MotionNetwork(nn.Module):
         Returns Action Units (B, T, 7, units) of intensity 0 to 5, codes (B, T, 7, CODE_SIZE) in standard deviations,
         and phone scores (B, T, delays, 4, phones). Row L of step t speaks of frame t - L.
         """
-        memory = Memory(self.initial_state(mel.shape[0]))
-        vectors, action_units, code = self._run(mel, memory)
+        vectors, action_units, code = self.hear(mel)
         return action_units, code, self.audio_encoder.name_phones(vectors)
+
+    def hear(self, mel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As `forward`, with the audio encoder's vectors (B, T, channels) before it instead of the phones after it."""
+        return self._run(mel, Memory(self.initial_state(mel.shape[0])))
 
     def step(self, mel: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
         """One frame: features (B, 4, 80) to Action Units (B, 7, units), codes (B, 7, CODE_SIZE) and the next state."""

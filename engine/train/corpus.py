@@ -6,15 +6,12 @@ folder with `clips.csv`, `words.csv` and `grid/<speaker>/<clip>.mkv`. It opens n
 
 import csv
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from engine.errors import MediaError
 from engine.media import HOP, SAMPLE_RATE
-
-Item = TypeVar("Item")
 
 VIDEO_SUFFIXES = frozenset({".mpg", ".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v"})
 _SOUND_SUFFIXES = frozenset({".wav", ".flac"})
@@ -61,14 +58,6 @@ class Clip:
     words: tuple[Segment, ...]  # in time, empty when unknown
     phones: tuple[Segment, ...]  # in time, lower case, empty when unknown
     openface: Path | None
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """Speakers to train on and speakers to test on: never one in both."""
-
-    train: tuple[str, ...]
-    test: tuple[str, ...]
 
 
 def find_clips(folder: Path) -> list[Clip]:
@@ -118,22 +107,6 @@ def sentence_of(name: str) -> str:
     if not _GRID_NAME.fullmatch(name):
         return ""
     return " ".join(words.get(letter, letter) for letter, words in zip(name, _GRID_WORDS, strict=True))
-
-
-def split(speakers: Iterable[str], half: int, always: Collection[str] = ("s1",)) -> Split:
-    """Cross-fit split: test on every second speaker in sorted order, beginning with number `half` (0 or 1).
-
-    Speakers in `always` are trained on in both halves.
-    """
-    others = sorted(set(speakers) - set(always))
-    test = others[half::2]
-    return Split(tuple(sorted(set(speakers) - set(test))), tuple(test))
-
-
-def held_out(clips: Sequence[Item], every: int = 9) -> tuple[list[Item], list[Item]]:
-    """Split one speaker's sorted clips into (train, test): every `every`-th, from the first on, is for testing."""
-    train = [clip for position, clip in enumerate(clips) if position % every]
-    return train, list(clips[::every])
 
 
 def _key(path: Path) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """What the networks that watch or draw mouths learn from: the pictures of a prepared corpus, and portraits.
 
-It does not know the networks, and it trains nothing. Speakers `left_out` are kept for testing.
+It does not know the networks, and it trains nothing. Speakers `left_out`, and the clips that `engine.train.split` keeps
+for choosing and for the report, are never learned from.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -17,7 +18,7 @@ from engine.media import HOP, Picture
 from engine.model.sync_expert import PICTURES, grey_pictures
 from engine.mouth_crops import mouth_crops
 from engine.photo import read_photo
-from engine.train import au_classifier, sync
+from engine.train import au_classifier, split, sync
 from engine.train.au_classifier import LabelledCrops
 from engine.train.mouth_samples import Filmed, Portrait
 from engine.train.prepare import steady_points
@@ -105,7 +106,8 @@ def _film(file: Path) -> Filmed:
 
 def _by_speaker(pack: Path, left_out: Collection[str]) -> Iterator[list[Path]]:
     """The clips that kept their pictures, speaker by speaker."""
-    kept = [file for file in sorted(pack.glob("*/*.npz")) if file.parent.name not in left_out]
+    learned = split.read(pack).learned(left_out)
+    kept = [file for speaker, clip in learned if (file := pack / speaker / f"{clip}.npz").is_file()]
     kept = [file for file in kept if _pictures_of(file).is_file()]
     if not kept:
         raise MediaError(f"{pack} holds no pictures to learn from: make it with `liveface train prepare --pictures`.")

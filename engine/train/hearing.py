@@ -1,16 +1,18 @@
 """Trains the motion network: phones of many voices first, then the mouths of the speakers who were filmed.
 
-    liveface train motion --pack PACK [--speech FOLDER] --out MODELS
+    liveface train motion --pack PACK [--speech FOLDER ...] [--encoded FOLDER] --out MODELS
 
-The bottleneck is the variety of voices. So the audio encoder first learns phones from transcribed speech, keeps that
-task as an auxiliary; every recording is heard in several other voices (`engine.train.voices`); and unfilmed speech is
-given the motion that its phones suggest (`engine.train.visemes`).
+The bottleneck is the variety of voices. So the audio encoder first learns phones, and what a speech recogniser makes of
+the sound, from transcribed speech, and keeps both as auxiliary tasks; every recording is heard in several other voices
+(`engine.train.voices`); and unfilmed speech is given a mouth by a teacher (`engine.train.visemes`), which is trained on
+the same films.
 """
 
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,10 +30,12 @@ from engine.model.temporal import Memory
 from engine.train.loop import Place, Progress, Settings, TrainingState, train
 from engine.train.motion_loss import LossWeights, MotionLoss
 from engine.train.phones import UNKNOWN
-from engine.train.utterances import Batch, Heard, Recording, Repertoire, in_voices, read_pack
+from engine.train.speech_encoder import COMPONENTS, Components, SpeechEncoder, remembered
+from engine.train.utterances import Batch, Heard, InVoices, Recording, Repertoire, read_pack, with_heard
 from engine.train.visemes import learn_visemes, mime
 
 _SPEECH_SHARE = 0.85  # of unfilmed speech while only phones are learned
+_ALIKE = 6  # clips from which a speaker is heard as often as another: one clip must not be learned by heart
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +52,14 @@ class HearingOptions:
     seed: int = 0
     versions: int = 40  # voices in which the recordings of a rare speaker are heard; a frequent one has fewer
     strength: float = 1.0  # of the change of voice
-    filmed_share: float = 0.4  # of a batch: the speaker with most recordings
-    others_share: float = 0.3  # the other filmed speakers; the rest of the batch is unfilmed speech
+    filmed_share: float = 0.2  # of a batch: the speaker with most recordings
+    others_share: float = 0.4  # the other filmed speakers; the rest of the batch is unfilmed speech
     silence_share: float = 0.05
     weights: LossWeights = field(default_factory=LossWeights)
     phone_weight: float = 0.3
+    encoder_weight: float = 0.6  # of what the speech recogniser hears
     viseme_steps: int = 600  # of the teacher that gives unfilmed speech a mouth; 0 leaves it without
+    viseme_weights: LossWeights = field(default_factory=lambda: LossWeights(spread=0.0, closures=0.1))
     average_decay: float = 0.995  # per step, of the running average of the weights
     save_every: int = 200  # steps between saved states of an unfinished training
 
@@ -77,47 +83,77 @@ def phone_loss(scores: Tensor, phones: Tensor) -> Tensor:
     return functional.cross_entropy(scores.flatten(0, 3), targets.flatten(), ignore_index=UNKNOWN)
 
 
-def heads_loss(network: MotionNetwork, batch: Batch, loss: MotionLoss, phone_weight: float) -> Tensor:
-    """The loss of all heads of the network, each against its own delayed labels, and of the auxiliary phones."""
-    action_units, code, phones = network(batch.mel)
+def encoder_loss(components: Tensor, heard: Tensor) -> Tensor:
+    """Mean square error of components (B, T, delays * 64) with what the recogniser hears (B, T, 64), NaN unknown."""
+    targets = delayed(heard, PHONE_DELAYS, float("nan")).flatten(2)
+    known = torch.isfinite(targets)
+    error = torch.where(known, components - torch.nan_to_num(targets), 0.0)
+    return error.square().sum() / known.sum().clamp(min=1)
+
+
+def encoder_head(network: MotionNetwork) -> nn.Linear:
+    """The auxiliary head that says what the recogniser hears, after each of `PHONE_DELAYS`; it is not kept."""
+    return nn.Linear(network.configuration.channels, len(PHONE_DELAYS) * COMPONENTS)
+
+
+def heads_loss(
+    network: MotionNetwork, recogniser: nn.Linear, batch: Batch, loss: MotionLoss, options: HearingOptions
+) -> Tensor:
+    """The loss of all heads of the network, each against its own delayed labels, and of the auxiliary tasks."""
+    vectors, action_units, code = network.hear(batch.mel)
     delays = range(LOOKAHEADS)
     true_units = delayed(batch.action_units, delays, float("nan"))
     true_code = delayed(batch.code, delays, float("nan"))
-    return loss(action_units, code, true_units, true_code) + phone_weight * phone_loss(phones, batch.phones)
+    return (
+        loss(action_units, code, true_units, true_code)
+        + options.phone_weight * phone_loss(network.audio_encoder.name_phones(vectors), batch.phones)
+        + options.encoder_weight * encoder_loss(recogniser(vectors), batch.heard)
+    )
 
 
-def repertoire(recordings: Sequence[Recording], speech: Sequence[Recording], options: HearingOptions) -> Repertoire:
+def listen(recordings: Sequence[Recording], folder: Path) -> list[Recording]:
+    """The recordings with what a speech recogniser makes of them; its answers are kept in `folder`."""
+    encoder = SpeechEncoder.load()
+    vectors = [remembered(encoder, recording.pcm, folder) for recording in recordings]
+    components = Components.of(vectors)
+    return [with_heard(one, components(heard)) for one, heard in zip(recordings, vectors, strict=True)]
+
+
+def repertoire(
+    recordings: Sequence[Recording],
+    speech: Sequence[Recording],
+    options: HearingOptions,
+    progress: Progress | None = None,
+) -> Repertoire:
     """The voices of a training: the most filmed speaker, the other filmed ones, and unfilmed speech with its mime."""
     counts = Counter(recording.speaker for recording in recordings)
     main = counts.most_common(1)[0][0]
     few = max(2, options.versions // 13)
-    frequent = [recording for recording in recordings if recording.speaker == main]
-    others = [recording for recording in recordings if recording.speaker != main]
-    filmed = _present(
-        (options.filmed_share, in_voices(frequent, few, options.strength, options.seed)),
-        (options.others_share, in_voices(others, options.versions, options.strength, options.seed + 1)),
-    )
-    if not speech:
-        return Repertoire(filmed, options.silence_share)
-    unfilmed = in_voices(speech, few, options.strength, options.seed + 2)
-    if any((recording.phones != UNKNOWN).any() for recording in recordings) and options.viseme_steps:
-        teacher = learn_visemes(
-            Repertoire(filmed, options.silence_share), face_space.basis(), options.viseme_steps, options.seed
-        )
-        labelled = tuple(np.flatnonzero(_labelled_units(recordings)).tolist())
-        unfilmed = [mime(teacher, heard, labelled) for heard in unfilmed]
-    share = 1.0 - options.filmed_share - options.others_share
-    return Repertoire((*filmed, *_present((share, unfilmed))), options.silence_share)
+    groups: list[tuple[float, Sequence[Heard]]] = []
+    others = {name: min(count, _ALIKE) for name, count in sorted(counts.items()) if name != main}
+    shares = {main: options.filmed_share}
+    shares |= {name: options.others_share * weight / sum(others.values()) for name, weight in others.items()}
+    for number, (name, share) in enumerate(shares.items()):
+        own = [recording for recording in recordings if recording.speaker == name]
+        versions = few if name == main else options.versions
+        groups.append((share, InVoices(own, versions, options.strength, options.seed + number)))
+    if speech:
+        if any(np.isfinite(recording.articulation).any() for recording in recordings) and options.viseme_steps:
+            basis = face_space.basis()
+            teacher = learn_visemes(
+                recordings, basis, options.viseme_weights, options.viseme_steps, options.seed, progress
+            )
+            labelled = tuple(np.flatnonzero(_labelled_units(recordings)).tolist())
+            speech = [mime(teacher, recording, basis, labelled) for recording in speech]
+        share = 1.0 - options.filmed_share - options.others_share
+        groups.append((share, InVoices(speech, few, options.strength, options.seed + len(shares))))
+    return Repertoire(tuple(group for group in groups if group[0] > 0.0), options.silence_share)
 
 
 def _labelled_units(recordings: Sequence[Recording]) -> NDArray[np.bool_]:
     """Which units have a label in any frame, bool (units,)."""
     labels = np.concatenate([recording.action_units for recording in recordings])
     return np.asarray(np.isfinite(labels).any(axis=0), np.bool_)
-
-
-def _present(*groups: tuple[float, Sequence[Heard]]) -> tuple[tuple[float, Sequence[Heard]], ...]:
-    return tuple((share, heard) for share, heard in groups if heard and share > 0.0)
 
 
 def fit_statistics(network: MotionNetwork, voices: Repertoire) -> None:
@@ -130,21 +166,26 @@ def fit_statistics(network: MotionNetwork, voices: Repertoire) -> None:
 
 def pretrain(
     network: MotionNetwork,
+    recogniser: nn.Linear,
     voices: Repertoire,
     options: HearingOptions,
     file: Path | None = None,
     progress: Progress | None = None,
     place: Place | None = None,
 ) -> None:
-    """Teach the audio encoder the phones of all voices; the rest of the network is left alone."""
+    """Teach the audio encoder the phones of all voices, and what the recogniser hears; the rest is left alone."""
     place = place or Place.current()
     fit_statistics(network, voices)
     encoder = network.to(place.device).audio_encoder
-    state = TrainingState({"encoder": encoder}, {"phones": _optimiser(encoder, options)})
+    recogniser.to(place.device)
+    together = nn.ModuleDict({"encoder": encoder, "recogniser": recogniser})
+    state = TrainingState({"encoder": together}, {"phones": _optimiser(together, options)})
 
     def loss(batch: Batch) -> Tensor:
         memory = Memory(network.initial_state(len(batch.mel)))
-        return phone_loss(encoder.name_phones(encoder(batch.mel, memory)), batch.phones)
+        vectors = encoder(batch.mel, memory)
+        named = phone_loss(encoder.name_phones(vectors), batch.phones)
+        return named + options.encoder_weight * encoder_loss(recogniser(vectors), batch.heard)
 
     def draw(generator: Generator) -> Batch:
         return voices.batch(options.batch, options.row_frames, generator).to(place.device)
@@ -156,6 +197,7 @@ def pretrain(
 
 def fit(
     network: MotionNetwork,
+    recogniser: nn.Linear,
     voices: Repertoire,
     basis: MotionBasis,
     options: HearingOptions,
@@ -163,14 +205,16 @@ def fit(
     progress: Progress | None = None,
     place: Place | None = None,
 ) -> None:
-    """Teach the whole network, with phones as auxiliary task; afterwards it holds its averaged weights."""
+    """Teach the whole network, with both auxiliary tasks; afterwards it holds its averaged weights."""
     place = place or Place.current()
     network.to(place.device)
+    recogniser.to(place.device)
     loss = MotionLoss.of(basis, options.weights)
-    state = TrainingState({"motion": network}, {"motion": _optimiser(network, options)})
+    together = nn.ModuleDict({"network": network, "recogniser": recogniser})
+    state = TrainingState({"motion": together}, {"motion": _optimiser(together, options)})
 
     def objective(batch: Batch) -> Tensor:
-        return heads_loss(network, batch, loss, options.phone_weight)
+        return heads_loss(network, recogniser, batch, loss, options)
 
     def draw(generator: Generator) -> Batch:
         return voices.batch(options.batch, options.row_frames, generator).to(place.device)
@@ -178,7 +222,7 @@ def fit(
     network.train()
     settings = Settings(options.steps, options.seed, average_decay=options.average_decay, save_every=options.save_every)
     train(state, draw, {"motion": objective}, settings, file, progress, place)
-    network.load_state_dict(state.weights("motion"))
+    together.load_state_dict(state.weights("motion"))
     network.cpu().eval()
 
 
@@ -196,33 +240,47 @@ def train_motion(
     speech: Sequence[Recording] = (),
     left_out: Collection[str] = (),
     place: Place | None = None,
+    encoded: Path | None = None,
+    start: Path | None = None,
 ) -> Path:
     """Train on the speakers of a prepared corpus and write `out/motion.safetensors`; returns its path.
 
     `speech`: unfilmed recordings with phones, see `unfilmed`; without, there is no pre-training. `left_out`: speakers
-    to keep for testing. The states of an interrupted training lie in `out` and are continued from, and removed at the
-    end.
+    to keep for testing. `encoded`: where a speech recogniser's answers are kept; without, none is asked. `start`: a
+    checkpoint whose motion network is trained on, instead of pre-training a new one. The states of an interrupted
+    training lie in `out` and are continued from, and removed at the end.
     """
     recordings = read_pack(pack, left_out)
+    if encoded is not None:
+        both = listen([*recordings, *speech], encoded)
+        recordings, speech = both[: len(recordings)], both[len(recordings) :]
     torch.manual_seed(options.seed)
     network = MotionNetwork(options.network)
-    network.learned_units.copy_(torch.from_numpy(_labelled_units(recordings)))
-    voices = repertoire(recordings, speech, options)
-    states = [out / "motion.phones.training.safetensors", out / "motion.training.safetensors"]
-    if speech and not states[1].is_file():
-        pretrain(network, voices.mostly_last(_SPEECH_SHARE), options, states[0], progress, place)
-    else:
-        fit_statistics(network, voices)
-    fit(network, voices, face_space.basis(), options, states[1], progress, place)
-    path = out / "motion.safetensors"
-    provenance = {
+    recogniser = encoder_head(network)
+    provenance: dict[str, Any] = {
         "network": "motion",
         "options": asdict(options),
         "speakers": sorted({recording.speaker for recording in recordings}),
         "recordings": len(recordings),
         "unfilmed_recordings": len(speech),
+        "speech_encoder": encoded is not None,
     }
-    checkpoint.save(path, network.tensors(), {"motion": options.network.to_json()}, {"motion": provenance})
+    if start is not None:
+        begun = checkpoint.load(start)
+        network = MotionNetwork.from_checkpoint(begun)
+        provenance["from"] = begun.provenance.get("motion", {})
+        provenance["speakers"] = sorted({*provenance["speakers"], *provenance["from"].get("speakers", [])})
+    network.learned_units.copy_(torch.from_numpy(_labelled_units(recordings)))
+    voices = repertoire(recordings, speech, options, progress)
+    states = [out / "motion.phones.training.safetensors", out / "motion.training.safetensors"]
+    if start is None:
+        if speech and not states[1].is_file():
+            pretrain(network, recogniser, voices.mostly_last(_SPEECH_SHARE), options, states[0], progress, place)
+        else:
+            fit_statistics(network, voices)
+    fit(network, recogniser, voices, face_space.basis(), options, states[1], progress, place)
+    path = out / "motion.safetensors"
+    checkpoint.save(path, network.tensors(), {"motion": network.configuration.to_json()}, {"motion": provenance})
     for state in states:
         state.unlink(missing_ok=True)
     return path

@@ -39,6 +39,20 @@ def read_table(table: Path) -> dict[str, list[tuple[float, float, str]]]:
     return found
 
 
+def read_utterances(table: Path) -> list[dict[str, str]]:
+    """The rows of a table of recordings: CSV with the columns file and speaker at least, language if it has many.
+
+    Raises `MediaError` if it is something else.
+    """
+    if not table.is_file():
+        raise MediaError(f"{table} does not exist, expected a table with columns file, speaker: restore it.")
+    with table.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        if not {"file", "speaker"} <= set(reader.fieldnames or ()):
+            raise MediaError(f"{table} has columns {reader.fieldnames}, expected file, speaker: restore it.")
+        return list(reader)
+
+
 def labels(segments: Sequence[tuple[float, float, str]], frames: int) -> Labels:
     """Labels int8 (4 * frames,) of segments (start and end in seconds, phone); noises and gaps are unknown."""
     result = np.full(4 * frames, UNKNOWN, np.int8)

@@ -255,8 +255,9 @@ def _prepared(
         try:
             for future in as_completed([pool.submit(_prepare_task, t, sources, out, with_pictures) for t in tasks]):
                 yield from future.result()
-        finally:
+        except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _prepare_task(clips: Sequence[Clip], sources: Sources, out: Path, with_pictures: bool) -> list[Outcome]:

@@ -1,9 +1,7 @@
 """Recordings from which the motion network learns, in their own and other voices, in batches; it knows no network."""
 
-import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,20 +15,22 @@ from engine.errors import MediaError
 from engine.face_space import CODE_SIZE
 from engine.features import FLOOR_DBFS, HOPS_PER_FRAME, MEL_BINS, LevelTracker, normalised_features
 from engine.media import HOP, Samples
-from engine.train.corpus import held_out
-from engine.train.phones import UNKNOWN
+from engine.train import split
+from engine.train.articulation import FEATURES, SILENCE, Segments, describe, describe_labels, uses_cmu
+from engine.train.phones import UNKNOWN, labels
+from engine.train.speech_encoder import COMPONENTS
 from engine.train.voices import Voice, coloured_noise
 
 Array = NDArray[np.float32]
-
-_TEST_EVERY = 9  # clips of a speaker, one is kept for testing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recording:
     """One utterance with what is known about it; NaN and -1 mark what is not.
 
-    `pcm` float32 (n,); `code` float32 (T, CODE_SIZE); `action_units` float32 (T, units); `phones` int8 (4 T,).
+    `pcm` float32 (640 T,); `code` float32 (T, CODE_SIZE); `action_units` float32 (T, units); `phones` int8 (4 T,);
+    `articulation` float32 (4 T, 12), see `engine.train.articulation`; `heard` float32 (T, 64), what a pre-trained
+    speech encoder makes of it.
     """
 
     speaker: str
@@ -38,6 +38,13 @@ class Recording:
     code: Array
     action_units: Array
     phones: NDArray[np.int8]
+    articulation: Array
+    heard: Array
+
+    @property
+    def frames(self) -> int:
+        """T."""
+        return len(self.code)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +55,8 @@ class Heard:
     code: Array
     action_units: Array
     phones: NDArray[np.int8]
+    articulation: NDArray[np.float16]
+    heard: NDArray[np.float16]
 
     @property
     def frames(self) -> int:
@@ -59,29 +68,31 @@ class Heard:
 class Batch:
     """Rows of equal length.
 
-    `mel` (B, 4 T, 80); `code` (B, T, CODE_SIZE); `action_units` (B, T, units); `phones` (B, 4 T).
+    `mel` (B, 4 T, 80); `code` (B, T, CODE_SIZE); `action_units` (B, T, units); `phones` (B, 4 T);
+    `articulation` (B, 4 T, 12); `heard` (B, T, 64).
     """
 
     mel: Tensor
     code: Tensor
     action_units: Tensor
     phones: Tensor
+    articulation: Tensor
+    heard: Tensor
 
     def to(self, device: torch.device) -> "Batch":
         """The same rows on another device."""
-        return Batch(self.mel.to(device), self.code.to(device), self.action_units.to(device), self.phones.to(device))
+        return Batch(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
 
 
 def read_pack(pack: Path, left_out: Collection[str] = ()) -> list[Recording]:
     """The recordings to learn from in a prepared corpus, sorted by speaker and clip.
 
-    Frames without a face are unknown. `left_out`: speakers to keep for testing. Of the others every ninth clip is kept
-    for testing, if they have nine. Raises `MediaError` if nothing remains.
+    Frames without a face are unknown. `left_out`: speakers to keep for testing. Raises `MediaError` if nothing remains.
     """
-    tests = _kept_for_testing(pack)
     recordings = []
-    for path in sorted(pack.glob("*/*.npz")):
-        if path.parent.name in left_out or (path.parent.name, path.stem) in tests:
+    for speaker, name in split.read(pack).learned(left_out):
+        path = pack / speaker / f"{name}.npz"
+        if not path.is_file():
             continue
         with np.load(path, allow_pickle=False) as clip:
             frames = len(clip["code"])
@@ -90,40 +101,32 @@ def read_pack(pack: Path, left_out: Collection[str] = ()) -> list[Recording]:
             phones = clip["phones"] if "phones" in clip else np.full(HOPS_PER_FRAME * frames, UNKNOWN, np.int8)
             pcm = fitted(clip["audio"], frames)
         code[unseen], action_units[unseen] = np.nan, np.nan
-        recordings.append(Recording(path.parent.name, pcm, code, action_units, phones))
+        recordings.append(
+            Recording(speaker, pcm, code, action_units, phones, describe_labels(phones), nothing_heard(frames))
+        )
     if not recordings:
         raise MediaError(f"{pack} holds no prepared clip: make it with `liveface train prepare`.")
     return recordings
 
 
-def _kept_for_testing(pack: Path) -> set[tuple[str, str]]:
-    """Every ninth clip of each speaker with nine or more, the same as `engine.evaluate` tests on.
-
-    Clips that the preparation left out count, so that a stricter one keeps the same clips.
-    """
-    clips = {(path.parent.name, path.stem) for path in pack.glob("*/*.npz")}
-    description = pack / "pack.json"
-    if description.is_file():
-        unusable = json.loads(description.read_text(encoding="utf-8")).get("left_out", {})
-        clips |= {(clip.partition("/")[0], clip.partition("/")[2]) for clip in unusable}
-    tests: set[tuple[str, str]] = set()
-    for _, own in groupby(sorted(clips), key=lambda clip: clip[0]):
-        names = list(own)
-        if len(names) >= _TEST_EVERY:
-            tests.update(held_out(names, _TEST_EVERY)[1])
-    return tests
-
-
-def unfilmed(speaker: str, pcm: Samples, phones: NDArray[np.int8]) -> Recording:
-    """A recording of which only the sound and its phones int8 (4 T,) are known."""
-    frames = len(phones) // HOPS_PER_FRAME
+def unfilmed(speaker: str, pcm: Samples, segments: Segments) -> Recording:
+    """A recording of which only the sound and its phones (start and end in seconds, name) are known."""
+    frames = -(-len(pcm) // HOP)
+    english = uses_cmu(segments)
     return Recording(
         speaker,
         fitted(pcm, frames),
         np.full((frames, CODE_SIZE), np.nan, np.float32),
         np.full((frames, len(ACTION_UNITS)), np.nan, np.float32),
-        phones,
+        labels(segments if english else (), frames),
+        describe(segments, frames),
+        nothing_heard(frames),
     )
+
+
+def nothing_heard(frames: int) -> Array:
+    """The place of a speech encoder's answer that is not known, (T, 64)."""
+    return np.full((frames, COMPONENTS), np.nan, np.float32)
 
 
 def fitted(pcm: Samples, frames: int) -> Samples:
@@ -143,7 +146,12 @@ def hear(recording: Recording, voice: Voice, generator: Generator) -> Heard:
     source = (np.arange(frames) + 0.5) * voice.speed - 0.5
     hops = np.clip(((np.arange(HOPS_PER_FRAME * frames) + 0.5) * voice.speed).astype(int), 0, len(recording.phones) - 1)
     return Heard(
-        mel.astype(np.float16), _at(recording.code, source), _at(recording.action_units, source), recording.phones[hops]
+        mel.astype(np.float16),
+        _at(recording.code, source),
+        _at(recording.action_units, source),
+        recording.phones[hops],
+        recording.articulation[hops].astype(np.float16),
+        _at(recording.heard, source).astype(np.float16),
     )
 
 
@@ -158,6 +166,8 @@ def silence(frames: int, generator: Generator) -> Heard:
         np.zeros((frames, CODE_SIZE), np.float32),
         np.zeros((frames, len(ACTION_UNITS)), np.float32),
         np.zeros(HOPS_PER_FRAME * frames, np.int8),
+        np.tile((np.arange(len(FEATURES)) == SILENCE).astype(np.float16), (HOPS_PER_FRAME * frames, 1)),
+        nothing_heard(frames).astype(np.float16),
     )
 
 
@@ -197,38 +207,60 @@ class Repertoire:
             part = _cut(one, start, min(one.frames, start + missing))
             parts.append(part)
             missing -= part.frames
-        return Heard(
-            np.concatenate([part.mel for part in parts]),
-            np.concatenate([part.code for part in parts]),
-            np.concatenate([part.action_units for part in parts]),
-            np.concatenate([part.phones for part in parts]),
-        )
+        return Heard(*(np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(Heard)))
 
     def batch(self, rows: int, frames: int, generator: Generator) -> Batch:
         """`rows` rows of `frames` frames, some with a band of frequencies missing."""
         drawn = [self.row(frames, generator) for _ in range(rows)]
         mel = np.stack([row.mel for row in drawn]).astype(np.float32)
-        for one in mel[generator.random(rows) < 0.3]:
+        for row in np.flatnonzero(generator.random(rows) < 0.3):
             low = int(generator.integers(MEL_BINS - 7))
-            one[:, low : low + int(generator.integers(2, 8))] = one.mean()
+            mel[row, :, low : low + int(generator.integers(2, 8))] = mel[row].mean()
         return Batch(
             torch.from_numpy(mel),
             torch.from_numpy(np.stack([row.code for row in drawn])),
             torch.from_numpy(np.stack([row.action_units for row in drawn])),
             torch.from_numpy(np.stack([row.phones for row in drawn])).long(),
+            torch.from_numpy(np.stack([row.articulation for row in drawn])).float(),
+            torch.from_numpy(np.stack([row.heard for row in drawn])).float(),
         )
 
 
 def _cut(heard: Heard, start: int, stop: int) -> Heard:
     hops = slice(HOPS_PER_FRAME * start, HOPS_PER_FRAME * stop)
-    return Heard(heard.mel[hops], heard.code[start:stop], heard.action_units[start:stop], heard.phones[hops])
+    frames = slice(start, stop)
+    return Heard(
+        heard.mel[hops],
+        heard.code[frames],
+        heard.action_units[frames],
+        heard.phones[hops],
+        heard.articulation[hops],
+        heard.heard[frames],
+    )
 
 
-def in_voices(recordings: Sequence[Recording], versions: int, strength: float, seed: int) -> list[Heard]:
-    """Every recording as it is, and in `versions - 1` random voices."""
-    heard: list[Heard] = []
-    for index, recording in enumerate(recordings):
-        generator = np.random.default_rng((seed, index))
-        voices = [Voice()] + [Voice.random(generator, strength) for _ in range(versions - 1)]
-        heard.extend(hear(recording, voice, generator) for voice in voices)
-    return heard
+class InVoices(Sequence[Heard]):
+    """Every recording as it is and in other voices, each heard when it is first asked for, and then remembered."""
+
+    def __init__(self, recordings: Sequence[Recording], versions: int, strength: float, seed: int) -> None:
+        """`versions`: of a recording, the one as it is among them."""
+        self._recordings, self._versions = recordings, versions
+        self._strength, self._seed = strength, seed
+        self._heard: dict[int, Heard] = {}
+
+    def __len__(self) -> int:
+        return len(self._recordings) * self._versions
+
+    def __getitem__(self, index: int) -> Heard:  # type: ignore[override]  # slices are not needed
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        if index not in self._heard:
+            generator = np.random.default_rng((self._seed, index))
+            voice = Voice.random(generator, self._strength) if index % self._versions else Voice()
+            self._heard[index] = hear(self._recordings[index // self._versions], voice, generator)
+        return self._heard[index]
+
+
+def with_heard(recording: Recording, heard: Array) -> Recording:
+    """The recording with what a speech encoder makes of it, float32 (T, 64)."""
+    return replace(recording, heard=heard)
