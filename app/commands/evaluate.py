@@ -108,7 +108,7 @@ def evaluate(
     phones: Annotated[
         Path | None,
         typer.Option(
-            help="Speech without film (utterances.csv, phones.csv in CMU or IPA): what lips do on each sound."
+            help="Speech without film, with utterances.csv and phones.csv (CMU or IPA): what lips do on sounds."
         ),
     ] = None,
     models: Annotated[Path, typer.Option(help="Folder of default.safetensors, motion.onnx, generator.onnx.")] = MODELS,

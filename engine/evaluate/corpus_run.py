@@ -24,7 +24,6 @@ from engine.model.audio_encoder import PHONES
 from engine.mouth_crops import HEIGHT, WIDTH, cut, steady_transforms
 from engine.streamer import DEFAULT_LOOKAHEAD, LOOKAHEADS
 from engine.train import measures
-from engine.train.measures import PROTRUSION, WIDTH
 
 Item = TypeVar("Item")
 
@@ -239,8 +238,8 @@ def motion_scores(clips: Sequence[TestClip], answers: Sequence[Answer]) -> Score
             {
                 "gap_correlation_speaking": lipsync.mouth_correlation(np.where(clip.quiet, np.nan, gap), answer.gap),
                 "gap_correlation_best_lag": lipsync.mouth_correlation(*lipsync.shifted(gap, answer.gap, lag)),
-                "width_correlation": lipsync.mouth_correlation(true[:, WIDTH], answered[:, WIDTH]),
-                "width_size": _deviation(answered[:, WIDTH]) / max(_deviation(true[:, WIDTH]), 1e-6),
+                "width_correlation": lipsync.mouth_correlation(true[:, measures.WIDTH], answered[:, measures.WIDTH]),
+                "width_size": _deviation(answered[:, measures.WIDTH]) / max(_deviation(true[:, measures.WIDTH]), 1e-6),
                 "rounding_correlation": lipsync.mouth_correlation(_rounding(true), _rounding(answered)),
                 "lip_speed_ratio": lipsync.motion_per_frame(answer.lips)
                 / max(lipsync.motion_per_frame(clip.shape[:, LIPS]), 1e-6),
@@ -313,7 +312,7 @@ def _by_person(clips: Sequence[TestClip], group: str, lookahead: int, answers: S
 
 def _rounding(measured: Floats) -> Floats:
     """Lips forward and narrow, (T,) of measures (T, 6): as Action Unit 18 is estimated."""
-    return np.asarray(measured[:, PROTRUSION] - measured[:, WIDTH] / 2, np.float32)
+    return np.asarray(measured[:, measures.PROTRUSION] - measured[:, measures.WIDTH] / 2, np.float32)
 
 
 def _interval(values: Sequence[float]) -> float:

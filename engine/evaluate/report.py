@@ -20,7 +20,7 @@ DEFINITIONS = {
     "gap_correlation": "Pearson correlation of true and answered mouth opening, mean over clips",
     "gap_correlation_speaking": "the same over the frames that are not quiet",
     "gap_correlation_best_lag": "the same at the clip's own best lag: other corpora's sound may be out of step",
-    "width_correlation, rounding_correlation": "of the distance of the mouth's corners; of lips forward minus half of it",
+    "width_correlation, rounding_correlation": "of the corners' distance; of lips forward minus half of it",
     "width_size": "deviation of the answered width over that of the true one",
     "..._interval": "half of the 95 % interval of the mean over clips",
     "persons": "each person alone, and the mean in which every person counts alike",
@@ -65,7 +65,8 @@ def write(
 ) -> list[Path]:
     """Write report.json, plots and contact sheets into the folder `out` and return their paths.
 
-    `about`: what was measured on what (commit, hardware, model, corpus). `phones`: the phone table by language. Raises `OutputError` if `out` is unwritable.
+    `about`: what was measured on what (commit, hardware, model, corpus). `phones`: the phone table by language.
+    Raises `OutputError` if `out` is unwritable.
     """
     content = {
         "about": dict(about),

@@ -143,6 +143,7 @@ def learn_visemes(
 def mime(network: VisemeNetwork, recording: Recording, basis: MotionBasis, labelled: tuple[int, ...]) -> Recording:
     """The recording with the motion that a mouth of no particular style would make, and its phones' hard truths.
 
+    Frames of which neither the phones nor the encoder's answer are known stay unknown.
     `labelled`: the places in ACTION_UNITS of the units that the network has learned.
     """
     known = (normalised_features(recording.pcm), recording.articulation, recording.heard)
@@ -153,6 +154,9 @@ def mime(network: VisemeNetwork, recording: Recording, basis: MotionBasis, label
     code = phone_truths.applied(code, recording.articulation, basis)
     units = action_units.from_landmarks(basis.decode(code))
     units[:, [place for place in range(len(ACTION_UNITS)) if place not in labelled]] = np.nan
+    spoken = np.isfinite(recording.articulation[:, 0]).reshape(-1, HOPS_PER_FRAME).all(axis=1)
+    unknown = ~spoken & ~np.isfinite(recording.heard[:, 0])
+    code[unknown], units[unknown] = np.nan, np.nan
     return replace(recording, code=code, action_units=units)
 
 

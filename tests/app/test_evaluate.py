@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import typer
 from typer.testing import CliRunner
 
@@ -77,11 +78,11 @@ def test_the_network_runs_once_for_all_lookaheads_with_the_motions_of_a_plain_st
 
 def test_unseen_are_those_whom_no_network_knows_or_else_at_least_not_the_generator() -> None:
     trained = {"motion": {"a", "b"}, "generator": {"a"}}
-    assert _strangers("", {"a", "b", "c"}, trained) == {"c"}
-    assert _strangers("", {"a", "b"}, trained) == {"b"}
-    assert _strangers("x,y", {"a", "b"}, trained) == {"x", "y"}
+    assert _strangers("", frozenset("abc"), trained) == {"c"}
+    assert _strangers("", frozenset("ab"), trained) == {"b"}
+    assert _strangers("x,y", frozenset("ab"), trained) == {"x", "y"}
     with pytest.raises(ConfigurationError, match="does not say"):
-        _strangers("", {"a"}, {})
+        _strangers("", frozenset("a"), {})
 
 
 def test_a_speaker_called_unseen_whom_a_network_knows_is_reported(models: Path, tmp_path: Path) -> None:
@@ -106,10 +107,27 @@ def test_a_quick_run_draws_at_the_default_lookahead_and_survives_faces_that_are_
     assert (out / "sheet_b_clip00.png").is_file()
 
 
+def test_speech_without_film_is_scored_by_its_phones(models: Path, tmp_path: Path) -> None:
+    speech = tmp_path / "speech"
+    speech.mkdir()
+    (speech / "utterances.csv").write_text("file,speaker,language\na.wav,anna,en\nb.wav,ben,fr\n")
+    rows = ["a.wav,0.0,0.2,SIL", "a.wav,0.2,0.3,P", "a.wav,0.3,0.5,UW", "b.wav,0.1,0.2,f", "b.wav,0.2,0.4,i"]
+    (speech / "phones.csv").write_text("\n".join(["file,start_s,end_s,phone", *rows]) + "\n")
+    for name in ("a.wav", "b.wav"):
+        soundfile.write(speech / name, np.random.default_rng(0).normal(0, 0.1, 16000), 16000)
+    output = run("--phones", str(speech), "--out", str(tmp_path / "out"), "--models", str(models))
+    assert "pbm shut" in output
+    table = json.loads((tmp_path / "out" / "report.json").read_text())["phones"]
+    assert set(table) == {"all", "en", "fr"}
+    assert (table["en"]["bilabials"], table["all"]["bilabials"], table["fr"]["bilabials"]) == (1, 1, 0)
+    assert table["fr"]["bilabial_shut"] is None
+    assert table["fr"]["labiodental_gap"] is not None
+
+
 def test_a_corpus_of_videos_is_prepared_first(models: Path, tmp_path: Path, data_folder: Path) -> None:
     pytest.importorskip("pocketsphinx")
     out = tmp_path / "out"
-    arguments = ["--out", str(out), "--models", str(models), "--unseen", "uA-D", "--clips", "1", "--hearing-only"]
+    arguments = ["--out", str(out), "--models", str(models), "--unseen", "uB-A", "--clips", "1", "--hearing-only"]
     run("--corpus", str(data_folder), *arguments)
     content = json.loads((out / "report.json").read_text())
     assert content["about"]["clips"]["seen"] == ["s1/bbaf2n"]

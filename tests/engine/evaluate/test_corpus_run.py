@@ -22,7 +22,6 @@ from engine.evaluate.corpus_run import (
     Instruments,
     Row,
     TestClip,
-    choose,
     read_clip,
     score_drawing,
     score_hearing,
@@ -81,6 +80,25 @@ def test_truth_trivial_answers_and_a_late_answer_score_as_constructed(clips: lis
     assert (late["lag"], exact["lag"]) == (2.0, 0.0)
     assert late["opening_delay"] == pytest.approx(2.0, abs=0.1)
     assert exact["opening_20dB_quieter"] == pytest.approx(1.0)
+    assert late["gap_correlation_best_lag"] == pytest.approx(exact["gap_correlation"], abs=0.01)
+    assert exact["lip_speed_ratio"] == pytest.approx(1.0, abs=0.05)
+    assert still["lip_speed_ratio"] == 0.0
+    assert exact["gap_correlation_interval"] < 0.01
+
+
+def test_every_person_is_scored_alone_and_all_count_alike(tmp_path: Path) -> None:
+    pack = write_pack(tmp_path / "pack", {"a": 2, "b": 1})
+    clips = [read_clip(file) for file in sorted(pack.glob("*/*.npz"))]
+    rows = {row.group: row for row in score_hearing(clips, "seen", hear_late, BASIS, [2]) if row.stage == "persons"}
+    assert [(group, row.clips) for group, row in rows.items()] == [
+        ("seen, a", 2),
+        ("seen, b", 1),
+        ("seen, mean of 2 persons", 3),
+    ]
+    correlations = [row.scores["gap_correlation"] for row in rows.values()]
+    assert correlations[0] > 0.99
+    assert correlations[1] == 0.0  # hear_late knows two sounds, b's is the third
+    assert correlations[2] == pytest.approx((correlations[0] + correlations[1]) / 2)
 
 
 def test_closures_are_counted_where_bilabials_are_spoken(clips: list[TestClip]) -> None:
@@ -164,12 +182,6 @@ def test_a_file_that_is_no_clip_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "other.npz", numbers=np.zeros(3))
     with pytest.raises(MediaError, match="no clip of a prepared corpus"):
         read_clip(tmp_path / "other.npz")
-
-
-def test_every_ninth_clip_of_trained_speakers_and_all_of_the_unseen_are_chosen() -> None:
-    clips = {("a", f"{number:02}") for number in range(20)} | {("b", "x"), ("c", "y"), ("c", "z")}
-    groups = choose(clips, unseen={"c"})
-    assert groups == {"seen": [("a", "00"), ("a", "09"), ("a", "18")], "unseen": [("c", "y"), ("c", "z")]}
 
 
 def test_a_limit_spreads_over_all() -> None:

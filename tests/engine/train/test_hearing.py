@@ -14,8 +14,18 @@ from engine.face_space import CODE_SIZE  # noqa: E402
 from engine.features import MEL_BINS  # noqa: E402
 from engine.model.audio_encoder import PHONE_DELAYS, PHONES  # noqa: E402
 from engine.model.motion_network import MotionConfiguration, MotionNetwork  # noqa: E402
-from engine.train.hearing import HearingOptions, delayed, heads_loss, phone_loss, train_motion  # noqa: E402
+from engine.train.articulation import FEATURES  # noqa: E402
+from engine.train.hearing import (  # noqa: E402
+    HearingOptions,
+    delayed,
+    encoder_head,
+    encoder_loss,
+    heads_loss,
+    phone_loss,
+    train_motion,
+)
 from engine.train.motion_loss import LossWeights, MotionLoss  # noqa: E402
+from engine.train.speech_encoder import COMPONENTS  # noqa: E402
 from engine.train.utterances import Batch, unfilmed  # noqa: E402
 from tests.engine.train.test_utterances import spoken, write_pack  # noqa: E402
 
@@ -48,8 +58,11 @@ def test_unknown_labels_leave_no_trace_in_the_gradient() -> None:
         torch.full((2, 20, CODE_SIZE), float("nan")),
         torch.full((2, 20, len(ACTION_UNITS)), float("nan")),
         torch.zeros(2, 80, dtype=torch.long),
+        torch.full((2, 80, len(FEATURES)), float("nan")),
+        torch.full((2, 20, COMPONENTS), float("nan")),
     )
-    heads_loss(network, nothing, MotionLoss.of(face_space.basis(), LossWeights()), phone_weight=1.0).backward()
+    loss = MotionLoss.of(face_space.basis(), LossWeights())
+    heads_loss(network, encoder_head(network), nothing, loss, OPTIONS).backward()
     assert network.head.weight.grad is not None
     assert not network.head.weight.grad.any()
     assert all(p.grad is None or p.grad.isfinite().all() for p in network.parameters())
@@ -64,9 +77,28 @@ def test_phones_that_are_unknown_do_not_count() -> None:
     assert phone_loss(scores, phones) < 1e-3
 
 
+def test_what_the_recogniser_hears_is_learned_with_its_delay() -> None:
+    heard = torch.randn(1, 9, COMPONENTS)
+    said = delayed(heard, PHONE_DELAYS, 0.0).flatten(2)
+    assert encoder_loss(said, heard) == 0.0
+    assert encoder_loss(said + 1.0, heard) == pytest.approx(1.0)
+    assert encoder_loss(said, torch.full_like(heard, float("nan"))) == 0.0
+
+
+def test_a_training_goes_on_from_a_checkpoint_and_names_everyone_it_has_known(tmp_path: Path) -> None:
+    write_pack(tmp_path / "first", [spoken("anna", 0)])
+    write_pack(tmp_path / "second", [spoken("ben", 1)])
+    few = replace(OPTIONS, steps=2, learning_rate=0.0)
+    begun = train_motion(tmp_path / "first", tmp_path / "a", few)
+    path = train_motion(tmp_path / "second", tmp_path / "b", few, start=begun)
+    assert checkpoint.load(path).provenance["motion"]["speakers"] == ["anna", "ben"]
+    for name, tensor in checkpoint.load(begun).tensors.items():
+        np.testing.assert_allclose(checkpoint.load(path).tensors[name], tensor, atol=1e-6)
+
+
 def test_a_tiny_training_lowers_its_loss_and_leaves_one_file(tmp_path: Path) -> None:
     write_pack(tmp_path / "pack", [spoken("anna", 0), spoken("anna", 1), spoken("ben", 2)])
-    speech = [unfilmed("carol", spoken("carol", 3).pcm, spoken("carol", 3).phones)]
+    speech = [unfilmed("carol", spoken("carol", 3).pcm, [(0.0, 0.6, "SIL"), (0.6, 1.2, "AA")])]
     losses: list[dict[str, float]] = []
     path = train_motion(
         tmp_path / "pack", tmp_path / "out", OPTIONS, lambda step, mean: losses.append(mean), speech=speech

@@ -39,6 +39,32 @@ def test_missing_a_present_unit_costs_more_than_inventing_an_absent_one() -> Non
     assert LOSS(absent, code, present, code) > 2 * LOSS(present, code, absent, code)
 
 
+def mouth(gap: float) -> torch.Tensor:
+    """A still code with this gap, (1, 8, CODE_SIZE)."""
+    weights = torch.from_numpy(face_space.basis().gap_weights())
+    return (gap * weights / weights.square().sum()).expand(1, 8, CODE_SIZE)
+
+
+def test_a_mouth_that_does_not_shut_and_one_that_shuts_too_often_cost_alike() -> None:
+    nothing = {"units": 0.0, "code": 0.0, "change": 0.0, "gap": 0.0, "measures": 0.0, "spread": 0.0}
+    loss = MotionLoss.of(face_space.basis(), LossWeights(**nothing, closures=1.0))
+    units = torch.zeros(1, 8, len(ACTION_UNITS))
+    shut, opened, between = mouth(0.0), mouth(0.08), mouth(0.04)
+    assert loss(units, shut, units, shut) == loss(units, opened, units, opened) == 0.0
+    assert loss(units, between, units, between) == 0.0  # neither: the film does not say
+    unit = loss.deviation[0]
+    assert float(loss(units, opened, units, shut) * unit) == pytest.approx(0.068, abs=1e-4)
+    assert float(loss(units, shut, units, opened) * unit) == pytest.approx(0.03, abs=1e-4)
+
+
+def test_a_mouth_that_moves_too_little_costs_more_than_one_of_another_time() -> None:
+    nothing = {"units": 0.0, "code": 0.0, "change": 0.0, "gap": 0.0, "measures": 0.0, "closures": 0.0}
+    loss = MotionLoss.of(face_space.basis(), LossWeights(**nothing, spread=1.0))
+    units, code = torch.zeros(1, 9, len(ACTION_UNITS)), truth()[1][:1]
+    assert loss(units, code.flip(1), units, code) == pytest.approx(0.0, abs=1e-6)
+    assert loss(units, 0.5 * code, units, code) > 0.1
+
+
 def test_a_shaking_mouth_costs_more_than_a_shifted_one() -> None:
     units, code = torch.zeros(1, 8, len(ACTION_UNITS)), torch.zeros(1, 8, CODE_SIZE)
     shaking = code.clone()

@@ -13,7 +13,8 @@ from engine.face_space import CODE_SIZE
 from engine.features import MEL_BINS
 from engine.media import HOP
 from engine.model.audio_encoder import PHONES
-from engine.train.utterances import Recording, Repertoire, hear, in_voices, read_pack, silence
+from engine.train.articulation import FEATURES, describe_labels
+from engine.train.utterances import InVoices, Recording, Repertoire, hear, nothing_heard, read_pack, silence
 from engine.train.voices import Voice
 
 
@@ -27,7 +28,8 @@ def spoken(speaker: str, seed: int, frames: int = 30) -> Recording:
     units = np.zeros((frames, len(ACTION_UNITS)), np.float32)
     units[:, 5] = 3 * loud
     units[:, 1] = np.nan
-    return Recording(speaker, pcm, code, units, (np.repeat(loud, 4) * PHONES.index("AA")).astype(np.int8))
+    phones = (np.repeat(loud, 4) * PHONES.index("AA")).astype(np.int8)
+    return Recording(speaker, pcm, code, units, phones, describe_labels(phones), nothing_heard(frames))
 
 
 def write_pack(folder: Path, recordings: list[Recording]) -> None:
@@ -59,10 +61,12 @@ def test_labels_follow_the_speed_of_the_voice() -> None:
 
 
 def test_every_recording_is_heard_as_it_is_and_in_other_voices() -> None:
-    heard = in_voices([spoken("anna", 0)], 3, 1.0, seed=0)
+    heard = InVoices([spoken("anna", 0)], 3, 1.0, seed=0)
     assert len(heard) == 3
     assert heard[0].frames == 30
-    assert {one.frames for one in heard[1:]} != {30}
+    assert {heard[index].frames for index in (1, 2)} != {30}
+    assert heard[1] is heard[1]
+    assert np.array_equal(heard[2].mel, InVoices([spoken("anna", 0)], 3, 1.0, seed=0)[2].mel)
 
 
 def test_silence_keeps_the_mouth_closed() -> None:
@@ -74,27 +78,27 @@ def test_silence_keeps_the_mouth_closed() -> None:
 
 
 def test_a_row_joins_utterances_and_cuts_long_ones() -> None:
-    voices = Repertoire(((1.0, in_voices([spoken("anna", 0)], 1, 1.0, 0)),), silence_share=0.0)
+    voices = Repertoire(((1.0, InVoices([spoken("anna", 0)], 1, 1.0, 0)),), silence_share=0.0)
     for frames in (12, 30, 75):
         row = voices.row(frames, np.random.default_rng(0))
         assert row.frames == frames
         assert row.mel.shape == (4 * frames, MEL_BINS)
         assert row.phones.shape == (4 * frames,)
+        assert row.articulation.shape == (4 * frames, len(FEATURES))
+
+
+def test_a_band_of_frequencies_is_missing_in_some_rows() -> None:
+    voices = Repertoire(((1.0, InVoices([spoken("anna", 0)], 1, 1.0, 0)),), silence_share=0.0)
+    batch = voices.batch(40, 20, np.random.default_rng(0))
+    still = (batch.mel.std(dim=1) == 0).sum(dim=1)
+    assert 4 < int((still > 0).sum()) < 20
+    assert int(still.max()) <= 7
 
 
 def test_the_last_group_can_be_favoured() -> None:
     groups = tuple(
-        (share, in_voices([spoken(name, 0)], 1, 1.0, 0)) for share, name in ((0.5, "a"), (0.3, "b"), (0.2, "c"))
+        (share, InVoices([spoken(name, 0)], 1, 1.0, 0)) for share, name in ((0.5, "a"), (0.3, "b"), (0.2, "c"))
     )
     favoured = Repertoire(groups, 0.05).mostly_last(0.84)
     assert [share for share, _ in favoured.groups] == pytest.approx([0.1, 0.06, 0.84])
     assert [group for _, group in favoured.groups] == [group for _, group in groups]
-
-
-def test_every_ninth_clip_of_a_frequent_speaker_is_kept_for_testing(tmp_path: Path) -> None:
-    write_pack(tmp_path, [spoken("anna", seed, frames=5 + 5 * seed) for seed in range(10)])
-    lengths = [len(one.code) for one in read_pack(tmp_path)]
-    assert lengths == [10, 15, 20, 25, 30, 35, 40, 45]
-    (tmp_path / "pack.json").write_text('{"left_out": {"anna/00": "no face"}}')
-    lengths = [len(one.code) for one in read_pack(tmp_path)]
-    assert lengths == [10, 15, 20, 25, 30, 35, 40, 50]

@@ -1,4 +1,7 @@
-"""Tests of the mime: phones and loudness become motion, for voices that nobody filmed."""
+"""Tests of the teacher: what is known of a sound becomes motion, for voices that nobody filmed."""
+
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -7,36 +10,58 @@ torch = pytest.importorskip("torch")
 
 from engine import face_space  # noqa: E402
 from engine.features import MEL_BINS  # noqa: E402
-from engine.model.audio_encoder import PHONES  # noqa: E402
-from engine.train.phones import UNKNOWN  # noqa: E402
-from engine.train.utterances import Repertoire, in_voices, unfilmed  # noqa: E402
-from engine.train.visemes import describe, learn_visemes, mime  # noqa: E402
+from engine.train import measures  # noqa: E402
+from engine.train.articulation import BILABIAL, FEATURES  # noqa: E402
+from engine.train.measures import GAP  # noqa: E402
+from engine.train.motion_loss import LossWeights  # noqa: E402
+from engine.train.speech_encoder import COMPONENTS  # noqa: E402
+from engine.train.utterances import Recording, unfilmed  # noqa: E402
+from engine.train.visemes import STYLE, describe, learn_visemes, mime, styles  # noqa: E402
 from tests.engine.train.test_utterances import spoken  # noqa: E402
 
-
-def test_phones_are_counted_in_each_half_of_a_frame() -> None:
-    phones = torch.tensor([[PHONES.index("B"), PHONES.index("AA"), UNKNOWN, UNKNOWN]])
-    seen = describe(torch.zeros(1, 4, MEL_BINS), phones)[0, 0].reshape(2, -1)
-    assert seen[0, PHONES.index("B")] == seen[0, PHONES.index("AA")] == 0.5
-    assert seen[1, len(PHONES)] == 1.0
-    assert seen.sum() == 2.0
+BASIS = face_space.basis()
 
 
-def test_a_rare_phone_looks_like_its_neighbour() -> None:
-    mel = torch.zeros(1, 4, MEL_BINS)
-    rare, known = (torch.full((1, 4), PHONES.index(phone)) for phone in ("SH", "CH"))
-    assert torch.equal(describe(mel, rare), describe(mel, known))
+def opening(speaker: str, seed: int, size: float = 0.1) -> Recording:
+    """As `spoken`, with a motion that opens the mouth by `size` and no other."""
+    recording = spoken(speaker, seed)
+    weights = BASIS.gap_weights()
+    towards_open = (weights / (weights @ weights)).astype(np.float32)
+    return replace(recording, code=recording.code[:, :1] * size * towards_open)
+
+
+def test_what_is_unknown_is_told_apart_from_what_is_absent() -> None:
+    articulation = torch.zeros(1, 4, len(FEATURES))
+    articulation[:, :2] = float("nan")
+    heard = torch.full((1, 1, COMPONENTS), float("nan"))
+    described = describe(torch.zeros(1, 4, MEL_BINS), articulation, heard, torch.zeros(1, STYLE))[0, 0]
+    assert described.isfinite().all()
+    halves = described[: 2 * (len(FEATURES) + 2)].reshape(2, -1)
+    assert halves[:, len(FEATURES)].tolist() == [0.0, 1.0]  # spoken
+    assert described[-STYLE - 1] == 0.0  # heard
+    known = describe(torch.zeros(1, 4, MEL_BINS), articulation, torch.zeros_like(heard), torch.zeros(1, STYLE))[0, 0]
+    assert known[-STYLE - 1] == 1.0
+
+
+def test_a_speaker_who_moves_twice_as_far_has_a_larger_style() -> None:
+    found = styles([opening("anna", 0), opening("ben", 0, 0.2)], BASIS)
+    assert found["ben"][GAP] - found["anna"][GAP] == pytest.approx(np.log(2.0), abs=1e-3)
 
 
 def test_unfilmed_speech_moves_as_the_filmed_did() -> None:
-    filmed = Repertoire(((1.0, in_voices([spoken("anna", seed) for seed in range(3)], 1, 1.0, 0)),), 0.0)
-    network = learn_visemes(filmed, face_space.basis(), steps=60, seed=0)
-    stranger = spoken("carol", 9)
-    stranger.phones[:4] = UNKNOWN
-    heard = in_voices([unfilmed("carol", stranger.pcm, stranger.phones)], 1, 1.0, 0)[0]
-    acted = mime(network, heard, labelled=(5,))
-    assert np.isnan(acted.code[0]).all()
+    filmed = [opening("anna", seed) for seed in range(3)] + [opening("ben", 3)]
+    network = learn_visemes(filmed, BASIS, LossWeights(), steps=120, seed=0)
+    stranger = opening("carol", 9)
+    edges = np.flatnonzero(np.diff(stranger.phones)) + 1
+    bounds = [1, *edges.tolist(), len(stranger.phones)]
+    segments = [(a / 100, b / 100, "AA" if stranger.phones[a] else "SIL") for a, b in pairwise(bounds)]
+    acted = mime(network, unfilmed("carol", stranger.pcm, segments), BASIS, labelled=(5,))
+    assert np.isnan(acted.code[0]).all()  # its first hop has no phone, and no encoder has heard it
     assert np.isnan(acted.action_units[:, 0]).all()
-    assert np.corrcoef(acted.code[1:, 0], stranger.code[1:, 0])[0, 1] > 0.8
-    assert np.corrcoef(acted.action_units[1:, 5], stranger.action_units[1:, 5])[0, 1] > 0.8
-    assert acted.mel is heard.mel
+    shapes = measures.matrix(BASIS)
+    gap, true_gap = (acted.code @ shapes)[1:, GAP], (stranger.code @ shapes)[1:, GAP]
+    assert np.corrcoef(gap, true_gap)[0, 1] > 0.8
+    shut = acted.articulation.copy()
+    shut[40:48, BILABIAL] = 1.0
+    closed = mime(network, replace(acted, articulation=shut), BASIS, labelled=(5,))
+    assert (closed.code @ shapes)[10:12, GAP].max() < 0.01
