@@ -138,6 +138,7 @@ def motion(
     steps: Steps = 2500,
     pretraining_steps: Annotated[int, typer.Option(min=1, help="Steps on phones alone, with --speech.")] = 1500,
     versions: Annotated[int, typer.Option(min=1, help="Voices in which rare speakers are heard.")] = 40,
+    learning_rate: Annotated[float, typer.Option(min=0.0, help="The largest of the cycle.")] = 2e-3,
     seed: Seed = 0,
     leave_out: LeftOut = None,
     device: Device = "auto",
@@ -148,7 +149,9 @@ def motion(
     from engine.train.loop import take_place
 
     left_out = {*(leave_out or ()), *(split.read(pack).strangers(fold) if fold else ())}
-    options = HearingOptions(pretraining_steps=pretraining_steps, steps=steps, versions=versions, seed=seed)
+    options = HearingOptions(
+        pretraining_steps=pretraining_steps, steps=steps, versions=versions, learning_rate=learning_rate, seed=seed
+    )
     with take_place(device) as place, _bar("steps", steps, place.leads) as bar:
         heard = [recording for folder in speech or () for recording in unfilmed_speech(folder)]
         shown = _shown(bar, {"phones": pretraining_steps, "visemes": options.viseme_steps})

@@ -27,7 +27,7 @@ class LossWeights:
     change: float = 0.5
     gap: float = 0.6
     measures: float = 0.6
-    spread: float = 0.4
+    spread: float = 0.2
     closures: float = 0.3
     code_power: float = 0.5
 

@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
 from engine.backends.openvino import PaintNetworks, StepNetwork  # noqa: E402
+from engine.backends.precision import REFERENCE
 from engine.errors import CheckpointError, OutputError  # noqa: E402
 from engine.export import export_drawing, export_motion  # noqa: E402
 from engine.features import MEL_BINS  # noqa: E402
@@ -58,7 +59,7 @@ def test_the_exported_drawing_equals_the_networks_for_batches_of_any_size(tmp_pa
     identity, generator = IdentityEncoder().eval(), design().eval()
     export_drawing(identity, generator, tmp_path)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["generator.onnx", "identity.onnx"]
-    exported = PaintNetworks(tmp_path / "identity.onnx", tmp_path / "generator.onnx", threads=1)
+    exported = PaintNetworks(tmp_path / "identity.onnx", tmp_path / "generator.onnx", threads=1, arithmetic=REFERENCE)
     drawing = Drawing(generator, with_depth=True).eval()
     for count in (1, 3):
         photo, inputs, code = torch.rand(1, 4, 96, 128), torch.rand(count, 8, 96, 128), torch.randn(count, 16)
