@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
 from engine.backends.openvino import PaintNetworks, StepNetwork  # noqa: E402
-from engine.backends.precision import REFERENCE
+from engine.backends.precision import REFERENCE  # noqa: E402
 from engine.errors import CheckpointError, OutputError  # noqa: E402
 from engine.export import export_drawing, export_motion  # noqa: E402
 from engine.features import MEL_BINS  # noqa: E402
