@@ -7,7 +7,7 @@ from typing import Literal
 
 _MOST_WAITING = 16  # the oldest are dropped: they are the least true
 
-Remedy = Literal["", "retry", "sample", "file", "photo", "undo", "show"]
+Remedy = Literal["", "retry", "sample", "file", "photo", "undo", "show", "recover"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,8 @@ class Notice:
 
     What is said later of the same subject takes its place.
     retry: start again; sample: hear the shipped sentence; file: choose a sound file; photo: choose another photo;
-    undo: bring back an avatar by its key; show: open the folder of a file.
+    undo: bring back an avatar by its key; show: open the folder of a file;
+    recover: make an ordinary video of a recording that was ended.
     """
 
     text: str

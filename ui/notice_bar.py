@@ -19,6 +19,7 @@ _REMEDIES = {
     "photo": "Choose another…",
     "undo": "Undo",
     "show": "Show in folder",
+    "recover": "Recover",
 }
 
 

@@ -197,6 +197,8 @@ class Window(QMainWindow):
                 self._program.gallery.restore(subject)
             case "show":
                 self._program.show_file(Path(subject))
+            case "recover":
+                self._program.outputs.recover(Path(subject))
 
     def _show_latest(self) -> None:
         frame = self._bridge.take()
