@@ -1,6 +1,7 @@
 """A prepared identity: one photo with the mesh of the one face in it that will speak."""
 
 import json
+import os
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,8 +49,7 @@ class Avatar:
 
         Raises `OutputError` if it cannot be written or the path is taken by something else.
         """
-        if folder.exists() and not (folder / "avatar.json").is_file() and (folder.is_file() or any(folder.iterdir())):
-            raise OutputError(f"{folder} exists and is not an avatar: choose another folder.")
+        check_place(folder)
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
@@ -63,7 +63,12 @@ class Avatar:
                 (fresh / "avatar.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
                 if folder.exists():
                     folder.rename(old)
-                fresh.rename(folder)
+                try:
+                    fresh.rename(folder)
+                except BaseException:
+                    if old.exists():
+                        old.rename(folder)
+                    raise
         except OSError as error:
             raise OutputError(f"The avatar cannot be written to {folder} ({error}): choose another folder.") from error
 
@@ -110,6 +115,15 @@ class Avatar:
         top = _placed(middle[1] * scale - EYE_LINE * height, photo.shape[0], height)
         points -= np.array([left, top, 0.0], np.float32)
         return Avatar(self.name, _filled(photo, left, top, width, height), points)
+
+
+def check_place(folder: Path) -> None:
+    """Raise `OutputError` if an avatar could not be saved there, because the path is something else's."""
+    if folder.exists() and not (folder / "avatar.json").is_file() and (folder.is_file() or any(folder.iterdir())):
+        raise OutputError(f"{folder} exists and is not an avatar: choose another folder.")
+    above = next(place for place in folder.absolute().parents if place.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        raise OutputError(f"The avatar cannot be written to {folder} ({above} admits no files): choose another folder.")
 
 
 def prepare(image: Picture, mesh: FaceMesh, name: str, face: int | None = None) -> Avatar:

@@ -20,6 +20,7 @@ def prepare(
     name: Annotated[str | None, typer.Option(help="The avatar's name; by default that of the photo's file.")] = None,
 ) -> None:
     """Find the face in a photo and save it as an avatar."""
+    avatar.check_place(out)
     image = read_photo(photo)
     prepared = avatar.prepare(image, FaceMesh.load(MODELS), name or photo.stem, face)
     prepared.save(out)

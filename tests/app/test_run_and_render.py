@@ -164,6 +164,93 @@ def test_an_output_that_cannot_be_written_ends_in_one_sentence(
     assert "cannot be written" in capsys.readouterr().err
 
 
+def of_no_use(*_: object, **__: object) -> None:
+    raise AssertionError("no work is done for an output that cannot be written")
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("another kind", "ends in .mp4"),
+        ("no folder", "does not exist"),
+        ("a folder", "is a folder"),
+        ("there already", "--force"),
+        ("write-protected", "write-protected"),
+        ("the sound", "also the input"),
+        ("a link to the sound", "also the input"),
+        ("the photo", "also the input"),
+        ("a device", "device"),
+    ],
+)
+def test_an_output_that_cannot_be_or_would_destroy_something_is_refused_before_the_work(
+    fault: str,
+    said: str,
+    speech: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("load_performer", "iterate_audio"):
+        monkeypatch.setattr(app.commands.render, name, of_no_use)
+    out, photo, force = tmp_path / "o.mp4", tmp_path / "photo.mp4", ["--force"]
+    photo.write_bytes(b"a photo")
+    match fault:
+        case "another kind":
+            out = tmp_path / "o.mov"
+        case "no folder":
+            out = tmp_path / "no" / "o.mp4"
+        case "a folder":
+            out.mkdir()
+        case "there already":
+            out.write_bytes(b"the user's")
+            force = []
+        case "write-protected":
+            out.write_bytes(b"the user's")
+            out.chmod(0o444)
+        case "the sound":
+            speech = speech.rename(out)
+        case "a link to the sound":
+            out.symlink_to(speech)
+        case "the photo":
+            out = photo
+        case "a device":
+            os.mkfifo(out)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    assert called(monkeypatch, "render", "--audio", speech, "--out", out, "--photo", photo, *force) == 2
+    [error] = capsys.readouterr().err.splitlines()
+    assert said in error
+    assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+
+
+def test_an_older_video_is_replaced_where_that_is_asked_for_and_said(
+    speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "o.mp4"
+    out.write_bytes(b"older")
+    assert not called(monkeypatch, "render", "--audio", speech, "--out", out, "--size", "128x128", "--force")
+    assert f"{out} exists and is replaced at the end (5 bytes)." in capsys.readouterr().err
+    assert len(read_video(out)[0]) == 51
+    assert {path.name for path in tmp_path.iterdir()} == {"o.mp4", "speech.wav"}
+
+
+def test_a_video_that_appears_meanwhile_is_left_alone(
+    speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "o.mp4"
+
+    def meanwhile(settings: Settings, *_: object) -> Performer:
+        out.write_bytes(b"another's")
+        return stand_in(settings)
+
+    monkeypatch.setattr(app.commands.render, "load_performer", meanwhile)
+    assert not called(monkeypatch, "render", "--audio", speech, "--out", out, "--size", "128x128")
+    assert out.read_bytes() == b"another's"
+    assert len(read_video(tmp_path / "o 2.mp4")[0]) == 51
+    told = capsys.readouterr()
+    assert told.out.startswith(f"{tmp_path / 'o 2.mp4'}: ")
+    assert "meanwhile" in told.err
+
+
 def test_two_sources_at_once_are_refused(
     speech: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
