@@ -3,6 +3,7 @@
 import sys
 import time
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -44,7 +45,9 @@ def render(
     check_output(out, [audio, *_files_of(photo), *_files_of(avatar)], force)
     if out.exists():
         print(f"{out} exists and is replaced at the end ({out.stat().st_size} bytes).", file=sys.stderr, flush=True)
-    samples = sum(len(block) for block in iterate_audio(audio, SAMPLE_RATE))  # and the whole file is known to be good
+    tell = partial(print, file=sys.stderr, flush=True)
+    # And the whole file is known to be good.
+    samples = sum(len(block) for block in iterate_audio(audio, SAMPLE_RATE, tell=tell))
     width, height = parse_size(size)
     performer = load_performer(Settings(width, height, lookahead, mouth_amount, seed, backend), photo, avatar, face)
     pictures = -(-samples // HOP)
