@@ -26,7 +26,7 @@ from engine.media import FPS, HOP, SAMPLE_RATE
 def render(
     audio: Annotated[Path, typer.Option(help="Speech: any file with sound.")],
     out: Annotated[Path, typer.Option(help="The video to write, .mp4.")],
-    photo: Annotated[Path | None, typer.Option(help="A JPEG, PNG or WebP picture of a face.")] = None,
+    photo: Annotated[Path | None, typer.Option(help="A picture of a face: JPEG, PNG, WebP, AVIF or HEIC.")] = None,
     avatar: Annotated[
         Path | None, typer.Option(help="A folder made by `liveface prepare`, instead of a photo.")
     ] = None,

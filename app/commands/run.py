@@ -37,7 +37,7 @@ _TOKEN_VARIABLE = "LIVEFACE_WHIP_TOKEN"
 
 
 def run(
-    photo: Annotated[Path | None, typer.Option(help="A JPEG, PNG or WebP picture of a face.")] = None,
+    photo: Annotated[Path | None, typer.Option(help="A picture of a face: JPEG, PNG, WebP, AVIF or HEIC.")] = None,
     avatar: Annotated[
         Path | None, typer.Option(help="A folder made by `liveface prepare`, instead of a photo.")
     ] = None,
