@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.covered_mouth import covered_by
 from engine.errors import MediaError, OutputError, PhotoError
 from engine.landmarks import EYE_OUTER_LEFT, EYE_OUTER_RIGHT, POINT_COUNT, Face, FaceMesh, Region, region_of
 from engine.media import Picture
@@ -130,7 +131,7 @@ def prepare(image: Picture, mesh: FaceMesh, name: str, face: int | None = None) 
     """Make an avatar of a face in an RGB picture, uint8 (height, width, 3).
 
     `face` chooses among several, counted from left to right, from 1; None takes the only or by far the largest one.
-    Raises `PhotoError` if there is no such face, or if it is too small, turned too far or cut by the border.
+    Raises `PhotoError` if there is no such face, or if it is too small, turned too far, cut by the border or covered.
     """
     faces = sorted(mesh.search(image), key=lambda found: float(found.points[:, 0].mean()))
     if not faces:
@@ -141,6 +142,8 @@ def prepare(image: Picture, mesh: FaceMesh, name: str, face: int | None = None) 
     _refuse_unusable(chosen.points, image)
     points = np.mean([mesh.points_in(image, region).points for region in _jittered(chosen.points)], axis=0)
     photo, points = _reduced(image, points.astype(np.float32))
+    if (seen := covered_by(photo, points)) is not None:
+        raise PhotoError(f"No lips can be seen in the photo, {seen}: use one that shows the mouth uncovered.")
     return Avatar(name, np.ascontiguousarray(photo), points)
 
 
