@@ -68,6 +68,9 @@ class Notice(Protocol):
     def remedy(self) -> str: ...
     @property
     def subject(self) -> str: ...
+    @property
+    def report(self) -> str:
+        """What can be copied to be passed on, empty where there is nothing."""
 
 
 class Portrait(Protocol):

@@ -14,6 +14,7 @@ from app.call import Call
 from app.clock import Clock
 from app.config import Settings
 from app.desktop import Desktop
+from app.failure_report import report_of, unforeseen
 from app.live_stage import LiveStage, MakeSource
 from app.notices import Notice, Noticeboard
 from app.outputs import Outputs
@@ -78,6 +79,7 @@ def show(opening: Opening, clock: Clock) -> None:
 
     from ui.bridge import FrameBridge
     from ui.contracts import Program
+    from ui.report_dialog import ReportDialog
     from ui.theme import Theme
     from ui.window import Window
 
@@ -108,20 +110,28 @@ def show(opening: Opening, clock: Clock) -> None:
     program = Program.of(desktop, gallery, units, ASSETS / "audio" / "speech.wav", show_file)
     interrupted: list[int] = []
     mistakes: list[BaseException] = []
+    window: Window | None = None
 
     def close(number: int, _frame: object) -> None:
         interrupted.append(number)
         QTimer.singleShot(0, application.quit)  # not at once: the window may be in the middle of painting itself
 
-    def give_up(_kind: type[BaseException], mistake: BaseException, _trace: object) -> None:
-        mistakes.append(mistake)
-        QTimer.singleShot(0, application.quit)
+    dialogs: list[ReportDialog] = []
 
-    sys.excepthook = give_up  # otherwise Qt ends the process at once, recordings and all
+    def tell_of(_kind: type[BaseException], mistake: BaseException, _trace: object) -> None:
+        mistakes.append(mistake)
+        if window is None:  # there is nothing to go on with
+            QTimer.singleShot(0, application.quit)
+            return
+        if not dialogs:
+            dialogs.append(ReportDialog(window))
+            dialogs[0].closing_wished.connect(application.quit)
+        dialogs[0].tell(unforeseen(mistake), report_of(mistake))
+
+    sys.excepthook = tell_of  # otherwise Qt ends the process at once, recordings and all
     # The window's timer lets Python look up often enough to see a signal.
     before = {number: signal.signal(number, close) for number in _ENDINGS}
     desktop.open()
-    window: Window | None = None
     try:
         window = Window(program, bridge, Theme(application))
         if opening.is_bare:

@@ -131,6 +131,43 @@ def test_run_opens_a_window_and_tells_at_the_end_how_it_went(speech: Path, tmp_p
     assert (tmp_path / ".config" / "liveface").is_dir()
 
 
+FAILING_WINDOW = """
+from PyQt6.QtCore import QTimer
+from PyQt6.QtWidgets import QApplication
+import ui.window
+from ui.report_dialog import ReportDialog
+shown = ui.window.Window._glance
+def fail(self):
+    shown(self)
+    if self._glances == 20:
+        QTimer.singleShot(300, look)
+    if self._glances >= 20:
+        raise ZeroDivisionError("no such thing")
+def look():
+    [dialog] = [widget for widget in QApplication.topLevelWidgets() if isinstance(widget, ReportDialog)]
+    print("dialogue:", dialog.isVisible(), dialog.report.toPlainText().count("Traceback"))
+    dialog.end.click()
+ui.window.Window._glance = fail
+"""
+
+
+def test_a_mistake_in_the_window_is_shown_and_it_goes_on_until_it_is_closed(speech: Path, tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
+    ran = subprocess.run(
+        [sys.executable, "-c", FAILING_WINDOW + WINDOW, "run", "--audio", str(speech), "--size", "128x128"],
+        env=environment | {"QT_QPA_PLATFORM": "offscreen", "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "dialogue: True 1" in ran.stdout, ran.stderr
+    assert ran.returncode == 1
+    assert ran.stderr.endswith(
+        "unexpected ZeroDivisionError: no such thing: run with LIVEFACE_DEBUG=1 for the traceback.\n"
+    )
+
+
 @pytest.mark.parametrize("command", ["run", "render"])
 @pytest.mark.parametrize("fault", ["missing", "truncated", "empty", "not a number"])
 def test_bad_sound_ends_in_one_sentence(
