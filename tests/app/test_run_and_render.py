@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +130,32 @@ def test_run_opens_a_window_and_tells_at_the_end_how_it_went(speech: Path, tmp_p
     assert ran.returncode == 0, ran.stderr
     assert "mic to picture p50" in ran.stdout
     assert (tmp_path / ".config" / "liveface").is_dir()
+
+
+def test_a_second_window_is_refused_and_raises_the_first(speech: Path, tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
+    environment |= {"QT_QPA_PLATFORM": "offscreen", "HOME": str(tmp_path)}
+    command = [sys.executable, "-c", "import ui.window\n" + WINDOW, "run", "--size", "128x128", "--audio", str(speech)]
+    raising = "ui.window.Window.come_forward = lambda self: (print('raised', flush=True), self.close())\n"
+    with subprocess.Popen(
+        [*command[:2], command[2].replace("from app.cli", raising + "from app.cli"), *command[3:]],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as first:
+        lock = tmp_path / ".config" / "liveface" / "window.socket"
+        for _ in range(600):
+            if lock.exists():
+                break
+            time.sleep(0.05)
+        time.sleep(2)  # its window is there
+        second = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        assert second.returncode == 2
+        assert "A window of liveface is open already and has been raised" in second.stderr
+        output, errors = first.communicate(timeout=60)
+    assert output.startswith("raised"), errors
+    assert first.returncode == 0
 
 
 FAILING_WINDOW = """
