@@ -28,6 +28,7 @@ from engine.media import HOP, Frame
 Phase = Literal["starting", "live", "stopped"]
 Job = Literal["snapshot", "devices", "outputs"]
 _GLANCE = 0.2  # s, after which the thread looks whether a session has ended
+_CLOSING = 20.0  # s for devices and files: a long recording is copied, and one that is not ready stays as it is
 _SEARCH = 2.0  # s between two looks for a microphone, where there is none
 
 
@@ -91,12 +92,13 @@ class Stagehand:
     def close(self, timeout: float) -> bool:
         """End the thread; returns whether it has ended.
 
-        What cannot be interrupted, the loading of networks, is waited for during `timeout` seconds at most.
+        What cannot be interrupted, the loading of networks, is waited for during `timeout` seconds at most; devices and
+        files that are being closed for some seconds longer.
         """
         with self._changed:
             self._is_closing = True
             self._changed.notify_all()
-        self._thread.join(timeout if self.stage is None else None)
+        self._thread.join(timeout if self.stage is None else max(timeout, _CLOSING))
         return not self._thread.is_alive()
 
     def want(self, **parts: Any) -> None:

@@ -279,6 +279,19 @@ def test_a_session_that_fails_is_explained_and_can_be_tried_again(stand: Stand) 
     stand.until(lambda: len(stand.heard) == 2 and not stand.desktop.standing().is_deaf)
 
 
+def test_a_device_that_does_not_let_go_does_not_keep_the_window_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app.stagehand, "_CLOSING", 0.2)
+    stand, released = Stand(tmp_path), threading.Event()
+    stand.desktop.open()
+    stand.until_live()
+    stand.heard[0].close = lambda: released.wait(20) and None  # type: ignore[method-assign]
+    assert not stand.desktop.close(0.1)
+    released.set()
+    assert stand.desktop.close(5.0)
+
+
 @pytest.mark.parametrize("place", ["the source", "the engine", "the drawing", "the outputs", "the devices", "the face"])
 def test_whatever_fails_is_told_with_a_report_and_starting_again_works(
     stand: Stand, place: str, monkeypatch: pytest.MonkeyPatch
