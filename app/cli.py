@@ -30,7 +30,7 @@ SUMMARIES = {
 }
 # Windows has no SIGHUP.
 _ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-TRAINING_PACKAGES = ("torch", "onnx", "onnxscript", "matplotlib", "skimage", "pocketsphinx")
+TRAINING_PACKAGES = ("torch", "onnx", "onnxscript", "skimage", "pocketsphinx")
 
 
 def main() -> None:

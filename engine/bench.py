@@ -26,8 +26,8 @@ WARM = 10  # runs after the first in which caches, buffers and the processor's c
 
 _SGEMM_SIDE = 1536  # three such matrices (28 MB) exceed the caches, as networks do, and take 0.1 s on one core
 _SGEMM_RUNS = 8
-_CONVOLUTIONS = ("Conv", "ConvTranspose")
-_PRODUCTS = ("Gemm", "MatMul")
+_CONVOLUTIONS = tuple(f"{group}Convolution{direction}" for group in ("", "Group") for direction in ("", "BackpropData"))
+_PRODUCTS = ("MatMul",)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -223,37 +223,31 @@ def operations(path: Path) -> int:
     """Multiplications and additions of one run of an ONNX network on a batch of 1, in convolutions and products.
 
     Layers whose size the graph does not tell are left out, such as a blur that pads by what it computes.
-    Raises `CheckpointError` if the file is missing or no network, `ModuleNotFoundError` without the package onnx.
+    Raises `CheckpointError` if the file is missing or no network.
     """
-    import onnx
+    import openvino  # the package onnx would need no less time, and nothing else of a live program needs it
 
     try:
-        network = onnx.load(str(path))
-        for port in (*network.graph.input, *network.graph.output):
-            first = port.type.tensor_type.shape.dim[0]
-            if first.dim_param:
-                first.dim_value = 1
-        network = onnx.shape_inference.infer_shapes(network, data_prop=True)
-    except Exception as error:  # the library raises protobuf's, its own and bare ones
+        network = openvino.Core().read_model(str(path))
+        network.reshape({port: [1, *list(port.partial_shape)[1:]] for port in network.inputs})
+    except Exception as error:  # the library raises its own and bare ones
         raise CheckpointError(f"{path} is not a readable network file: restore it from the distribution.") from error
-    graph = network.graph
-    shapes = {
-        value.name: [size.dim_value for size in value.type.tensor_type.shape.dim]
-        for value in (*graph.input, *graph.output, *graph.value_info)
-    } | {tensor.name: list(tensor.dims) for tensor in graph.initializer}
-    total = 0
-    for node in graph.node:
-        if node.op_type not in _CONVOLUTIONS + _PRODUCTS:
-            continue
-        source, weights, result = (shapes.get(name, [0]) for name in (*node.input[:2], node.output[0]))
-        if node.op_type == "Conv":
-            count = math.prod(result) * math.prod(weights[1:])
-        elif node.op_type == "ConvTranspose":
-            count = math.prod(source) * math.prod(weights[1:])
-        else:
-            count = math.prod(result) * source[-1]
-        total += 2 * count
-    return total
+    return sum(2 * _multiplications(operation) for operation in network.get_ordered_ops())
+
+
+def _multiplications(operation: Any) -> int:
+    """Of a node of OpenVINO's graph, https://docs.openvino.ai/latest/documentation/openvino-ir-format/operation-sets."""
+    kind = operation.get_type_name()
+    if kind not in (*_CONVOLUTIONS, *_PRODUCTS):
+        return 0
+    ports = [operation.input(0), operation.input(1), operation.output(0)]
+    if any(port.get_partial_shape().is_dynamic for port in ports):
+        return 0
+    source, weights, result = ([int(size) for size in port.get_shape()] for port in ports)
+    if kind in _PRODUCTS:
+        return math.prod(result) * source[-2 if operation.get_attributes()["transpose_a"] else -1]
+    kernel = weights[2:] if kind.startswith("Group") else weights[1:]
+    return math.prod(source if "Backprop" in kind else result) * math.prod(kernel)
 
 
 def ratios(new: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
