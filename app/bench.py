@@ -28,9 +28,9 @@ from app.recorder import Recorder
 from app.stats import process_age
 from engine import checkpoint
 from engine.avatar import Avatar
-from engine.backends.openvino import PaintNetworks, StepNetwork
+from engine.backends.openvino import PaintNetworks, StepNetwork, operations
 from engine.backends.precision import REFERENCE, probe
-from engine.bench import WARM, Stopwatch, TimedNetwork, TimedPainter, distribution, operations, phases, repeat
+from engine.bench import WARM, Stopwatch, TimedNetwork, TimedPainter, distribution, phases, repeat
 from engine.checkpoint import Checkpoint
 from engine.errors import BackendError, ConfigurationError, LivefaceError
 from engine.features import FeatureExtractor

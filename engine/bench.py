@@ -1,6 +1,6 @@
-"""Measurements of speed: durations summed up, stages timed in passing, operations counted, old and new compared.
+"""Measurements of speed: durations summed up, stages timed in passing, old and new compared.
 
-It knows no thread, device or file format but ONNX, and not what is worth measuring: see `app.bench`.
+It knows no thread, device or file format, and not what is worth measuring: see `app.bench`.
 """
 
 import math
@@ -9,13 +9,11 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
-from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from engine.errors import CheckpointError
 from engine.renderer import Painter
 from engine.streamer import MotionNetwork, State
 
@@ -26,8 +24,6 @@ WARM = 10  # runs after the first in which caches, buffers and the processor's c
 
 _SGEMM_SIDE = 1536  # three such matrices (28 MB) exceed the caches, as networks do, and take 0.1 s on one core
 _SGEMM_RUNS = 8
-_CONVOLUTIONS = tuple(f"{group}Convolution{direction}" for group in ("", "Group") for direction in ("", "BackpropData"))
-_PRODUCTS = ("MatMul",)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -217,37 +213,6 @@ def sgemm_rate() -> float:
     product = np.empty_like(left)
     durations = repeat(lambda: np.matmul(left, right, out=product), 0.0, _SGEMM_RUNS)
     return 2 * _SGEMM_SIDE**3 / min(durations)
-
-
-def operations(path: Path) -> int:
-    """Multiplications and additions of one run of an ONNX network on a batch of 1, in convolutions and products.
-
-    Layers whose size the graph does not tell are left out, such as a blur that pads by what it computes.
-    Raises `CheckpointError` if the file is missing or no network.
-    """
-    import openvino  # the package onnx would need no less time, and nothing else of a live program needs it
-
-    try:
-        network = openvino.Core().read_model(str(path))
-        network.reshape({port: [1, *list(port.partial_shape)[1:]] for port in network.inputs})
-    except Exception as error:  # the library raises its own and bare ones
-        raise CheckpointError(f"{path} is not a readable network file: restore it from the distribution.") from error
-    return sum(2 * _multiplications(operation) for operation in network.get_ordered_ops())
-
-
-def _multiplications(operation: Any) -> int:
-    """Of a node of OpenVINO's graph, https://docs.openvino.ai/latest/documentation/openvino-ir-format/operation-sets."""
-    kind = operation.get_type_name()
-    if kind not in (*_CONVOLUTIONS, *_PRODUCTS):
-        return 0
-    ports = [operation.input(0), operation.input(1), operation.output(0)]
-    if any(port.get_partial_shape().is_dynamic for port in ports):
-        return 0
-    source, weights, result = ([int(size) for size in port.get_shape()] for port in ports)
-    if kind in _PRODUCTS:
-        return math.prod(result) * source[-2 if operation.get_attributes()["transpose_a"] else -1]
-    kernel = weights[2:] if kind.startswith("Group") else weights[1:]
-    return math.prod(source if "Backprop" in kind else result) * math.prod(kernel)
 
 
 def ratios(new: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, tuple[float, float]]:

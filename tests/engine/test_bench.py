@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 import engine.bench
+from engine.backends.openvino import operations
 from engine.bench import (
     Phases,
     Stopwatch,
     TimedNetwork,
     TimedPainter,
     distribution,
-    operations,
     phases,
     ratios,
     repeat,
