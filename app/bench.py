@@ -28,9 +28,9 @@ from app.recorder import Recorder
 from app.stats import process_age
 from engine import checkpoint
 from engine.avatar import Avatar
-from engine.backends.openvino import PaintNetworks, StepNetwork
+from engine.backends.openvino import PaintNetworks, StepNetwork, operations
 from engine.backends.precision import REFERENCE, probe
-from engine.bench import WARM, Stopwatch, TimedNetwork, TimedPainter, distribution, operations, phases, repeat
+from engine.bench import WARM, Stopwatch, TimedNetwork, TimedPainter, distribution, phases, repeat
 from engine.checkpoint import Checkpoint
 from engine.errors import BackendError, ConfigurationError, LivefaceError
 from engine.features import FeatureExtractor
@@ -307,10 +307,7 @@ def floor(networks: Mapping[str, tuple[Path, int, float]]) -> Numbers:
 
     `networks`: file, threads, and measured milliseconds by name.
     """
-    try:
-        counts = {name: operations(path) for name, (path, _, _) in networks.items()}
-    except ModuleNotFoundError as error:
-        return {"reason": f"the package {error.name} is missing: install liveface with its extra, liveface[train]"}
+    counts = {name: operations(path) for name, (path, _, _) in networks.items()}
     program = "from engine.bench import sgemm_rate; print(sgemm_rate())"
     rates = {threads: float(in_a_fresh_process(program, threads)) for _, threads, _ in networks.values()}
     result: Numbers = {"peak_gflops": {str(threads): round(rate / 1e9, 1) for threads, rate in sorted(rates.items())}}

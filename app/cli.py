@@ -4,8 +4,11 @@ Knows nothing of what a command does.
 """
 
 import os
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -25,18 +28,22 @@ SUMMARIES = {
     "evaluate": "Measure the model on a corpus and write tables and pictures.",
     "train": "Prepare a corpus and train the networks.",
 }
-TRAINING_PACKAGES = ("torch", "onnx", "onnxscript", "matplotlib", "skimage", "pocketsphinx")
+# Windows has no SIGHUP.
+_ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+TRAINING_PACKAGES = ("torch", "onnx", "onnxscript", "skimage", "pocketsphinx")
 
 
 def main() -> None:
     """Run the command that `sys.argv` names, then exit.
 
-    The status is 0 when all is done, 1 after a mistake of ours, 2 after the user's or the world's, 130 after Ctrl-C.
+    The status is 0 when all is done, 1 after a mistake of ours, 2 after the user's or the world's, 130 after Ctrl-C,
+    143 after SIGTERM and 129 after SIGHUP.
     """
     if sys.platform == "linux" and hasattr(sys, "frozen"):
         _lend_no_libraries()
     try:
-        command_line(sys.argv[1] if len(sys.argv) > 1 else None)(prog_name="liveface")
+        with _ending_tidily():
+            command_line(sys.argv[1] if len(sys.argv) > 1 else None)(prog_name="liveface")
     except LivefaceError as error:
         _fail(str(error), 2, error)
     except KeyboardInterrupt:
@@ -50,6 +57,31 @@ def main() -> None:
         _fail_unexpectedly(error)
     except Exception as error:
         _fail_unexpectedly(error)
+
+
+@contextmanager
+def _ending_tidily() -> Iterator[None]:
+    """Let the signals that end a program end it as an exception does, so that nothing half-written is left behind.
+
+    Only the first one counts: `timeout` and service managers send several, and the tidying would be interrupted.
+    """
+
+    def end(number: int, _frame: object) -> None:
+        for one in _ENDINGS:
+            signal.signal(one, lambda *_: None)  # unlike SIG_IGN, no program that is started inherits it
+        sys.exit(128 + number)
+
+    # Only the main thread gets signals. A program that was started to survive its terminal (nohup) goes on doing so.
+    is_main = threading.current_thread() is threading.main_thread()
+    before = {one: signal.getsignal(one) for one in _ENDINGS} if is_main else {}
+    for one, handler in before.items():
+        if handler == signal.SIG_DFL:
+            signal.signal(one, end)
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 def _lend_no_libraries() -> None:

@@ -73,6 +73,10 @@ class PlayoutClock:
         """Note that `samples` in all have been read by the time `now`, in seconds."""
         self._origins.append(now - self._capture_delay - samples / SAMPLE_RATE)
 
+    def restart(self) -> None:
+        """Forget when sound arrived; what is observed next tells it anew."""
+        self._origins.clear()
+
     def captured(self, index: int) -> float:
         """When the first sample of frame `index` was captured, in seconds. Needs one `observe` before."""
         assert self._origins, "nothing has been heard yet"

@@ -78,6 +78,7 @@ class Desktop:
 
     def open(self) -> None:
         """Begin to load, then to perform."""
+        self._outputs.offer_leftovers()
         self._gallery.open(partial(self.change, "avatar"), self._take_off)
         self._stagehand.open()
 
@@ -137,6 +138,11 @@ class Desktop:
     def record(self, is_wanted: bool) -> None:
         """Record, or finish the recording."""
         self._outputs.record(is_wanted)
+        self._stagehand.ask("outputs")
+
+    def recover(self, film: Path) -> None:
+        """Make an ordinary video of a recording that was ended."""
+        self._outputs.recover(film)
         self._stagehand.ask("outputs")
 
     def snapshot(self) -> None:

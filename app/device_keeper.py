@@ -62,6 +62,7 @@ class DeviceKeeper(Generic[OpenLine]):
         self._changed = clock.condition()
         self._is_closing = False
         self._failure: BaseException | None = None
+        self._follows = False  # the default has changed since it was opened
         self.line: OpenLine | None = None
 
     def open(self) -> OpenLine:
@@ -109,17 +110,24 @@ class DeviceKeeper(Generic[OpenLine]):
     def _look(self) -> None:
         """Change the device if the one in use has gone, or the one that was asked for is back."""
         connected = self._connected()
+        self._follow_default(connected)
         line = self.line
         if line is not None and not (line.is_silent() or _is_gone(line.device, connected)):
             if not line.device.is_same(self._wanted) and (back := self._again(connected)) is not None:
                 self.line = back
                 line.close()
-                self._tell("is back.")
+                self._tell("is used now: it is the system's default." if self._follows else "is back.")
             return
         self.line = None
         if line is not None:
             line.close()
         self._replace(line, connected)
+
+    def _follow_default(self, connected: list[SoundDevice]) -> None:
+        """Where no device was asked for, want the one that the system's default has become."""
+        default = next((device for device in connected if device.is_default), None)
+        if self._name is None and default is not None and not default.is_same(self._wanted):
+            self._wanted, self._follows = default, True
 
     def _replace(self, lost: OpenLine | None, connected: list[SoundDevice]) -> None:
         self.line = now = self._again(connected) or self._another(lost, connected)

@@ -2,9 +2,10 @@
 
 import os
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 from weakref import WeakSet
@@ -16,6 +17,8 @@ from engine.media import SAMPLE_RATE
 
 OWN_PREFIX = "liveface"  # of the sound server's names for what this program made: its voice must not be its ear
 WORDS: dict[Kind, str] = {"input": "microphone", "output": "speaker"}
+_ATTEMPTS = 2
+_BEST_SYSTEMS = ("Windows WASAPI",)  # of those that list the same devices; the others cut names or add a delay
 _WAYS_TO_SERVER = ("pulse", "default", "pipewire")  # PortAudio's names; the first one takes an endpoint
 
 # PortAudio is one for the whole process: two threads may not be in it at once, and its list of devices can only be made
@@ -28,7 +31,8 @@ _OPEN: WeakSet[Any] = WeakSet()
 class SoundDevice:
     """A microphone or a speaker: PortAudio's number of it, its rate in Hz.
 
-    `endpoint` is the sound server's name of it, where it is one of several behind the same number.
+    `endpoint` is the sound server's name of it, where it is one of several behind the same number. `listed`: its name
+    as the system has it, where another device has the same and `name` tells them apart.
     """
 
     number: int
@@ -37,6 +41,7 @@ class SoundDevice:
     rate: int
     is_default: bool
     endpoint: str | None = None
+    listed: str = ""
 
     @property
     def is_served(self) -> bool:
@@ -45,6 +50,8 @@ class SoundDevice:
 
     def is_same(self, other: "SoundDevice") -> bool:
         """Whether both are the same device, though maybe listed at different times."""
+        if self.endpoint is not None and other.endpoint is not None:
+            return self.endpoint == other.endpoint  # unlike the name it tells equal devices apart for good
         return (self.name, self.endpoint) == (other.name, other.endpoint)
 
 
@@ -73,16 +80,42 @@ def sound_devices(kind: Kind) -> list[SoundDevice]:
             chosen = os.environ.get(sound_server.variable(kind))
     except library.PortAudioError as error:
         raise DeviceError(f"The sound system cannot be asked ({error}): check that it is running.") from error
+    system, default = _preferred_system(library, kind, found, default)
     devices = [
         SoundDevice(number, one["name"], channels, int(one["default_samplerate"]), number == default)
         for number, one in enumerate(found)
-        if (channels := one[f"max_{kind}_channels"])
+        if (channels := one[f"max_{kind}_channels"]) and (system is None or one["hostapi"] == system)
     ]
     way = next((device for device in devices if device.name == _WAYS_TO_SERVER[0]), None)
     served = sound_server.endpoints(kind, chosen) if way is not None else None
-    if way is None or served is None:
-        return devices
-    return _with_endpoints(kind, devices, way.number, served, chosen)
+    if way is not None and served is not None:
+        devices = _with_endpoints(kind, devices, way.number, served, chosen)
+    return _numbered(devices)
+
+
+def _preferred_system(
+    library: ModuleType, kind: Kind, found: list[dict[str, Any]], default: int
+) -> tuple[int | None, int]:
+    """Where PortAudio lists every device once for each of the system's ways to it: the best way, and its default."""
+    if len({one.get("hostapi") for one in found}) < 2:
+        return None, default
+    for number, system in enumerate(library.query_hostapis()):
+        if system["name"] in _BEST_SYSTEMS and system[f"default_{kind}_device"] >= 0:
+            return number, system[f"default_{kind}_device"]
+    return None, default
+
+
+def _numbered(devices: list[SoundDevice]) -> list[SoundDevice]:
+    """With a number in the name of each but the first of equal ones; served ones are not equal to others."""
+    counts: Counter[tuple[str, bool]] = Counter()
+    numbered = []
+    for device in devices:
+        key = device.name, device.is_served
+        counts[key] += 1
+        if counts[key] > 1:
+            device = replace(device, name=f"{device.name} ({counts[key]})", listed=device.name)
+        numbered.append(device)
+    return numbered
 
 
 def _with_endpoints(
@@ -148,14 +181,22 @@ def _first_possible(device: SoundDevice, check: Callable[..., None]) -> tuple[in
 
 
 def look_again() -> bool:
-    """Let PortAudio list its devices anew; False, and nothing is done, while a stream is open in this process."""
+    """Let PortAudio list its devices anew, and return whether it did.
+
+    Nothing is done while a stream is open in this process.
+    """
     library = portaudio()
     with _LOCK:
         if _OPEN:
             return False
-        library._terminate()
-        library._initialize()
-        return True
+        # Where it cannot be made ready again it is tried once more, and then at the next look.
+        with suppress(library.PortAudioError):
+            library._terminate()
+        for _ in range(_ATTEMPTS):
+            with suppress(library.PortAudioError):
+                library._initialize()
+                return True
+        return False
 
 
 def start_stream(kind: Kind, device: SoundDevice, **settings: Any) -> Any:
@@ -196,7 +237,7 @@ def end_stream(stream: Any) -> None:
 def _require_listed(device: SoundDevice) -> None:
     """Raise `DeviceError` if its number has become that of another device, when PortAudio looked again."""
     listed = [one["name"] for one in portaudio().query_devices()]
-    name = _WAYS_TO_SERVER[0] if device.is_served else device.name
+    name = _WAYS_TO_SERVER[0] if device.is_served else device.listed or device.name
     if listed[device.number : device.number + 1] != [name]:
         raise DeviceError(
             f"The sound devices have changed before “{device.name}” was opened: look with `liveface devices`, and try "

@@ -10,6 +10,7 @@ from app.clock import Clock, sleep_until
 from app.config import BACKLOG_MS, CAPTURE_MS
 from app.device_keeper import SILENT_AFTER, DeviceKeeper, Notify
 from app.devices import SoundDevice, end_stream, recordable, start_stream
+from app.downmix import Downmix
 from app.gap_filler import GapFiller
 from app.queues import SampleQueue
 from app.sources import PromptResampler
@@ -101,6 +102,7 @@ class _Line:
         self._clock = clock
         rate, self._channels = recordable(device)
         self._resampler = None if rate == SAMPLE_RATE else PromptResampler(rate)
+        self._downmix = Downmix([f"AUX{number}" for number in range(self._channels)], rate, 1)
         self._samples_per_second = rate * self._channels
         block = rate * block_ms // 1000
         self._queue = SampleQueue(clock, self._samples_per_second, BACKLOG_MS, block * self._channels)
@@ -124,7 +126,7 @@ class _Line:
     def read(self, timeout: float) -> Samples:
         """What has come since the last call, float32 (n,) at 16 kHz, mono."""
         pcm = self._queue.get(timeout)
-        mono = np.nan_to_num(pcm.reshape(-1, self._channels)).mean(axis=1, dtype=np.float32)
+        mono = self._downmix.feed(np.nan_to_num(pcm.reshape(-1, self._channels)))[:, 0]
         return mono if self._resampler is None else self._resampler.feed(mono)
 
     def is_silent(self) -> bool:

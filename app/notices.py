@@ -7,22 +7,24 @@ from typing import Literal
 
 _MOST_WAITING = 16  # the oldest are dropped: they are the least true
 
-Remedy = Literal["", "retry", "sample", "file", "photo", "undo", "show"]
+Remedy = Literal["", "retry", "sample", "file", "photo", "undo", "show", "recover"]
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
     """One text. `remedy` is what can be done about it at once, to the thing that `subject` names.
 
-    What is said later of the same subject takes its place.
+    What is said later of the same subject takes its place. `report` can be copied, to be passed on.
     retry: start again; sample: hear the shipped sentence; file: choose a sound file; photo: choose another photo;
-    undo: bring back an avatar by its key; show: open the folder of a file.
+    undo: bring back an avatar by its key; show: open the folder of a file;
+    recover: make an ordinary video of a recording that was ended.
     """
 
     text: str
     is_problem: bool = False
     remedy: Remedy = ""
     subject: str = ""
+    report: str = ""
 
 
 class Noticeboard:

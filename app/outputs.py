@@ -12,14 +12,16 @@ import cv2
 
 from app.clock import Clock
 from app.fan_out import WAITING_MS, FanOut
+from app.film import leftovers, recover
 from app.notices import Notice, Noticeboard
 from app.recorder import Recorder
 from app.session import Sink
 from app.whole_file import write_whole
-from engine.errors import LivefaceError, OutputError
+from engine.errors import LivefaceError, MediaError, OutputError
 from engine.media import FPS, Picture
 
 RECORDING = "recording"
+_BEGINNING = "liveface "  # of the names of our files
 _RECORDING_MS = 4000  # of frames that wait while the disk or the encoder is slow: nothing of a recording shall be lost
 
 Open = Callable[[], Sink]
@@ -37,7 +39,8 @@ class Outputs:
         self._wanted: dict[str, Open] = {}
         self._given: dict[str, Open] = {}
         self._success: dict[str, str] = {}
-        self._file: Path | None = None  # of the recording
+        self._recorder: Recorder | None = None  # the latest
+        self._leftovers: list[Path] = []  # recordings to be recovered
 
     def want(self, name: str, open_sink: Open | None, success: str = "") -> None:
         """Give the frames to that sink as well, or no longer; counts from the next `settle` on.
@@ -67,10 +70,22 @@ class Outputs:
         delivery = self.fan_out.deliveries().get(RECORDING)
         return None if delivery is None else delivery.sent / FPS
 
+    def offer_leftovers(self) -> None:
+        """Say which recordings something has ended before they were complete, each with the offer to recover it."""
+        for path in leftovers(self._movies, _BEGINNING):
+            text = f"A recording has not come to its end: {path.name}. It can be played, and made an ordinary video."
+            self._board.post(Notice(text, is_problem=True, remedy="recover", subject=str(path)))
+
+    def recover(self, path: Path) -> None:
+        """Make an ordinary video of a recording that was ended; counts from the next `settle` on."""
+        with self._lock:
+            self._leftovers.append(path)
+
     def settle(self) -> None:
         """Close and open what has changed; problems come as notices."""
         with self._lock:
             wanted = dict(self._wanted)
+            ended, self._leftovers = self._leftovers, []
         for name in [name for name, open_sink in self._given.items() if wanted.get(name) is not open_sink]:
             del self._given[name]
             self._remove(name)
@@ -84,6 +99,8 @@ class Outputs:
                     self._given[name] = open_sink
                     if text := self._success.get(name):
                         self._board.post(Notice(text))
+        for path in ended:
+            self._recover(path)
 
     def keep(self, picture: Picture) -> None:
         """Write a picture, uint8 (H, W, 3) RGB, into a file of its own."""
@@ -97,31 +114,43 @@ class Outputs:
             self._board.post(Notice(f"Snapshot saved: {path.name}", remedy="show", subject=str(path)))
 
     def _new_recorder(self) -> Sink:
-        self._file = _dated(self._movies, ".mp4")
         try:
             self._movies.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"The folder {self._movies} cannot be made ({error.strerror}).") from error
-        return Recorder(self._file)
+        self._recorder = Recorder(_dated(self._movies, ".mp4"), replaces=False, keeps_incomplete=True)
+        return self._recorder
+
+    def _recover(self, path: Path) -> None:
+        try:
+            recovered = recover(path)
+        except MediaError as error:
+            self._board.post(Notice(str(error), is_problem=True, remedy="show", subject=str(path)))
+        else:
+            self._board.post(Notice(f"Recording recovered: {recovered.name}", remedy="show", subject=str(recovered)))
 
     def _remove(self, name: str) -> None:
         delivery = self.fan_out.remove(name)
-        if name == RECORDING and self._file is not None and delivery is not None and delivery.failure is None:
-            lost = f", {delivery.dropped} pictures left out" if delivery.dropped else ""
-            if delivery.sent:
-                self._board.post(
-                    Notice(f"Recording saved: {self._file.name}{lost}", remedy="show", subject=str(self._file))
-                )
+        if name == RECORDING and delivery is not None and self._recorder is not None:
+            file = self._recorder.written
+            if file is not None and delivery.failure is None:
+                lost = f", {delivery.dropped} pictures left out" if delivery.dropped else ""
+                self._board.post(Notice(f"Recording saved: {file.name}{lost}", remedy="show", subject=str(file)))
 
     def _failed(self, name: str, error: Exception) -> None:
         self.want(name, None)
         is_known = isinstance(error, LivefaceError)
         text = str(error) if is_known else f"The {name} cannot be used ({error!r}): switch it on again."
-        self._board.post(Notice(text, is_problem=True))
+        incomplete = self._recorder.incomplete if name == RECORDING and self._recorder is not None else None
+        if incomplete is not None and not is_known:
+            text += f" What there is of it is kept as “{incomplete.name}”."
+        self._board.post(
+            Notice(text, True) if incomplete is None else Notice(text, True, remedy="show", subject=str(incomplete))
+        )
 
 
 def _dated(folder: Path, suffix: str) -> Path:
     """A name that nobody has, of the present second."""
-    stem = f"liveface {datetime.now():%Y-%m-%d %H.%M.%S}"
+    stem = f"{_BEGINNING}{datetime.now():%Y-%m-%d %H.%M.%S}"
     candidates = (folder / f"{stem}{number}{suffix}" for number in ("", *(f" {count}" for count in range(2, 100))))
     return next((path for path in candidates if not path.exists()), folder / f"{stem}{suffix}")

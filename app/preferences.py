@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -61,30 +62,58 @@ class Preferences:
 
 
 class PreferencesFile:
-    """Keeps the preferences across starts and crashes: a file is whole or it is the one before."""
+    """Keeps the preferences across starts and crashes: a file is whole or it is the one before.
+
+    What this version does not know in it, as another version may have written, is kept.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._saved = Preferences()
+        self._others: dict[str, Any] = {}
 
     @property
     def exists(self) -> bool:
         """Whether anything was ever saved."""
         return self._path.exists()
 
-    def load(self) -> Preferences:
-        """The saved preferences, or the default ones where none were saved; raises `ConfigurationError`."""
-        remedy = "the default settings are used, and the file is replaced when you change one."
+    def load(self, tell: Callable[[str], None]) -> Preferences:
+        """The saved preferences; the default of each that was never saved, or whose value cannot be.
+
+        `tell` gets a sentence about what could not be used. A file that is none of preferences is put aside.
+        """
         try:
             values: Any = json.loads(self._path.read_text(encoding="utf-8"))
-            self._saved = Preferences(**values)
         except FileNotFoundError:
-            pass
-        except ConfigurationError as error:
-            raise ConfigurationError(f"{str(error).rstrip('.')} in {self._path}; {remedy}") from error
-        except (OSError, ValueError, TypeError) as error:
-            raise ConfigurationError(f"The settings in {self._path} cannot be read ({error}): {remedy}") from error
+            return self._saved
+        except OSError as error:
+            tell(f"The settings in {self._path} cannot be read ({error.strerror}): the default settings are used.")
+            return self._saved
+        except ValueError as error:
+            values = error
+        if not isinstance(values, dict):
+            tell(f"The settings in {self._path} cannot be understood: {self._put_aside()}")
+            return self._saved
+        names = {field.name for field in fields(Preferences)}
+        self._others = {name: value for name, value in values.items() if name not in names}
+        faults = []
+        for name in names & values.keys():
+            try:
+                self._saved = replace(self._saved, **{name: values[name]})
+            except (ConfigurationError, TypeError) as error:
+                faults.append(str(error).rstrip("."))
+        if faults:
+            rest = "the default takes its place" if len(faults) == 1 else "the defaults take their places"
+            tell(f"{'; '.join(sorted(faults))} ({self._path}): {rest}, all others are kept.")
         return self._saved
+
+    def _put_aside(self) -> str:
+        aside = self._path.with_name(f"{self._path.stem}.damaged{self._path.suffix}")
+        try:
+            self._path.replace(aside)
+        except OSError:
+            return "the default settings are used."
+        return f"the default settings are used, and the file is kept as {aside.name}."
 
     def keep(self, name: str, value: object) -> None:
         """Change one preference in the file, at once and for good; raises `ConfigurationError` or `OutputError`."""
@@ -92,7 +121,7 @@ class PreferencesFile:
         self._saved = replace(self._saved, **changed)
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(self._path, json.dumps(asdict(self._saved), indent=1).encode())
+            write_whole(self._path, json.dumps(self._others | asdict(self._saved), indent=1).encode())
         except OSError as error:
             raise OutputError(
                 f"The settings cannot be written to {self._path} ({error.strerror}): they last until the window closes."

@@ -1,7 +1,7 @@
 """Writes frames into an MP4 file, picture and sound in step to the sample. Knows nothing of where they come from."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,6 +12,7 @@ import numpy as np
 import soxr
 from av.video.reformatter import ColorRange, Colorspace
 
+from app.film import GrowingFilm, is_playable
 from engine.errors import OutputError
 from engine.media import FPS, SAMPLE_RATE, Frame, Samples
 
@@ -20,41 +21,55 @@ _SOUND_HOP = SOUND_RATE // FPS
 _QUALITY = "18"  # x264's constant rate factor: no visible loss on a face
 _PRESET = "veryfast"
 _SOUND_BIT_RATE = 128_000
+_FRAMES_AT_RISK = 2 * FPS  # that a power failure may cost a live recording
 
 
 class Recorder:
-    """A sink that makes an MP4 file of H.264 and AAC; the file appears when it is complete, or not at all.
+    """A sink that makes an MP4 file of H.264 and AAC; a file of its name appears when it is complete, or not at all.
 
+    Until then it grows under a name of its own, such as "a (incomplete).mp4", which can be played whatever happens.
     Frame i is shown at i / 25 s together with the 40 ms of sound that begin there. `send` may block.
     """
 
-    def __init__(self, path: Path, sound: Iterator[Samples] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        sound: Iterator[Samples] | None = None,
+        replaces: bool = True,
+        keeps_incomplete: bool = False,
+    ) -> None:
         """`sound` replaces the frames' own: blocks of float32 (1920, 2) at 48 kHz, the last may be shorter.
 
+        `replaces`: whether an older file of that name is, at the end; otherwise the new one gets another name.
+        `keeps_incomplete`: whether what there is stays after an end that is none; it always stays where the disk fails.
         Raises `OutputError` if the name is not one of an MP4 file.
         """
-        if path.suffix.lower() != ".mp4":
-            raise OutputError(f"The output is called {path.name}: give it a name that ends in .mp4.")
+        check_film_name(path)
         self._path = path
-        self._temporary = path.with_name(f".{path.name}.part")
+        self._replaces = replaces
+        self._keeps_incomplete = keeps_incomplete
         self._sound: _Sound = _FrameSound() if sound is None else _GivenSound(sound)
-        self._container: av.container.OutputContainer | None = None
+        self._film: GrowingFilm | None = None
         self._frames = 0
         self._samples = 0
+        self.written: Path | None = None  # the complete file, once it is there
+        self.incomplete: Path | None = None  # what there is while it grows, or after a bad end
 
     def open(self, width: int, height: int) -> None:
         """Create the file for pictures of that many pixels; raises `OutputError`."""
         with self._explained():
-            self._container = av.open(str(self._temporary), "w", format="mp4", options={"movflags": "+faststart"})
-            self._video = self._container.add_stream("libx264", rate=FPS, options={"crf": _QUALITY, "preset": _PRESET})
+            self._film = GrowingFilm(self._path)
+            self.incomplete = self._film.place
+            container = self._film.container
+            self._video = container.add_stream("libx264", rate=FPS, options={"crf": _QUALITY, "preset": _PRESET})
             self._video.width, self._video.height, self._video.pix_fmt = width, height, "yuv420p"
             context = self._video.codec_context
             context.max_b_frames = 0  # pictures leave the encoder in the order in which they are shown
             context.gop_size = 2 * FPS
             context.color_range, context.colorspace = ColorRange.MPEG, Colorspace.ITU601
-            self._audio = self._container.add_stream("aac", rate=SOUND_RATE, layout=self._sound.layout)
+            self._audio = container.add_stream("aac", rate=SOUND_RATE, layout=self._sound.layout)
             self._audio.bit_rate = _SOUND_BIT_RATE
-            self._container.start_encoding()
+            container.start_encoding()
 
     def send(self, frame: Frame) -> None:
         """Encode one frame; raises `OutputError`."""
@@ -67,23 +82,29 @@ class Recorder:
             self._mux(self._video.encode(picture))
             self._frames += 1
             self._encode(self._sound.of(frame))
+            if self._keeps_incomplete and self._film is not None and self._frames % _FRAMES_AT_RISK == 0:
+                self._film.flush_to_disk()
 
     def close(self, completed: bool = True) -> None:
-        """Finish the file, or discard it; may be called twice. Raises `OutputError`."""
-        container = self._container
-        if container is None:
+        """Finish the file, or what there is of it; may be called twice. Raises `OutputError`."""
+        film = self._film
+        if film is None:
             return
-        if not completed or not self._frames:
-            self._container = None
-            self._discard(container)
+        if not self._frames or not (completed or self._keeps_incomplete):
+            self._film = self.incomplete = None
+            film.discard()
             return
         with self._explained():
             self._encode(self._sound.rest(self._frames * _SOUND_HOP - self._samples))
             self._mux(self._video.encode(None))
             self._mux(self._audio.encode(None))
-            container.close()
-            self._container = None
-            self._temporary.replace(self._path)
+            if completed:
+                self.written = film.finish(self._replaces)
+                self.incomplete = None
+            else:
+                film.container.close()
+                film.abandon()
+            self._film = None
 
     def _encode(self, pcm: Samples) -> None:
         if not len(pcm):
@@ -94,27 +115,36 @@ class Recorder:
         self._mux(self._audio.encode(sound))
 
     def _mux(self, packets: list[Any]) -> None:
-        assert self._container is not None, "the recorder is not open"
-        self._container.mux(packets)
+        assert self._film is not None, "the recorder is not open"
+        self._film.container.mux(packets)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        """Turn what the disk refuses into an `OutputError`, and leave nothing half-written."""
+        """Turn what the disk refuses into an `OutputError` that names what is kept."""
         try:
             yield
         except (OSError, av.FFmpegError) as error:
-            container, self._container = self._container, None
-            self._discard(container)
+            film, self._film = self._film, None
+            if film is not None:
+                film.abandon()
+            if film is None or not self._frames or not is_playable(film.place):
+                if film is not None:
+                    film.place.unlink(missing_ok=True)
+                self.incomplete = None
+                raise OutputError(
+                    f"{self._path} cannot be written ({error.strerror}): choose a folder that exists, "
+                    "that you may write to and that has space."
+                ) from error
             raise OutputError(
-                f"{self._path} cannot be written ({error.strerror}): choose a folder that exists, "
-                "that you may write to and that has space."
+                f"{self._path} cannot be written to its end ({error.strerror}): what there is of it is kept as "
+                f"“{film.place.name}”; make space, or choose another folder."
             ) from error
 
-    def _discard(self, container: av.container.OutputContainer | None) -> None:
-        if container is not None:
-            with suppress(OSError, av.FFmpegError):  # the file is worthless, and may be why we are here
-                container.close()
-        self._temporary.unlink(missing_ok=True)
+
+def check_film_name(path: Path) -> None:
+    """Raise `OutputError` if a name is not one of an MP4 file."""
+    if path.suffix.lower() != ".mp4":
+        raise OutputError(f"The output is called {path.name}: give it a name that ends in .mp4.")
 
 
 class _Sound(Protocol):

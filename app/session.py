@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from math import inf
 from typing import Protocol
@@ -16,7 +17,7 @@ from app.stats import Report, Stats
 from engine.action_units import ACTION_UNITS
 from engine.avatar import Avatar
 from engine.face_space import CODE_SIZE
-from engine.media import HOP, Frame, Motion, Samples
+from engine.media import HOP, SAMPLE_RATE, Frame, Motion, Samples
 from engine.renderer import Renderer
 from engine.streamer import Streamer
 
@@ -25,6 +26,7 @@ _FILE_FRAMES = 16  # in the frame queue: lets drawing and encoding overlap
 _BATCH = 8  # pictures drawn at once where time does not matter
 _READ_TIMEOUT = 0.05  # s, after which the engine looks up from a silent source
 _MOST_SKIPPED = 2  # pictures in a row, before one is drawn though it will be late
+_STALL = 2.0  # s between two looks at a live source, after which nobody waits for what came meanwhile
 _RECENT = 9  # pictures, whose median tells how long the next one will take
 
 
@@ -105,6 +107,7 @@ class Session:
         self._failure: BaseException | None = None
         self._ended = False
         self._heard = 0  # samples read
+        self._looked = clock.now()  # when the source was read last
         self._stale = 0  # samples at the beginning that are not to be heard, unless they have been already
         self._latest_drawn = 0  # number of the frame
         self._first_frame = 0  # number of the frame that the streamer calls 0
@@ -122,8 +125,10 @@ class Session:
             self._streamer.reset()
             self._queue = FrameQueue(self._clock, _LIVE_FRAMES if self._source.live else _FILE_FRAMES, first)
             capture_delay = self._source.open()
+            self._looked = self._clock.now()
         except BaseException:
-            self._close(completed=False)
+            with suppress(Exception):  # it follows from the first failure
+                self._close(completed=False)
             raise
         if self._source.live:
             self._playout = PlayoutClock(self._streamer.latency, capture_delay)
@@ -149,7 +154,10 @@ class Session:
             thread.join()
         self._threads = []
         failure, self._failure = self._failure, None
-        self._close(completed=failure is None and (self._ended or self._source.live))
+        try:
+            self._close(completed=failure is None and (self._ended or self._source.live))
+        except Exception as error:
+            failure = failure or error
         if failure is not None:
             raise failure
 
@@ -195,7 +203,11 @@ class Session:
             if self._interrupted.is_set():
                 self._interrupted.clear()
                 self._rest_until_heard(queue)
+            before = self._looked
             pcm = self._read(_READ_TIMEOUT)
+            if pcm is not None and self._playout is not None and self._looked - before > _STALL:
+                self._start_anew(queue)
+                continue
             if pcm is None:
                 self._perform(self._streamer.flush(), queue)
                 queue.end()
@@ -204,6 +216,7 @@ class Session:
 
     def _read(self, timeout: float) -> Samples | None:
         pcm = self._source.read(timeout)
+        self._looked = self._clock.now()
         if pcm is not None and len(pcm):
             self._heard += len(pcm)
             if self._playout is not None:
@@ -269,6 +282,18 @@ class Session:
         self._first_frame = first_frame
         self._perform(self._hear(np.zeros(begun, np.float32)), queue)
 
+    def _start_anew(self, queue: FrameQueue) -> None:
+        """Forget what came while everything stood still, and go on as if that time had not been."""
+        assert self._playout is not None
+        while not self._stopping.is_set() and (dropped := self._read(0)) is not None and len(dropped):
+            pass
+        self._first_frame = queue.clear()
+        self._stats.note_lost((self._heard - self._first_frame * HOP) / SAMPLE_RATE)
+        self._heard = self._first_frame * HOP
+        self._stale = min(self._stale, self._heard)
+        self._streamer.reset()
+        self._playout.restart()
+
     def _hand_over(self, queue: FrameQueue) -> None:
         while (taken := queue.take()) is not None:
             started = self._clock.now()
@@ -292,10 +317,12 @@ class Session:
         return replace(frame, pcm=pcm)
 
     def _close(self, completed: bool) -> None:
-        self._source.close()
+        """Close the source and then all sinks, whichever of them fails; raises what failed last."""
         opened, self._opened = self._opened, []
-        for sink in opened:
-            sink.close(completed)
+        with ExitStack() as closing:
+            for sink in reversed(opened):
+                closing.callback(sink.close, completed)
+            closing.callback(self._source.close)
 
 
 class _Alone:

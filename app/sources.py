@@ -1,6 +1,6 @@
 """Where the sound comes from: a file as fast as possible or at real time; `app.microphone` is another source."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -38,8 +38,19 @@ class Source(Protocol):
 class FileSource:
     """A sound file, once or in a loop. Live, it comes as a sound card would bring it, in blocks of 20 ms."""
 
-    def __init__(self, path: Path, clock: Clock, stats: Stats, *, live: bool, loop: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        stats: Stats,
+        *,
+        live: bool,
+        loop: bool = False,
+        tell: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        """`tell` gets a sentence for the user where something in the file had to be left out."""
         self.live = live
+        self._tell = tell
         self._path = path
         self._clock = clock
         self._stats = stats
@@ -52,7 +63,7 @@ class FileSource:
 
     def open(self) -> float:
         """Open the file; raises `AudioError` if its beginning cannot be read."""
-        self._blocks = iterate_audio(self._path, self._block)
+        self._blocks = iterate_audio(self._path, self._block, tell=self._tell)
         self._waiting = next(self._blocks)
         return 0.0
 

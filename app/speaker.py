@@ -113,7 +113,8 @@ class Speaker:
         self._heard = self._received - len(self._rest), self._clock.now() + line.latency
         ready, self._rest = self._steady.take(self._rest, count)
         self._has_padded |= has_padded
-        return ready
+        # A device may ask for more at a time than waits here at most.
+        return ready if len(ready) == count else np.pad(ready, (0, count - len(ready)))
 
     def _pad(self) -> bool:
         """Play silence first where the sound would be heard too early; whether that was so."""

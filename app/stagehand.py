@@ -15,6 +15,7 @@ import numpy as np
 from app.avatar_gallery import AvatarGallery
 from app.clock import Clock
 from app.devices import Kind, look_again, sound_devices
+from app.failure_report import report_of, unforeseen
 from app.live_stage import Heard, LiveStage
 from app.notices import Notice, Noticeboard, Remedy
 from app.outputs import Outputs
@@ -27,6 +28,7 @@ from engine.media import HOP, Frame
 Phase = Literal["starting", "live", "stopped"]
 Job = Literal["snapshot", "devices", "outputs"]
 _GLANCE = 0.2  # s, after which the thread looks whether a session has ended
+_CLOSING = 20.0  # s for devices and files: a long recording is copied, and one that is not ready stays as it is
 _SEARCH = 2.0  # s between two looks for a microphone, where there is none
 
 
@@ -90,12 +92,13 @@ class Stagehand:
     def close(self, timeout: float) -> bool:
         """End the thread; returns whether it has ended.
 
-        What cannot be interrupted, the loading of networks, is waited for during `timeout` seconds at most.
+        What cannot be interrupted, the loading of networks, is waited for during `timeout` seconds at most; devices and
+        files that are being closed for some seconds longer.
         """
         with self._changed:
             self._is_closing = True
             self._changed.notify_all()
-        self._thread.join(timeout if self.stage is None else None)
+        self._thread.join(timeout if self.stage is None else max(timeout, _CLOSING))
         return not self._thread.is_alive()
 
     def want(self, **parts: Any) -> None:
@@ -114,13 +117,12 @@ class Stagehand:
         try:
             self._perform()
         except Exception as error:
+            # The networks cannot be loaded; nothing else ends the thread.
             self.failure, self.phase = error, "stopped"
             self._tell(error, "")
             if self.stage is not None:
-                with suppress(LivefaceError):
+                with suppress(Exception):
                     self.stage.close()
-            if not isinstance(error, LivefaceError):
-                raise  # a mistake of ours, which threading prints
 
     def _perform(self) -> None:
         """Load, then do what is wanted until the end."""
@@ -131,23 +133,39 @@ class Stagehand:
         self.stage = stage = self._load_stage()
         self._show(stage.avatar)
         self.phase = "stopped"
-        self._list_devices()
+        try:
+            self._list_devices()
+        except Exception as error:  # the face can live without any
+            self._tell(error, "")
         while (wish := self._next(done)) is not None:
             try:
-                self._fulfil(stage, wish, done)
+                self._do(stage, wish, done)
             except _OutdatedError:
                 done = replace(wish, attempt=-1)  # which no wish has: what is wanted now is begun, or stopped
                 continue
+            except Exception as error:  # whatever it is: what is wanted next may go well
+                self._give_up(stage, error)
             done = wish
-            self._do_jobs(stage)
-            if stage.has_ended:
-                self._recover(stage)
-            if (self.is_deaf or self._is_substitute) and wish.is_running and self._has_found_microphone(wish):
-                self._begin(stage, wish)
         try:
             self.latest = stage.close() or self.latest
-        except LivefaceError as error:
+        except Exception as error:
             self.failure = self.failure or error
+
+    def _do(self, stage: LiveStage, wish: Wish, done: Wish) -> None:
+        """What is wanted, what is asked for, and what has happened meanwhile."""
+        self._fulfil(stage, wish, done)
+        self._do_jobs(stage)
+        if stage.has_ended:
+            self._recover(stage)
+        if (self.is_deaf or self._is_substitute) and wish.is_running and self._has_found_microphone(wish):
+            self._begin(stage, wish)
+
+    def _give_up(self, stage: LiveStage, error: Exception) -> None:
+        """Stand still after a failure that nobody has foreseen, say what it was, and wait for what is wanted next."""
+        with suppress(Exception):  # it follows from the first one
+            self.latest = stage.stop() or self.latest
+        self.failure, self.phase, self.is_deaf, self._is_substitute = error, "stopped", False, False
+        self._tell(error, "retry")
 
     def _next(self, done: Wish) -> Wish | None:
         with self._changed:
@@ -264,7 +282,10 @@ class Stagehand:
         self._window.send(Frame(0, avatar.photo, np.zeros(HOP, np.float32), True))
 
     def _tell(self, error: Exception, remedy: Remedy) -> None:
-        self._board.post(Notice(_for_the_window(str(error)), True, remedy))
+        if isinstance(error, LivefaceError):
+            self._board.post(Notice(_for_the_window(str(error)), True, remedy))
+        else:
+            self._board.post(Notice(unforeseen(error), True, remedy, report=report_of(error)))
 
 
 def _attempts(heard: Heard) -> list[Heard]:

@@ -1,6 +1,7 @@
 """A prepared identity: one photo with the mesh of the one face in it that will speak."""
 
 import json
+import os
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.covered_mouth import covered_by
 from engine.errors import MediaError, OutputError, PhotoError
 from engine.landmarks import EYE_OUTER_LEFT, EYE_OUTER_RIGHT, POINT_COUNT, Face, FaceMesh, Region, region_of
 from engine.media import Picture
@@ -48,8 +50,7 @@ class Avatar:
 
         Raises `OutputError` if it cannot be written or the path is taken by something else.
         """
-        if folder.exists() and not (folder / "avatar.json").is_file() and (folder.is_file() or any(folder.iterdir())):
-            raise OutputError(f"{folder} exists and is not an avatar: choose another folder.")
+        check_place(folder)
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
@@ -63,7 +64,12 @@ class Avatar:
                 (fresh / "avatar.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
                 if folder.exists():
                     folder.rename(old)
-                fresh.rename(folder)
+                try:
+                    fresh.rename(folder)
+                except BaseException:
+                    if old.exists():
+                        old.rename(folder)
+                    raise
         except OSError as error:
             raise OutputError(f"The avatar cannot be written to {folder} ({error}): choose another folder.") from error
 
@@ -112,11 +118,20 @@ class Avatar:
         return Avatar(self.name, _filled(photo, left, top, width, height), points)
 
 
+def check_place(folder: Path) -> None:
+    """Raise `OutputError` if an avatar could not be saved there, because the path is something else's."""
+    if folder.exists() and not (folder / "avatar.json").is_file() and (folder.is_file() or any(folder.iterdir())):
+        raise OutputError(f"{folder} exists and is not an avatar: choose another folder.")
+    above = next(place for place in folder.absolute().parents if place.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        raise OutputError(f"The avatar cannot be written to {folder} ({above} admits no files): choose another folder.")
+
+
 def prepare(image: Picture, mesh: FaceMesh, name: str, face: int | None = None) -> Avatar:
     """Make an avatar of a face in an RGB picture, uint8 (height, width, 3).
 
     `face` chooses among several, counted from left to right, from 1; None takes the only or by far the largest one.
-    Raises `PhotoError` if there is no such face, or if it is too small, turned too far or cut by the border.
+    Raises `PhotoError` if there is no such face, or if it is too small, turned too far, cut by the border or covered.
     """
     faces = sorted(mesh.search(image), key=lambda found: float(found.points[:, 0].mean()))
     if not faces:
@@ -127,6 +142,8 @@ def prepare(image: Picture, mesh: FaceMesh, name: str, face: int | None = None) 
     _refuse_unusable(chosen.points, image)
     points = np.mean([mesh.points_in(image, region).points for region in _jittered(chosen.points)], axis=0)
     photo, points = _reduced(image, points.astype(np.float32))
+    if (seen := covered_by(photo, points)) is not None:
+        raise PhotoError(f"No lips can be seen in the photo, {seen}: use one that shows the mouth uncovered.")
     return Avatar(name, np.ascontiguousarray(photo), points)
 
 

@@ -1,6 +1,6 @@
-"""Measurements of speed: durations summed up, stages timed in passing, operations counted, old and new compared.
+"""Measurements of speed: durations summed up, stages timed in passing, old and new compared.
 
-It knows no thread, device or file format but ONNX, and not what is worth measuring: see `app.bench`.
+It knows no thread, device or file format, and not what is worth measuring: see `app.bench`.
 """
 
 import math
@@ -9,13 +9,11 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
-from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from engine.errors import CheckpointError
 from engine.renderer import Painter
 from engine.streamer import MotionNetwork, State
 
@@ -26,8 +24,6 @@ WARM = 10  # runs after the first in which caches, buffers and the processor's c
 
 _SGEMM_SIDE = 1536  # three such matrices (28 MB) exceed the caches, as networks do, and take 0.1 s on one core
 _SGEMM_RUNS = 8
-_CONVOLUTIONS = ("Conv", "ConvTranspose")
-_PRODUCTS = ("Gemm", "MatMul")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -217,43 +213,6 @@ def sgemm_rate() -> float:
     product = np.empty_like(left)
     durations = repeat(lambda: np.matmul(left, right, out=product), 0.0, _SGEMM_RUNS)
     return 2 * _SGEMM_SIDE**3 / min(durations)
-
-
-def operations(path: Path) -> int:
-    """Multiplications and additions of one run of an ONNX network on a batch of 1, in convolutions and products.
-
-    Layers whose size the graph does not tell are left out, such as a blur that pads by what it computes.
-    Raises `CheckpointError` if the file is missing or no network, `ModuleNotFoundError` without the package onnx.
-    """
-    import onnx
-
-    try:
-        network = onnx.load(str(path))
-        for port in (*network.graph.input, *network.graph.output):
-            first = port.type.tensor_type.shape.dim[0]
-            if first.dim_param:
-                first.dim_value = 1
-        network = onnx.shape_inference.infer_shapes(network, data_prop=True)
-    except Exception as error:  # the library raises protobuf's, its own and bare ones
-        raise CheckpointError(f"{path} is not a readable network file: restore it from the distribution.") from error
-    graph = network.graph
-    shapes = {
-        value.name: [size.dim_value for size in value.type.tensor_type.shape.dim]
-        for value in (*graph.input, *graph.output, *graph.value_info)
-    } | {tensor.name: list(tensor.dims) for tensor in graph.initializer}
-    total = 0
-    for node in graph.node:
-        if node.op_type not in _CONVOLUTIONS + _PRODUCTS:
-            continue
-        source, weights, result = (shapes.get(name, [0]) for name in (*node.input[:2], node.output[0]))
-        if node.op_type == "Conv":
-            count = math.prod(result) * math.prod(weights[1:])
-        elif node.op_type == "ConvTranspose":
-            count = math.prod(source) * math.prod(weights[1:])
-        else:
-            count = math.prod(result) * source[-1]
-        total += 2 * count
-    return total
 
 
 def ratios(new: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, tuple[float, float]]:

@@ -15,6 +15,7 @@ from engine.avatar import Avatar
 from engine.crop_maps import CropMaps
 from engine.idle import LARGEST_PITCH, LARGEST_ROLL, LARGEST_YAW, Idle
 from engine.media import Picture
+from engine.monochrome import Tint
 from engine.teeth import Teeth
 
 Array = NDArray[np.float32]
@@ -112,6 +113,7 @@ class Scene:
     """One framed avatar, prepared for drawing: all that does not change from picture to picture.
 
     `photo`: what is bent, uint8, an open mouth closed; `mesh`: float32 (468, 2), the mesh of that in its pixels;
+    `tint`: the only one that the photo has, if it is black and white.
     `reference`: the mouth's crop with margins, uint8, as the avatar has it, and its `teeth`; `step`: (2,) picture
     pixels per cell of the map's grid, across and down; `head`: float32 (grid height, grid width, 4), the offsets in
     cells that one radian of turn, one radian of lean across and down, and one cell of lift give to each place of the
@@ -126,6 +128,7 @@ class Scene:
     head: Array
     teeth: Teeth
     window: Window
+    tint: Tint | None
     _ring: Array
     _blinks: dict[int, Array] = field(default_factory=dict)
 
@@ -155,6 +158,7 @@ class Scene:
             head,
             Teeth.of(reference, shape),
             Window.of(shape, head, step, width, height),
+            Tint.of(avatar.photo, avatar.points),
             mesh_warp.with_ring(shape.points)[len(shape.points) :],
         )
 
@@ -350,7 +354,7 @@ def lay_in(scene: Scene, bent: Picture, maps: CropMaps, picture: Array, change: 
         colours = np.asarray(picture * 255.0 + 0.5, np.uint8)
         painted = mesh_warp.sample(colours, np.ascontiguousarray(places[inside]), cv2.INTER_CUBIC)
         tinted[inside] = cv2.blendLinear(painted, tinted[inside], share[inside], 1.0 - share[inside])
-    window[:] = tinted
+    window[:] = tinted if scene.tint is None else scene.tint.over(np.asarray(tinted, np.uint8))
 
 
 def compose(scene: Scene, maps: CropMaps, speech: Speech, picture: Array, change: Array, idle: Idle) -> Picture:

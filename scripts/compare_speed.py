@@ -22,9 +22,8 @@ from torch import Tensor, nn
 from app.performer import DEFAULT_AVATAR, MODELS
 from engine.action_units import ACTION_UNITS
 from engine.avatar import Avatar
-from engine.backends.openvino import PaintNetworks
+from engine.backends.openvino import PaintNetworks, operations
 from engine.backends.precision import probe
-from engine.bench import operations
 from engine.face_space import CODE_SIZE
 from engine.media import HOP, Motion
 from engine.renderer import MouthRenderer

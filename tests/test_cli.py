@@ -1,6 +1,7 @@
 """Tests of the command line: what is written, where, with which exit status, and what is not loaded."""
 
 import os
+import signal
 import subprocess
 import sys
 import tomllib
@@ -130,6 +131,22 @@ def test_another_absent_module_is_our_mistake(monkeypatch: pytest.MonkeyPatch) -
 
 def test_control_c_ends_with_status_130(monkeypatch: pytest.MonkeyPatch) -> None:
     assert status_of(monkeypatch, raising(KeyboardInterrupt())) == 130
+
+
+def test_only_the_first_of_several_signals_ends_the_program_and_it_tidies_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = []
+
+    def work() -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            signal.raise_signal(signal.SIGTERM)
+            done.append("tidied")
+
+    before = signal.getsignal(signal.SIGTERM)
+    assert status_of(monkeypatch, work) == 143
+    assert done == ["tidied"]
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 @pytest.mark.parametrize("before", [None, "/opt/lib"])

@@ -58,7 +58,7 @@ class Reel(Protocol):
 
 
 class Notice(Protocol):
-    """Something to tell; `remedy` is retry, sample, file, photo, undo, show or empty, `subject` what it is about."""
+    """Something to tell. `remedy`: retry, sample, file, photo, undo, show, recover or empty; `subject`: what of."""
 
     @property
     def text(self) -> str: ...
@@ -68,6 +68,9 @@ class Notice(Protocol):
     def remedy(self) -> str: ...
     @property
     def subject(self) -> str: ...
+    @property
+    def report(self) -> str:
+        """What can be copied to be passed on, empty where there is nothing."""
 
 
 class Portrait(Protocol):
@@ -158,6 +161,9 @@ class Outputs(Protocol):
     """Where the face goes besides the window."""
 
     def record(self, is_wanted: bool) -> None: ...
+    def recover(self, film: Path) -> None:
+        """Make an ordinary video of a recording that was ended."""
+
     def snapshot(self) -> None: ...
     def send(self, name: str, is_wanted: bool) -> None:
         """Feed the virtual camera or the virtual microphone: `name` is camera or voice."""

@@ -4,7 +4,7 @@ from collections import deque
 
 from PyQt6.QtCore import Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QPalette
-from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy
+from PyQt6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy
 
 from ui.contracts import Notice
 from ui.icons import icon
@@ -19,6 +19,7 @@ _REMEDIES = {
     "photo": "Choose another…",
     "undo": "Undo",
     "show": "Show in folder",
+    "recover": "Recover",
 }
 
 
@@ -43,6 +44,8 @@ class NoticeBar(QFrame):
         self.action = QPushButton()
         self.action.setToolTip("N")
         self.action.clicked.connect(self.act)
+        self.copy = QPushButton("Copy report")
+        self.copy.clicked.connect(self._copy_report)
         self.dismiss = QPushButton(icon("close", QPalette.ColorRole.Dark), "")
         self.dismiss.setObjectName("flat")
         self.dismiss.setAccessibleName("Dismiss")
@@ -54,6 +57,7 @@ class NoticeBar(QFrame):
         layout.addWidget(self._icon)
         layout.addWidget(self.text, stretch=1)
         layout.addWidget(self.action)
+        layout.addWidget(self.copy)
         layout.addWidget(self.dismiss)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -74,6 +78,7 @@ class NoticeBar(QFrame):
         self._icon.setPixmap(icon("problem" if notice.is_problem else "check", role).pixmap(22, 22))
         self.action.setText(_REMEDIES.get(notice.remedy, ""))
         self.action.setVisible(notice.remedy in _REMEDIES)
+        self.copy.setVisible(bool(notice.report))
         self.setProperty("problem", "true" if notice.is_problem else "false")
         if (style := self.style()) is not None:
             style.unpolish(self)
@@ -92,6 +97,11 @@ class NoticeBar(QFrame):
             done = self._notice
             self._go_on()
             self.acted.emit(done.remedy, done.subject)
+
+    def _copy_report(self) -> None:
+        clipboard = QApplication.clipboard()
+        if self._notice is not None and clipboard is not None:
+            clipboard.setText(self._notice.report)
 
     def _go_on(self) -> None:
         self.hide()

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from PyQt6.QtCore import QByteArray, QTimer
+from PyQt6.QtCore import QByteArray, Qt, QTimer
 from PyQt6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QResizeEvent
 from PyQt6.QtWidgets import QApplication, QFileDialog, QMainWindow
 
@@ -96,6 +96,13 @@ class Window(QMainWindow):
         self.canvas.show_bare(is_bare)
         self._arrangement.is_bare = is_bare
         self._arrangement.fit()
+
+    def come_forward(self) -> None:
+        """Show the window before all others, where the desktop allows it."""
+        self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
+        self.show()
+        self.raise_()
+        self.activateWindow()
 
     @property
     def is_bare(self) -> bool:
@@ -197,6 +204,8 @@ class Window(QMainWindow):
                 self._program.gallery.restore(subject)
             case "show":
                 self._program.show_file(Path(subject))
+            case "recover":
+                self._program.outputs.recover(Path(subject))
 
     def _show_latest(self) -> None:
         frame = self._bridge.take()

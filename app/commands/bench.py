@@ -43,7 +43,10 @@ def bench(
     if out is not None:
         bench_report.require_writable(out)
         if find_spec("matplotlib") is None:
-            raise ModuleNotFoundError("No module named 'matplotlib'", name="matplotlib")
+            raise ConfigurationError(
+                "This build of liveface comes without matplotlib, which draws the plots: leave out --out, or install "
+                "the Python package."
+            )
     # Plain lines: a moving display would be work of our own between the measurements.
     numbers = measure(QUICK if quick else FULL, seconds, lambda step: print(f"{step} ...", file=sys.stderr, flush=True))
     show(console, grids(numbers, old))

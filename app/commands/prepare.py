@@ -14,12 +14,13 @@ MODELS = Path(assets.__file__).parent / "models"
 
 
 def prepare(
-    photo: Annotated[Path, typer.Argument(help="A JPEG, PNG or WebP picture of a face.")],
+    photo: Annotated[Path, typer.Argument(help="A picture of a face: JPEG, PNG, WebP, AVIF or HEIC.")],
     out: Annotated[Path, typer.Option(help="The avatar's folder; an older avatar there is replaced.")],
     face: Annotated[int | None, typer.Option(help="Which of several faces, counted from left to right.")] = None,
     name: Annotated[str | None, typer.Option(help="The avatar's name; by default that of the photo's file.")] = None,
 ) -> None:
     """Find the face in a photo and save it as an avatar."""
+    avatar.check_place(out)
     image = read_photo(photo)
     prepared = avatar.prepare(image, FaceMesh.load(MODELS), name or photo.stem, face)
     prepared.save(out)

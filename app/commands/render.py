@@ -1,7 +1,9 @@
 """The command that turns a photo and a sound file into a video file."""
 
+import sys
 import time
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +14,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from app.clock import MonotonicClock
 from app.config import DEFAULT_LOOKAHEAD, Backend, Settings, parse_size
 from app.media_files import iterate_audio
+from app.output_file import check_output
 from app.performer import load_performer
-from app.recorder import SOUND_RATE, Recorder
+from app.recorder import SOUND_RATE, Recorder, check_film_name
 from app.session import BareSink, Sink
 from app.sources import FileSource
 from app.stats import Stats
@@ -23,7 +26,7 @@ from engine.media import FPS, HOP, SAMPLE_RATE
 def render(
     audio: Annotated[Path, typer.Option(help="Speech: any file with sound.")],
     out: Annotated[Path, typer.Option(help="The video to write, .mp4.")],
-    photo: Annotated[Path | None, typer.Option(help="A JPEG, PNG or WebP picture of a face.")] = None,
+    photo: Annotated[Path | None, typer.Option(help="A picture of a face: JPEG, PNG, WebP, AVIF or HEIC.")] = None,
     avatar: Annotated[
         Path | None, typer.Option(help="A folder made by `liveface prepare`, instead of a photo.")
     ] = None,
@@ -35,9 +38,16 @@ def render(
     backend: Annotated[
         Backend, typer.Option(help="openvino on the CPU; torch, torch-compile or tensorrt on an NVIDIA GPU.")
     ] = "openvino",
+    force: Annotated[bool, typer.Option("--force", help="Replace an older file of that name.")] = False,
 ) -> None:
     """Turn a photo and a sound file into a video file."""
-    samples = sum(len(block) for block in iterate_audio(audio, SAMPLE_RATE))  # and the whole file is known to be good
+    check_film_name(out)
+    check_output(out, [audio, *_files_of(photo), *_files_of(avatar)], force)
+    if out.exists():
+        print(f"{out} exists and is replaced at the end ({out.stat().st_size} bytes).", file=sys.stderr, flush=True)
+    tell = partial(print, file=sys.stderr, flush=True)
+    # And the whole file is known to be good.
+    samples = sum(len(block) for block in iterate_audio(audio, SAMPLE_RATE, tell=tell))
     width, height = parse_size(size)
     performer = load_performer(Settings(width, height, lookahead, mouth_amount, seed, backend), photo, avatar, face)
     pictures = -(-samples // HOP)
@@ -47,7 +57,8 @@ def render(
         _progress_bar(out.name, pictures) as bar,
     ):
         clock, stats = MonotonicClock(), Stats()
-        sinks: list[Sink] = [Recorder(out, sound), BareSink(lambda frame: bar.advance(bar.task_ids[0]))]
+        recorder = Recorder(out, sound, replaces=force)
+        sinks: list[Sink] = [recorder, BareSink(lambda frame: bar.advance(bar.task_ids[0]))]
         source = FileSource(audio, clock, stats, live=False)
         session = performer.session(source, sinks, clock, stats)
         session.start()
@@ -57,10 +68,20 @@ def render(
             session.stop()
     elapsed = time.perf_counter() - started
     seconds = pictures / FPS
+    written = recorder.written or out
+    if written != out:
+        print(f"{out} was made by another program meanwhile: this video is {written}.", file=sys.stderr)
     print(
-        f"{out}: {seconds:.2f} s, {pictures} pictures of {width}x{height}, "
+        f"{written}: {seconds:.2f} s, {pictures} pictures of {width}x{height}, "
         f"in {elapsed:.1f} s ({seconds / elapsed:.1f} times real time)"
     )
+
+
+def _files_of(path: Path | None) -> list[Path]:
+    """A file itself, or what lies in a folder."""
+    if path is None:
+        return []
+    return list(path.iterdir()) if path.is_dir() else [path]
 
 
 def _progress_bar(name: str, total: int) -> Progress:

@@ -17,7 +17,7 @@ from app.config import CAPTURE_MS, DEFAULT_LOOKAHEAD, Backend, Settings, parse_s
 from app.live_stage import Heard
 from app.media_files import read_audio
 from app.microphone import Microphone
-from app.notices import Noticeboard
+from app.notices import Notice, Noticeboard
 from app.performer import ASSETS, Performer, load_performer, load_streamer
 from app.player import Player
 from app.screen import check_screen
@@ -37,7 +37,7 @@ _TOKEN_VARIABLE = "LIVEFACE_WHIP_TOKEN"
 
 
 def run(
-    photo: Annotated[Path | None, typer.Option(help="A JPEG, PNG or WebP picture of a face.")] = None,
+    photo: Annotated[Path | None, typer.Option(help="A picture of a face: JPEG, PNG, WebP, AVIF or HEIC.")] = None,
     avatar: Annotated[
         Path | None, typer.Option(help="A folder made by `liveface prepare`, instead of a photo.")
     ] = None,
@@ -87,7 +87,14 @@ def run(
     def source_of(block_ms: int, stats: Stats) -> Source:
         if audio is None:
             return Microphone(microphone, clock, stats, block_ms, partial(print, file=sys.stderr, flush=True))
-        return FileSource(audio, clock, stats, live=True, loop=seconds is not None)
+        return FileSource(
+            audio,
+            clock,
+            stats,
+            live=True,
+            loop=seconds is not None,
+            tell=partial(print, file=sys.stderr, flush=True),
+        )
 
     def load_ahead(frames: int) -> Streamer:
         return load_streamer(replace(settings, lookahead=frames))
@@ -114,7 +121,8 @@ def run(
     def make_source(heard: Heard, stats: Stats, check: Callable[[], None]) -> Source:
         if heard.file is None:
             return Microphone(heard.microphone or None, clock, stats, block_ms, board.tell_of_device, gate)
-        return Player(read_audio(heard.file, check=check), clock, stats, loop=seconds is not None)
+        sound = read_audio(heard.file, check=check, tell=lambda text: board.post(Notice(text, subject=str(heard.file))))
+        return Player(sound, clock, stats, loop=seconds is not None)
 
     given: dict[str, Any] = {} if microphone is None else {"microphone": microphone}
     if lookahead is not None or plan is not None:

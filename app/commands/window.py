@@ -14,6 +14,7 @@ from app.call import Call
 from app.clock import Clock
 from app.config import Settings
 from app.desktop import Desktop
+from app.failure_report import report_of, unforeseen
 from app.live_stage import LiveStage, MakeSource
 from app.notices import Notice, Noticeboard
 from app.outputs import Outputs
@@ -78,6 +79,8 @@ def show(opening: Opening, clock: Clock) -> None:
 
     from ui.bridge import FrameBridge
     from ui.contracts import Program
+    from ui.one_window import OneWindow
+    from ui.report_dialog import ReportDialog
     from ui.theme import Theme
     from ui.window import Window
 
@@ -96,6 +99,16 @@ def show(opening: Opening, clock: Clock) -> None:
     def show_file(path: Path) -> None:
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(path.parent)))
 
+    one = OneWindow(preferences_path().parent) if opening.remembers else None
+    if one is not None and not one.is_first:
+        one.raise_first()
+    if one is not None and not one.is_first:
+        if opening.has_own_avatar or opening.sound is not None or opening.given:
+            raise ConfigurationError(
+                "A window of liveface is open already and has been raised: close it before you start one with options."
+            )
+        print("A window of liveface is open already: it has been raised.", file=sys.stderr)
+        return
     board = opening.board
     bridge = FrameBridge()
     gallery = AvatarGallery(DEFAULT_AVATAR.parent, avatars_folder(), lambda: FaceMesh.load(MODELS), board)
@@ -108,25 +121,35 @@ def show(opening: Opening, clock: Clock) -> None:
     program = Program.of(desktop, gallery, units, ASSETS / "audio" / "speech.wav", show_file)
     interrupted: list[int] = []
     mistakes: list[BaseException] = []
+    window: Window | None = None
 
     def close(number: int, _frame: object) -> None:
         interrupted.append(number)
         QTimer.singleShot(0, application.quit)  # not at once: the window may be in the middle of painting itself
 
-    def give_up(_kind: type[BaseException], mistake: BaseException, _trace: object) -> None:
-        mistakes.append(mistake)
-        QTimer.singleShot(0, application.quit)
+    dialogs: list[ReportDialog] = []
 
-    sys.excepthook = give_up  # otherwise Qt ends the process at once, recordings and all
+    def tell_of(_kind: type[BaseException], mistake: BaseException, _trace: object) -> None:
+        mistakes.append(mistake)
+        if window is None:  # there is nothing to go on with
+            QTimer.singleShot(0, application.quit)
+            return
+        if not dialogs:
+            dialogs.append(ReportDialog(window))
+            dialogs[0].closing_wished.connect(application.quit)
+        dialogs[0].tell(unforeseen(mistake), report_of(mistake))
+
+    sys.excepthook = tell_of  # otherwise Qt ends the process at once, recordings and all
     # The window's timer lets Python look up often enough to see a signal.
     before = {number: signal.signal(number, close) for number in _ENDINGS}
     desktop.open()
-    window: Window | None = None
     try:
         window = Window(program, bridge, Theme(application))
         if opening.is_bare:
             window.show_bare(True)
             window.resize(window.canvas.sizeHint())
+        if one is not None:
+            one.asked.connect(window.come_forward)
         window.show()
         if opening.seconds is not None:
             QTimer.singleShot(round(opening.seconds * 1000), window.close)
@@ -134,6 +157,8 @@ def show(opening: Opening, clock: Clock) -> None:
     except Exception as mistake:
         mistakes.append(mistake)
     has_ended = desktop.close(_PATIENCE)
+    if one is not None:
+        one.close()
     sys.excepthook = sys.__excepthook__
     if window is not None:
         sip.delete(window)  # before the application, which Python might delete first
@@ -168,13 +193,10 @@ def _told(error: BaseException | None) -> int:
 def _desktop(opening: Opening, gallery: AvatarGallery, outputs: Outputs, window: Sink, clock: Clock) -> Desktop:
     file = PreferencesFile(preferences_path())
     preferences = Preferences()
-    try:
-        if opening.remembers:
-            if not file.exists:
-                opening.board.post(Notice(_WELCOME))
-            preferences = file.load()
-    except ConfigurationError as error:
-        opening.board.post(Notice(str(error), is_problem=True))
+    if opening.remembers:
+        if not file.exists:
+            opening.board.post(Notice(_WELCOME))
+        preferences = file.load(lambda text: opening.board.post(Notice(text, is_problem=True)))
     avatar = "" if opening.has_own_avatar else preferences.avatar or DEFAULT_AVATAR.name
     preferences = replace(preferences, avatar=avatar, **opening.given)
 

@@ -1,12 +1,14 @@
 """OpenVINO: compiles a network file for the CPU. The only file that imports the library."""
 
 import hashlib
+import math
 import sys
 from collections.abc import Callable
 from copy import copy
 from functools import cache, partial
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,9 @@ import openvino  # noqa: E402
 Array = NDArray[np.float32]
 
 _UNDER_WAY = 2  # batches of one size at a time
+
+_CONVOLUTIONS = tuple(f"{group}Convolution{direction}" for group in ("", "Group") for direction in ("", "BackpropData"))
+_PRODUCTS = ("MatMul",)
 
 
 def compile_file(path: Path, threads: int = 1) -> Callable[[Array], tuple[Array, ...]]:
@@ -224,3 +229,32 @@ def _copied(request: openvino.InferRequest) -> tuple[Array, ...]:
 def _require_inputs(network: openvino.CompiledModel, path: Path, names: list[str], kind: str) -> None:
     if [port.get_any_name() for port in network.inputs] != names:
         raise CheckpointError(f"{path} is not {kind}: restore it from the distribution.")
+
+
+def operations(path: Path) -> int:
+    """Multiplications and additions of one run of an ONNX network on a batch of 1, in convolutions and products.
+
+    Layers whose size the graph does not tell are left out, such as a blur that pads by what it computes.
+    Raises `CheckpointError` if the file is missing or no network.
+    """
+    try:
+        network = _core().read_model(str(path))
+        network.reshape({port: [1, *list(port.partial_shape)[1:]] for port in network.inputs})
+    except Exception as error:  # the library raises its own and bare ones
+        raise CheckpointError(f"{path} is not a readable network file: restore it from the distribution.") from error
+    return sum(2 * _multiplications(operation) for operation in network.get_ordered_ops())
+
+
+def _multiplications(operation: Any) -> int:
+    """Of a node of OpenVINO's graph, https://docs.openvino.ai/latest/documentation/openvino-ir-format/operation-sets."""
+    kind = operation.get_type_name()
+    if kind not in (*_CONVOLUTIONS, *_PRODUCTS):
+        return 0
+    ports = [operation.input(0), operation.input(1), operation.output(0)]
+    if any(port.get_partial_shape().is_dynamic for port in ports):
+        return 0
+    source, weights, result = ([int(size) for size in port.get_shape()] for port in ports)
+    if kind in _PRODUCTS:
+        return math.prod(result) * source[-2 if operation.get_attributes()["transpose_a"] else -1]
+    kernel = weights[2:] if kind.startswith("Group") else weights[1:]
+    return math.prod(source if "Backprop" in kind else result) * math.prod(kernel)

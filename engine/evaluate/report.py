@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from uuid import uuid4
 
 import cv2
 import numpy as np
@@ -171,6 +172,9 @@ def _png(figure: Any) -> bytes:
 
 def _replace(path: Path, data: bytes) -> Path:
     """Write under a temporary name, then rename."""
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_bytes(data)
-    return temporary.replace(path)
+    temporary = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
+    try:
+        temporary.write_bytes(data)
+        return temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
+from uuid import uuid4
 
 import cv2
 import numpy as np
@@ -320,7 +321,7 @@ def _describe(out: Path, outcomes: Sequence[Outcome], provenance: Provenance) ->
 
 def _write(path: Path, fill: Callable[[IO[bytes]], object]) -> None:
     """Let `fill` write a file under a temporary name, then rename it."""
-    temporary = path.with_name(f".{path.name}.part")
+    temporary = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
     try:
         with temporary.open("wb") as file:
             fill(file)

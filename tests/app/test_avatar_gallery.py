@@ -150,7 +150,7 @@ def test_what_is_no_picture_is_refused_by_its_name_only(stand: Stand) -> None:
     (stand.folder / "letter.pdf").write_text("Dear all")
     stand.gallery.add(stand.folder / "letter.pdf")
     text = stand.told().text
-    assert text.startswith("letter.pdf is not a JPEG, PNG or WebP picture")
+    assert text.startswith("letter.pdf is not a JPEG, PNG, WebP, AVIF or HEIC picture")
 
 
 def test_a_removed_avatar_can_be_brought_back_until_the_next_start(stand: Stand) -> None:

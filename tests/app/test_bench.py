@@ -1,8 +1,10 @@
 """Tests of what the benchmark measures, on a small matrix with networks that cost nothing."""
 
+import ast
 import json
 import re
 import sys
+import tomllib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from app.bench import FULL, QUALITY, QUICK, STAGES, SUMS, Plan, back_end, candid
 from app.bench_tables import loopback_grid
 from app.cli import main
 from app.loopback import LoopbackReport, Offset
+from app.performer import MODELS
 from app.stats import Percentiles
 from engine.backends.openvino import PaintNetworks
 from engine.errors import BackendError
@@ -104,10 +107,26 @@ def test_the_floor_is_operations_over_the_peak(monkeypatch: pytest.MonkeyPatch) 
     assert (found["motion"]["floor_ms"], found["motion"]["times_the_floor"]) == (4.0, 1.5)
 
 
-def test_without_a_package_the_floor_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "onnx", None)
-    found = floor({"generator": (Path("g"), 2, 8.0)})
-    assert found == {"reason": "the package onnx is missing: install liveface with its extra, liveface[train]"}
+def test_it_needs_no_package_but_those_of_a_plain_install() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extra = {re.split("[=<>;[ ]", need)[0] for needs in project["optional-dependencies"].values() for need in needs}
+    plain = {re.split("[=<>;[ ]", need)[0] for need in project["dependencies"]}
+    modules = [*ROOT.glob("app/*bench*.py"), *ROOT.glob("app/loopback*.py"), *ROOT.glob("app/commands/bench.py")]
+    for path in (*modules, ROOT / "engine" / "bench.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [name.name for name in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            for name in names:
+                package = name.partition(".")[0]
+                assert package == "torch" or package not in extra - plain, f"{path.name} imports {package}"
+
+
+def test_the_floor_is_found_without_the_packages_for_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("onnx", "torch"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setattr(app.bench, "in_a_fresh_process", lambda program, threads: "1e9")
+    found = floor({"generator": (MODELS / "generator.onnx", 2, 8.0)})
+    assert found["generator"]["operations"] > 2e8
 
 
 def test_the_plans_leave_room_in_their_minutes() -> None:
@@ -170,7 +189,7 @@ def test_nothing_is_measured_if_the_results_could_not_be_used(
         (("--compare", tmp_path / "file"), "is not a result of liveface bench"),
         (("--compare", tmp_path / "missing"), "cannot be read to compare with (No such file or directory)"),
         (("--out", tmp_path / "file"), "choose another with --out."),
-        (("--out", tmp_path / "out"), "needs the package matplotlib"),
+        (("--out", tmp_path / "out"), "without matplotlib, which draws the plots"),
     ):
         assert called(monkeypatch, *arguments) == 2
         error = capsys.readouterr().err
@@ -224,7 +243,6 @@ def test_control_c_leaves_no_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
 
 def test_the_shipped_model_is_measured_from_end_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("onnx", reason="the train extra is not installed")
     monkeypatch.setattr(app.bench, "in_a_fresh_process", lambda *_, **__: "2e9")
     monkeypatch.setattr(app.bench, "candidates", lambda _: {"openvino f32": app.bench.load_painter})
     said: list[str] = []

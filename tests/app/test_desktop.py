@@ -279,6 +279,65 @@ def test_a_session_that_fails_is_explained_and_can_be_tried_again(stand: Stand) 
     stand.until(lambda: len(stand.heard) == 2 and not stand.desktop.standing().is_deaf)
 
 
+def test_a_device_that_does_not_let_go_does_not_keep_the_window_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app.stagehand, "_CLOSING", 0.2)
+    stand, released = Stand(tmp_path), threading.Event()
+    stand.desktop.open()
+    stand.until_live()
+    stand.heard[0].close = lambda: released.wait(20) and None  # type: ignore[method-assign]
+    assert not stand.desktop.close(0.1)
+    released.set()
+    assert stand.desktop.close(5.0)
+
+
+@pytest.mark.parametrize("place", ["the source", "the engine", "the drawing", "the outputs", "the devices", "the face"])
+def test_whatever_fails_is_told_with_a_report_and_starting_again_works(
+    stand: Stand, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand.until_live()
+    hand = stand.desktop._stagehand
+    stage = hand.stage
+    assert stage is not None
+
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("no such thing")
+
+    with monkeypatch.context() as patched:
+        match place:
+            case "the source":
+                stand.refusals.append(ZeroDivisionError("no such thing"))
+                stand.desktop.start()
+            case "the engine":
+                stand.heard[0].read = fail  # type: ignore[assignment, method-assign]
+            case "the drawing":
+                patched.setattr(stage._wardrobe, "draw", fail)
+            case "the outputs":
+                patched.setattr(stand.outputs, "keep", fail)
+                stand.desktop.snapshot()
+            case "the devices":
+                patched.setattr(hand, "_list_devices", fail)
+                stand.desktop.refresh()
+            case "the face":
+                patched.setattr(stand.gallery, "load", fail)
+                stand.desktop.change("avatar", "jonas")
+        stand.until(lambda: stand.desktop.standing().phase == "stopped")
+        stand.until(lambda: stand.news)
+    notice = stand.news[-1]
+    told = "Something has failed that should not (ZeroDivisionError: no such thing): "
+    assert notice.text == f"{told}try again, and please pass on the report."
+    assert (notice.is_problem, notice.remedy) == (True, "retry")
+    assert "Traceback" in notice.report
+    assert notice.report.splitlines()[0].startswith("liveface ")
+    assert isinstance(stand.desktop.failure, ZeroDivisionError)
+    before = len(stand.heard)
+    stand.desktop.start()
+    stand.until(lambda: len(stand.heard) > before)
+    stand.until_live()
+    assert stand.desktop.failure is None
+
+
 @pytest.mark.parametrize("error", [BackendError("OpenVINO is not installed."), CheckpointError("Broken weights.")])
 def test_what_keeps_it_from_loading_is_shown_and_kept(tmp_path: Path, error: Exception) -> None:
     stand = Stand(tmp_path)

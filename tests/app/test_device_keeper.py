@@ -1,6 +1,7 @@
 """Tests of keeping a device in use, with lines that are made up here; see also those of microphone and speaker."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -120,3 +121,32 @@ def test_a_mistake_in_the_thread_is_raised_where_the_device_is_used(
     sleep_until(clock, clock.now() + 1.5)
     with pytest.raises(ZeroDivisionError):
         keeper.check()
+
+
+def test_the_systems_default_is_followed_where_no_device_was_asked_for(
+    room: Room, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app.device_keeper, "choose", lambda kind, name: DESK)
+    told: list[str] = []
+    keeper = DeviceKeeper("input", None, room.open, clock, told.append)
+    keeper.open()
+    try:
+        sleep_until(clock, clock.now() + 2.5)
+        assert keeper.line is room.lines[0]
+        desk, usb = replace(DESK, is_default=False), replace(USB, is_default=True)
+        room.connected = [desk, usb]
+        sleep_until(clock, clock.now() + 2.5)
+        assert keeper.line is not None
+        assert keeper.line.device == usb
+        assert room.lines[0].is_closed
+        assert told == ["The microphone “USB” is used now: it is the system's default."]
+    finally:
+        keeper.close()
+
+
+def test_a_device_that_was_asked_for_is_kept_whatever_the_default_becomes(
+    room: Room, clock: VirtualClock, keeper: DeviceKeeper[FakeLine]
+) -> None:
+    room.connected = [replace(DESK, is_default=False), USB, SoundDevice(0, "New", 1, 48_000, True, "new")]
+    sleep_until(clock, clock.now() + 2.5)
+    assert keeper.line is room.lines[0]

@@ -236,6 +236,64 @@ def test_portaudio_looks_again_only_while_no_stream_is_open(library: FakeLibrary
     assert library.steps == ["2 None", "terminate", "initialize"]
 
 
+@pytest.mark.parametrize("failures", [1, 2, 5])
+def test_portaudio_is_made_ready_again_where_that_fails_at_first(
+    library: FakeLibrary, monkeypatch: pytest.MonkeyPatch, failures: int
+) -> None:
+    state = {"ready": True, "failures": failures}
+
+    def terminate() -> None:
+        if not state["ready"]:
+            raise library.PortAudioError("PortAudio not initialized")
+        state["ready"] = False
+
+    def initialize() -> None:
+        if state["failures"]:
+            state["failures"] -= 1
+            raise library.PortAudioError("Internal error")
+        state["ready"] = True
+
+    monkeypatch.setattr(library, "_terminate", terminate)
+    monkeypatch.setattr(library, "_initialize", initialize)
+    looks = [look_again() for _ in range(4)]
+    assert state["ready"]
+    assert looks == [number >= failures // 2 for number in range(4)]
+
+
+def test_equal_devices_are_numbered_and_each_can_be_chosen(
+    library: FakeLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = {"max_input_channels": 1, "max_output_channels": 0, "default_samplerate": 48_000.0}
+    monkeypatch.setattr(library, "query_devices", lambda: [{"name": "USB"} | one, {"name": "USB"} | one])
+    assert [device.name for device in sound_devices("input")] == ["USB", "USB (2)"]
+    second = choose("input", "USB (2)")
+    assert (second.number, second.listed) == (1, "USB")
+    assert not second.is_same(choose("input", "USB"))
+    end_stream(start_stream("input", second))  # it is still known to the system by its own name
+
+
+def test_equal_devices_of_a_server_are_the_same_by_what_the_server_calls_them() -> None:
+    one, two = (SoundDevice(0, "USB", 1, 48_000, False, f"usb.{number}") for number in (1, 2))
+    renamed = SoundDevice(0, "USB (2)", 1, 48_000, False, "usb.1", "USB")
+    assert not one.is_same(two)
+    assert one.is_same(renamed)
+
+
+def test_each_device_is_listed_once_where_the_system_has_several_ways_to_it(
+    library: FakeLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = {"max_input_channels": 1, "max_output_channels": 0, "default_samplerate": 48_000.0}
+    names = [("Microphone (USB Audio Devic", 0), ("Microphone (USB Audio Device)", 1), ("Line", 1), ("Line", 0)]
+    found = [{"name": name, "hostapi": system} | one for name, system in names]
+    systems = [{"name": "MME", "default_input_device": 0}, {"name": "Windows WASAPI", "default_input_device": 2}]
+    monkeypatch.setattr(library, "query_devices", lambda: found)
+    monkeypatch.setattr(library, "query_hostapis", lambda: systems, raising=False)
+    assert [(device.number, device.name, device.is_default) for device in sound_devices("input")] == [
+        (1, "Microphone (USB Audio Device)", False),
+        (2, "Line", True),
+    ]
+
+
 def test_portaudio_does_not_look_again_while_a_device_is_asked_what_it_can_do(library: FakeLibrary) -> None:
     library.meanwhile = look_again
     recordable(SoundDevice(2, "Card", 2, 44_100, False))

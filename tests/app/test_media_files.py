@@ -1,5 +1,6 @@
 """Tests of reading media, on files that PyAV writes here."""
 
+import re
 import wave
 from fractions import Fraction
 from pathlib import Path
@@ -141,6 +142,168 @@ def test_other_truncated_files_are_errors(tmp_path: Path, name: str, codec: str)
     path.write_bytes(data[: len(data) // 2])
     with pytest.raises(AudioError):
         read_audio(path)
+
+
+@pytest.mark.parametrize(
+    "size", [0x7FFFF000, 0x80000000, 2_000_000_000, 0x7FFFFFFF, 0xFFFFFFFF, 0, 0x7FFFF024, 0xFFFFFFDB]
+)
+@pytest.mark.parametrize("cut", [0, 1])
+def test_a_wave_file_whose_writer_did_not_know_its_length_is_read_to_its_end(
+    tmp_path: Path, size: int, cut: int
+) -> None:
+    path = write_sound(tmp_path / "a.wav", (tone(1, 16_000) * 32767).astype(np.int16), 16_000, "pcm_s16le")
+    data = bytearray(path.read_bytes())
+    place = data.index(b"data") + 4
+    data[place : place + 4] = size.to_bytes(4, "little")
+    path.write_bytes(bytes(data[: len(data) - cut]))
+    assert_is_tone(read_audio(path), 1, 0.002)
+
+
+@pytest.mark.parametrize("size", [40_000, 900_000_000])
+def test_a_wave_file_that_promises_more_than_it_has_is_truncated(tmp_path: Path, size: int) -> None:
+    path = write_sound(tmp_path / "a.wav", (tone(1, 16_000) * 32767).astype(np.int16), 16_000, "pcm_s16le")
+    data = bytearray(path.read_bytes())
+    place = data.index(b"data") + 4
+    data[place : place + 4] = size.to_bytes(4, "little")
+    path.write_bytes(bytes(data))
+    with pytest.raises(AudioError, match="truncated"):
+        read_audio(path)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "second_rate", "second_layout"),
+    [
+        ("aac", "aac", 22_050, "mono"),
+        ("mp3", "libmp3lame", 22_050, "stereo"),
+        ("ogg", "flac", 22_050, "stereo"),
+        ("ogg", "libopus", 48_000, "stereo"),
+        ("flac", "flac", 44_100, "mono"),
+    ],
+)
+def test_files_that_were_joined_are_read_to_the_end_whatever_their_rates(
+    tmp_path: Path, suffix: str, codec: str, second_rate: int, second_layout: str
+) -> None:
+    first = write_sound(tmp_path / f"1.{suffix}", tone(1.5, 44_100), 44_100, "flac" if suffix == "ogg" else codec)
+    second = write_sound(
+        tmp_path / f"2.{suffix}",
+        tone(1.5, second_rate, 2 if second_layout == "stereo" else 1),
+        second_rate,
+        codec,
+        layout=second_layout,
+    )
+    joined = tmp_path / f"joined.{suffix}"
+    joined.write_bytes(first.read_bytes() + second.read_bytes())
+    for channels in (1, 2):
+        sound = np.concatenate(list(iterate_audio(joined, 1600, channels=channels)))
+        assert sound.shape[1] == channels
+        assert abs(len(sound) / 16_000 - 3) < 0.25  # the encoders' padding
+        for middle in (0.75, 2.25):
+            piece = sound[round((middle - 0.2) * 16_000) : round((middle + 0.2) * 16_000), 0]
+            strongest = np.argmax(np.abs(np.fft.rfft(piece))) / 0.4
+            assert abs(strongest - TONE) < 5
+            assert 0.2 < np.sqrt(np.mean(piece**2)) < 0.5
+
+
+def test_damaged_packets_are_skipped_and_counted(tmp_path: Path) -> None:
+    path = write_sound(tmp_path / "a.mp3", tone(4, 44_100), 44_100, "libmp3lame")
+    data = path.read_bytes()
+    path.write_bytes(data[:12_000] + b"ID3 and more " * 100 + data[12_000:])
+    told: list[str] = []
+    sound = read_audio(path, tell=told.append)
+    assert len(told) == 1
+    assert re.fullmatch(r"a\.mp3: (1 damaged packet was|\d+ damaged packets were) skipped\.", told[0])
+    assert abs(len(sound) / 16_000 - 4) < 0.2
+
+
+def test_a_whole_file_is_read_without_a_word(tmp_path: Path) -> None:
+    path = write_sound(tmp_path / "a.mp3", tone(1, 44_100), 44_100, "libmp3lame")
+    read_audio(path, tell=lambda text: pytest.fail(text))
+
+
+def test_more_damage_than_sound_is_an_error(tmp_path: Path) -> None:
+    path = write_sound(tmp_path / "a.mka", tone(2, 44_100), 44_100, "libmp3lame")
+    data = bytearray(path.read_bytes())
+    for place in range(2000, len(data) - 600, 40):
+        data[place : place + 30] = bytes(30)
+    path.write_bytes(bytes(data))
+    with pytest.raises(AudioError, match=r"a\.mka"):
+        read_audio(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "rate"),
+    [
+        ("a.wav", "pcm_s16le", 16_000),
+        ("a.mp3", "libmp3lame", 44_100),
+        ("a.aac", "aac", 44_100),
+        ("a.m4a", "aac", 44_100),
+        ("a.ogg", "libopus", 48_000),
+        ("a.flac", "flac", 16_000),
+    ],
+)
+def test_whatever_is_damaged_in_a_file_it_is_read_or_refused_in_one_sentence(
+    tmp_path: Path, name: str, codec: str, rate: int
+) -> None:
+    sound = tone(0.5, rate)
+    path = write_sound(tmp_path / name, (sound * 32767).astype(np.int16) if "s16" in codec else sound, rate, codec)
+    whole = path.read_bytes()
+    random = np.random.default_rng(13)
+    for _ in range(60):
+        data = bytearray(whole)
+        for place in random.integers(0, len(data), random.integers(1, 20)):
+            data[place] = random.integers(0, 256)
+        path.write_bytes(bytes(data[: random.integers(1, len(data) + 1)] if random.random() < 0.3 else data))
+        sentences = []
+        try:
+            assert np.isfinite(read_audio(path)).all()
+        except AudioError as error:
+            sentences.append(str(error))
+        assert all(sentence and "\n" not in sentence for sentence in sentences)
+
+
+def test_tags_in_an_encoding_of_long_ago_do_no_harm(tmp_path: Path) -> None:
+    path = write_sound(tmp_path / "a.mp3", tone(1, 44_100), 44_100, "libmp3lame")
+    text = "Grün".encode("latin-1")
+    info = b"LIST" + (4 + 8 + 6).to_bytes(4, "little") + b"INFOINAM" + (5).to_bytes(4, "little") + text + b"\0\0"
+    wave_path = write_sound(tmp_path / "a.wav", tone(1, 16_000), 16_000)
+    data = wave_path.read_bytes()
+    place = data.index(b"data")
+    wave_path.write_bytes(data[:place] + info + data[place:])
+    assert len(read_audio(path)) > 15_000
+    assert len(read_audio(wave_path)) == 16_000
+
+
+@pytest.mark.parametrize("layout", ["5.1(side)", "7.1"])
+def test_surround_sound_is_mixed_as_usual(tmp_path: Path, layout: str) -> None:
+    count = {"5.1(side)": 6, "7.1": 8}[layout]
+    sound = np.zeros((count, 48_000), np.float32)
+    sound[2] = tone(1, 48_000)[0]  # a voice is in the centre
+    path = write_sound(tmp_path / "a.wav", sound, 48_000, layout=layout)
+    expected = 0.5 * np.sqrt(0.5) / (1 + (count - 4) / 2 * np.sqrt(0.5) + np.sqrt(0.5))
+    for channels in (1, 2):
+        mixed = np.concatenate(list(iterate_audio(path, 1600, channels=channels)))
+        np.testing.assert_allclose(np.abs(mixed[2000:-2000]).max(axis=0), expected, rtol=0.01)
+
+
+@pytest.mark.parametrize("sides", [1, 2])
+def test_a_stereo_microphone_connected_the_wrong_way_is_heard(tmp_path: Path, sides: int) -> None:
+    both = tone(1, 16_000, 2)
+    both[1] *= -1
+    path = write_sound(tmp_path / "a.wav", both, 16_000, layout="stereo")
+    assert np.abs(read_audio(path)[2000:-2000]).max() == pytest.approx(0.5, abs=0.01)
+    kept = np.concatenate(list(iterate_audio(path, 1600, channels=2)))
+    np.testing.assert_allclose(kept[2000:-2000, 0], -kept[2000:-2000, 1], atol=1e-4)
+
+
+@pytest.mark.parametrize("channel", [0, 17, 31])
+def test_one_voice_on_one_of_32_channels_is_heard(tmp_path: Path, channel: int) -> None:
+    with wave.open(str(tmp_path / "a.wav"), "wb") as file:
+        file.setparams((32, 2, 16_000, 0, "NONE", ""))
+        sound = np.zeros((16_000, 32), np.int16)
+        sound[:, channel] = tone(1, 16_000)[0] * 32767
+        file.writeframes(sound.tobytes())
+    assert_is_tone(read_audio(tmp_path / "a.wav"), 1, 0.01)
+    assert np.abs(np.concatenate(list(iterate_audio(tmp_path / "a.wav", 1600, channels=2)))).max() > 0.45
 
 
 def test_a_file_of_0_seconds_is_an_error(tmp_path: Path) -> None:

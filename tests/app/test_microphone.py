@@ -146,11 +146,22 @@ def test_any_rate_and_number_of_channels_becomes_16_khz_mono(
     library = install(FakeLibrary("Desk", rate=rate, channels=channels))
     microphone = opened("Desk")
     half = np.zeros((rate // 50, channels))
-    half[:, 0] = 0.25 * channels
+    half[:, 0] = 0.25 * (2 if channels == 2 else 1)  # two are mixed; of many those are heard on which something is
     library.streams[0].record(half)
     pcm = heard(microphone)
     assert len(pcm) == pytest.approx(BLOCK, abs=2)
     assert pcm[-1] == pytest.approx(0.25, abs=0.01)
+
+
+def test_a_stereo_microphone_connected_the_wrong_way_is_heard(
+    install: Install, opened: Callable[..., Microphone]
+) -> None:
+    library = install(FakeLibrary("Desk", rate=48_000, channels=2))
+    microphone = opened("Desk")
+    sides = np.full((960, 2), 0.25)
+    sides[:, 1] *= -1
+    library.streams[0].record(sides)
+    assert heard(microphone)[-1] == pytest.approx(0.25, abs=0.01)
 
 
 def test_sound_that_nobody_read_and_sound_that_the_device_lost_are_counted(

@@ -12,6 +12,7 @@ from app.clock import MonotonicClock
 from app.media_files import read_video
 from app.notices import Noticeboard
 from app.outputs import Outputs
+from app.recorder import Recorder
 from engine.errors import DeviceError
 from engine.media import HOP, Frame
 from tests.app.fakes import FakeSink
@@ -139,3 +140,55 @@ def test_a_picture_is_kept_as_a_file(outputs: Outputs, board: Noticeboard, tmp_p
     [file] = (tmp_path / "pictures").iterdir()
     assert Image.open(file).getpixel((4, 4)) == (200, 30, 60)
     assert board.take()[0].subject == str(file)
+
+
+def test_a_recording_that_was_ended_is_offered_at_the_next_start_and_recovered(
+    outputs: Outputs, board: Noticeboard, tmp_path: Path
+) -> None:
+    ended = Recorder(tmp_path / "films" / "liveface of yesterday.mp4", keeps_incomplete=True)
+    (tmp_path / "films").mkdir()
+    ended.open(64, 48)
+    for _ in range(10):
+        ended.send(a_frame())
+    outputs.offer_leftovers()
+    assert board.take() == []  # it grows
+    ended.close(completed=False)
+
+    outputs.offer_leftovers()
+    [offer] = board.take()
+    assert (offer.is_problem, offer.remedy, offer.subject) == (True, "recover", str(ended.incomplete))
+    outputs.recover(Path(offer.subject))
+    outputs.settle()
+    [notice] = board.take()
+    assert (notice.remedy, notice.subject) == ("show", str(tmp_path / "films" / "liveface of yesterday.mp4"))
+    assert len(read_video(Path(notice.subject))[0]) == 10
+    outputs.offer_leftovers()
+    assert board.take() == []
+
+
+def test_what_there_is_of_a_recording_that_fails_is_kept_and_named(
+    outputs: Outputs, board: Noticeboard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs.record(True)
+    outputs.settle()
+    recorder = outputs._recorder
+    assert recorder is not None
+    send, sent = recorder.send, []
+
+    def fail_later(frame: Frame) -> None:
+        sent.append(frame)
+        if len(sent) > 10:
+            raise ValueError("no such thing")
+        send(frame)
+
+    monkeypatch.setattr(recorder, "send", fail_later)
+    for _ in range(11):
+        outputs.fan_out.send(a_frame())
+    outputs.record(False)
+    outputs.settle()
+    [notice] = board.take()
+    assert notice.is_problem
+    [left] = (tmp_path / "films").iterdir()
+    assert left.name.endswith("(incomplete).mp4")
+    assert left.name in notice.text
+    assert len(read_video(left)[0]) == 10

@@ -1,5 +1,6 @@
 """Tests of what is remembered, and of files that somebody else has written."""
 
+import json
 import os
 from pathlib import Path
 
@@ -17,36 +18,47 @@ def path(tmp_path: Path) -> Path:
 def test_what_is_kept_is_found_at_the_next_start(path: Path) -> None:
     first = PreferencesFile(path)
     assert not first.exists
-    assert first.load() == Preferences()
+    assert first.load(pytest.fail) == Preferences()
     first.keep("lookahead", 4)
     first.keep("theme", "dark")
-    assert PreferencesFile(path).load() == Preferences(lookahead=4, theme="dark")
+    assert PreferencesFile(path).load(pytest.fail) == Preferences(lookahead=4, theme="dark")
     assert first.exists
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        "",
-        "{",
-        "[1]",
-        '{"lookahead": 9}',
-        '{"lookahead": "2"}',
-        '{"colour": 1}',
-        '{"theme": "pink"}',
-        '{"camera_background": "red"}',
-        "null",
-        '"x"',
-    ],
-)
-def test_a_file_that_is_broken_or_unknown_means_defaults_and_says_so(path: Path, content: str) -> None:
+@pytest.mark.parametrize("content", ["", "{", "[1]", "null", '"x"', "\\xff"])
+def test_a_file_that_is_none_means_defaults_says_so_and_is_put_aside(path: Path, content: str) -> None:
     path.parent.mkdir()
-    path.write_text(content)
-    file = PreferencesFile(path)
-    with pytest.raises(ConfigurationError, match="default settings are used"):
-        file.load()
+    path.write_bytes(content.encode().replace(b"\\xff", b"\xff"))
+    file, told = PreferencesFile(path), []
+    assert file.load(told.append) == Preferences()
+    assert len(told) == 1
+    assert "default settings are used" in told[0]
+    assert (path.parent / "preferences.damaged.json").exists()
     file.keep("lookahead", 1)
-    assert PreferencesFile(path).load() == Preferences(lookahead=1)
+    assert PreferencesFile(path).load(pytest.fail) == Preferences(lookahead=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("lookahead", 9), ("lookahead", "2"), ("theme", "pink"), ("camera_background", "red"), ("avatar", None)],
+)
+def test_one_value_that_cannot_be_is_told_and_leaves_the_others(path: Path, name: str, value: object) -> None:
+    path.parent.mkdir()
+    path.write_text(json.dumps({"microphone": "USB", "panel": "settings", name: value}))
+    told: list[str] = []
+    assert PreferencesFile(path).load(told.append) == Preferences(microphone="USB", panel="settings")
+    assert len(told) == 1
+    assert f"The setting {name} is {value!r}" in told[0]
+
+
+def test_what_another_version_has_written_wipes_nothing_and_is_kept(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text('{"colour": [1], "theme": "dark"}')
+    file = PreferencesFile(path)
+    assert file.load(pytest.fail) == Preferences(theme="dark")
+    file.keep("lookahead", 1)
+    assert json.loads(path.read_text())["colour"] == [1]
+    assert PreferencesFile(path).load(pytest.fail) == Preferences(theme="dark", lookahead=1)
 
 
 def test_a_crash_while_writing_leaves_the_file_before(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,7 +71,7 @@ def test_a_crash_while_writing_leaves_the_file_before(path: Path, monkeypatch: p
     monkeypatch.setattr(os, "fsync", crash)  # what was written is not on the disk yet
     with pytest.raises(KeyboardInterrupt):
         file.keep("lookahead", 5)
-    assert PreferencesFile(path).load() == Preferences(lookahead=3)
+    assert PreferencesFile(path).load(pytest.fail) == Preferences(lookahead=3)
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from app.commands.prepare import prepare
 from engine.avatar import Avatar
-from engine.errors import PhotoError
+from engine.errors import OutputError, PhotoError
 
 
 @pytest.fixture
@@ -32,6 +32,16 @@ def test_a_photo_becomes_a_folder_named_after_it(
 def test_the_name_can_be_chosen(photo: Path, tmp_path: Path) -> None:
     prepare(photo, tmp_path / "avatar", name="Commander")
     assert Avatar.load(tmp_path / "avatar").name == "Commander"
+
+
+def test_a_folder_of_something_else_is_refused_before_the_photo_is_read(tmp_path: Path) -> None:
+    (tmp_path / "avatar").mkdir()
+    (tmp_path / "avatar" / "letter.txt").write_text("dear")
+    with pytest.raises(OutputError, match="is not an avatar"):
+        prepare(tmp_path / "there is no photo.jpg", tmp_path / "avatar")
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="admits no files"):
+        prepare(tmp_path / "there is no photo.jpg", tmp_path / "file" / "avatar")
 
 
 def test_one_of_several_faces_can_be_chosen(tmp_path: Path) -> None:

@@ -79,27 +79,37 @@ def test_run_measures_itself_without_torch_or_training() -> None:
     assert set(numbers["stages_ms"]) == {"hear", "draw", "send"}
 
 
-@pytest.mark.parametrize("command", ["run", "render"])
-def test_ctrl_c_ends_quietly_and_leaves_no_file(command: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("command", "number", "status"),
+    [
+        ("run", signal.SIGINT, 130),
+        ("render", signal.SIGINT, 130),
+        ("render", signal.SIGTERM, 143),
+        ("render", signal.SIGHUP, 129),
+    ],
+)
+def test_a_signal_ends_quietly_and_leaves_no_file(
+    command: str, number: signal.Signals, status: int, tmp_path: Path
+) -> None:
     out = tmp_path / "o.mp4"
-    unfinished = tmp_path / ".o.mp4.part"
     arguments = ["--headless"] if command == "run" else ["--out", str(out), "--size", "1024x1024"]
     running = subprocess.Popen(
         [sys.executable, "-c", TELLING, command, "--audio", str(SPEECH), *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # A process started in the background inherits that Ctrl-C is ignored; a program started by a user does not.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        # A process started in the background inherits that signals are ignored; a program started by a user does not.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     )
     assert running.stderr is not None
     assert running.stderr.readline() == "performing\n"
-    assert unfinished.exists() == (command == "render")
-    running.send_signal(signal.SIGINT)
+    assert [path.name for path in tmp_path.iterdir()] == (["o (incomplete).mp4"] if command == "render" else [])
+    running.send_signal(number)
+    if number != signal.SIGINT:
+        running.send_signal(number)  # as `timeout` does
     output, errors = running.communicate(timeout=60)
-    assert (running.returncode, output, errors) == (130, "", "")
-    assert not out.exists()
-    assert not unfinished.exists()
+    assert (running.returncode, output, errors) == (status, "", "")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_photo_that_is_none_ends_in_one_sentence(words: Path, tmp_path: Path) -> None:

@@ -1,15 +1,20 @@
 """Tests of the recorder, by decoding what it wrote."""
 
 import os
+import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
+import app.film
+from app.film import leftovers, recover
 from app.media_files import iterate_audio, read_audio, read_video
 from app.recorder import SOUND_RATE, Recorder
-from engine.errors import OutputError
+from engine.errors import MediaError, OutputError
 from engine.media import HOP, Frame
 from tests.app.fakes import write_sound
 
@@ -129,14 +134,125 @@ def test_another_kind_of_file_is_refused_before_anything_is_done(tmp_path: Path)
         Recorder(tmp_path / "a.avi")
 
 
-def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
+RECORDING = """
+import resource, signal, sys
+from pathlib import Path
+import numpy as np
+from app.recorder import Recorder
+from engine.media import HOP, Frame
+
+path, limit, count, keeps = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "keeps"
+if limit:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+noise = np.random.default_rng(0).integers(0, 255, (128, 160, 3), dtype=np.uint8)
+recorder = Recorder(path, keeps_incomplete=keeps)
+recorder.open(160, 128)
+sent = 0
+try:
+    for index in range(count):
+        recorder.send(Frame(index, np.roll(noise, index * 7, axis=1), np.zeros(HOP, np.float32), True))
+        sent += 1
+    print(sent, flush=True)
+    signal.pause()
+except Exception as error:
+    print(sent, error, sep="|", flush=True)
+"""
+
+
+def process(path: Path, limit: int, count: int, keeps: bool) -> "subprocess.Popen[str]":
+    arguments = [str(path), str(limit), str(count), "keeps" if keeps else ""]
+    return subprocess.Popen([sys.executable, "-c", RECORDING, *arguments], stdout=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_file_that_grows_no_more_is_kept_named_and_played_to_its_end(tmp_path: Path, keeps: bool) -> None:
     path = tmp_path / "a.mp4"
-    recorder = Recorder(path)
-    (tmp_path / ".a.mp4.part").symlink_to("/dev/full")
-    noise = np.random.default_rng(0).integers(0, 255, (128, 160, 3), dtype=np.uint8)
-    with pytest.raises(OutputError, match="space"):  # noqa: PT012
+    with process(path, 2_000_000, 2000, keeps) as writing:
+        assert writing.stdout is not None
+        sent, error = writing.stdout.read().strip().split("|")
+    [left] = tmp_path.iterdir()
+    assert left.name == "a (incomplete).mp4"
+    assert "(File too large)" in error
+    assert "“a (incomplete).mp4”" in error
+    assert int(sent) / 25 > 3
+    assert abs(len(read_video(left)[0]) - int(sent)) <= 2 * 25
+
+
+def test_a_killed_recording_is_played_to_within_two_seconds_of_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    with process(path, 0, 200, True) as writing:
+        assert writing.stdout is not None
+        assert writing.stdout.readline() == "200\n"
+        assert leftovers(tmp_path, "") == []  # it is still being written
+        writing.kill()
+    [left] = leftovers(tmp_path, "")
+    assert 150 <= len(decoded(left)) <= 200
+    assert abs(len(read_audio(left)) / 640 - len(decoded(left))) < 25
+
+    recovered = recover(left)
+    assert list(tmp_path.iterdir()) == [recovered]
+    assert recovered == path
+    assert 150 <= len(read_video(recovered)[0]) <= 200
+    assert recovered.read_bytes().index(b"moov") < recovered.read_bytes().index(b"mdat")
+    assert b"moof" not in recovered.read_bytes()
+
+
+def decoded(path: Path) -> list[av.VideoFrame]:
+    """What any player shows of a file that breaks off."""
+    pictures = []
+    with av.open(str(path)) as container, suppress(av.FFmpegError):
+        for picture in container.decode(video=0):
+            pictures.append(picture)  # noqa: PERF402 - it may break off
+    return pictures
+
+
+def test_a_complete_file_is_an_ordinary_one(tmp_path: Path) -> None:
+    content = recorded(tmp_path / "a.mp4", frames(60)).read_bytes()
+    assert content.index(b"moov") < content.index(b"mdat")
+    assert b"moof" not in content
+
+
+def test_a_complete_file_stays_in_pieces_where_there_is_no_room_for_a_second_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_pieces: Path, _ordinary: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(app.film, "_convert", full)
+    path = recorded(tmp_path / "a.mp4", frames(60))
+    assert list(tmp_path.iterdir()) == [path]
+    assert len(read_video(path)[0]) == 60
+
+
+def test_a_recording_that_ends_too_early_is_kept_where_that_is_asked_for(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "a.mp4", keeps_incomplete=True)
+    recorder.open(160, 128)
+    for frame in frames(10):
+        recorder.send(frame)
+    recorder.close(completed=False)
+    recorder.close()
+    assert list(tmp_path.iterdir()) == [recorder.incomplete]
+    assert recorder.incomplete is not None
+    assert len(decoded(recorder.incomplete)) == 10
+
+
+def test_two_recordings_of_one_name_do_not_disturb_each_other(tmp_path: Path) -> None:
+    both = [Recorder(tmp_path / "a.mp4", replaces=False) for _ in range(2)]
+    for recorder in both:
         recorder.open(160, 128)
-        for index in range(200):
-            recorder.send(Frame(index, np.roll(noise, index * 7, axis=1), np.zeros(HOP, np.float32), True))
+    for count, recorder in ((10, both[0]), (20, both[1])):
+        for frame in frames(count):
+            recorder.send(frame)
+    for recorder in both:
         recorder.close()
-    assert list(tmp_path.iterdir()) == []
+    assert [recorder.written for recorder in both] == [tmp_path / "a.mp4", tmp_path / "a 2.mp4"]
+    assert [len(read_video(recorder.written)[0]) for recorder in both if recorder.written] == [10, 20]
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_what_is_not_a_film_cannot_be_recovered_and_is_left_alone(tmp_path: Path) -> None:
+    left = tmp_path / "a (incomplete).mp4"
+    left.write_bytes(b"nothing")
+    with pytest.raises(MediaError, match="left as it is"):
+        recover(left)
+    assert list(tmp_path.iterdir()) == [left]

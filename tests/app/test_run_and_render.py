@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +132,69 @@ def test_run_opens_a_window_and_tells_at_the_end_how_it_went(speech: Path, tmp_p
     assert (tmp_path / ".config" / "liveface").is_dir()
 
 
+def test_a_second_window_is_refused_and_raises_the_first(speech: Path, tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
+    environment |= {"QT_QPA_PLATFORM": "offscreen", "HOME": str(tmp_path)}
+    command = [sys.executable, "-c", "import ui.window\n" + WINDOW, "run", "--size", "128x128", "--audio", str(speech)]
+    raising = "ui.window.Window.come_forward = lambda self: (print('raised', flush=True), self.close())\n"
+    with subprocess.Popen(
+        [*command[:2], command[2].replace("from app.cli", raising + "from app.cli"), *command[3:]],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as first:
+        lock = tmp_path / ".config" / "liveface" / "window.socket"
+        for _ in range(600):
+            if lock.exists():
+                break
+            time.sleep(0.05)
+        time.sleep(2)  # its window is there
+        second = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        assert second.returncode == 2
+        assert "A window of liveface is open already and has been raised" in second.stderr
+        output, errors = first.communicate(timeout=60)
+    assert output.startswith("raised"), errors
+    assert first.returncode == 0
+
+
+FAILING_WINDOW = """
+from PyQt6.QtCore import QTimer
+from PyQt6.QtWidgets import QApplication
+import ui.window
+from ui.report_dialog import ReportDialog
+shown = ui.window.Window._glance
+def fail(self):
+    shown(self)
+    if self._glances == 20:
+        QTimer.singleShot(300, look)
+    if self._glances >= 20:
+        raise ZeroDivisionError("no such thing")
+def look():
+    [dialog] = [widget for widget in QApplication.topLevelWidgets() if isinstance(widget, ReportDialog)]
+    print("dialogue:", dialog.isVisible(), dialog.report.toPlainText().count("Traceback"))
+    dialog.end.click()
+ui.window.Window._glance = fail
+"""
+
+
+def test_a_mistake_in_the_window_is_shown_and_it_goes_on_until_it_is_closed(speech: Path, tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
+    ran = subprocess.run(
+        [sys.executable, "-c", FAILING_WINDOW + WINDOW, "run", "--audio", str(speech), "--size", "128x128"],
+        env=environment | {"QT_QPA_PLATFORM": "offscreen", "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "dialogue: True 1" in ran.stdout, ran.stderr
+    assert ran.returncode == 1
+    assert ran.stderr.endswith(
+        "unexpected ZeroDivisionError: no such thing: run with LIVEFACE_DEBUG=1 for the traceback.\n"
+    )
+
+
 @pytest.mark.parametrize("command", ["run", "render"])
 @pytest.mark.parametrize("fault", ["missing", "truncated", "empty", "not a number"])
 def test_bad_sound_ends_in_one_sentence(
@@ -162,6 +226,93 @@ def test_an_output_that_cannot_be_written_ends_in_one_sentence(
 ) -> None:
     assert called(monkeypatch, "render", "--audio", speech, "--out", tmp_path / "no" / "o.mp4") == 2
     assert "cannot be written" in capsys.readouterr().err
+
+
+def of_no_use(*_: object, **__: object) -> None:
+    raise AssertionError("no work is done for an output that cannot be written")
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("another kind", "ends in .mp4"),
+        ("no folder", "does not exist"),
+        ("a folder", "is a folder"),
+        ("there already", "--force"),
+        ("write-protected", "write-protected"),
+        ("the sound", "also the input"),
+        ("a link to the sound", "also the input"),
+        ("the photo", "also the input"),
+        ("a device", "device"),
+    ],
+)
+def test_an_output_that_cannot_be_or_would_destroy_something_is_refused_before_the_work(
+    fault: str,
+    said: str,
+    speech: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("load_performer", "iterate_audio"):
+        monkeypatch.setattr(app.commands.render, name, of_no_use)
+    out, photo, force = tmp_path / "o.mp4", tmp_path / "photo.mp4", ["--force"]
+    photo.write_bytes(b"a photo")
+    match fault:
+        case "another kind":
+            out = tmp_path / "o.mov"
+        case "no folder":
+            out = tmp_path / "no" / "o.mp4"
+        case "a folder":
+            out.mkdir()
+        case "there already":
+            out.write_bytes(b"the user's")
+            force = []
+        case "write-protected":
+            out.write_bytes(b"the user's")
+            out.chmod(0o444)
+        case "the sound":
+            speech = speech.rename(out)
+        case "a link to the sound":
+            out.symlink_to(speech)
+        case "the photo":
+            out = photo
+        case "a device":
+            os.mkfifo(out)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    assert called(monkeypatch, "render", "--audio", speech, "--out", out, "--photo", photo, *force) == 2
+    [error] = capsys.readouterr().err.splitlines()
+    assert said in error
+    assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+
+
+def test_an_older_video_is_replaced_where_that_is_asked_for_and_said(
+    speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "o.mp4"
+    out.write_bytes(b"older")
+    assert not called(monkeypatch, "render", "--audio", speech, "--out", out, "--size", "128x128", "--force")
+    assert f"{out} exists and is replaced at the end (5 bytes)." in capsys.readouterr().err
+    assert len(read_video(out)[0]) == 51
+    assert {path.name for path in tmp_path.iterdir()} == {"o.mp4", "speech.wav"}
+
+
+def test_a_video_that_appears_meanwhile_is_left_alone(
+    speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "o.mp4"
+
+    def meanwhile(settings: Settings, *_: object) -> Performer:
+        out.write_bytes(b"another's")
+        return stand_in(settings)
+
+    monkeypatch.setattr(app.commands.render, "load_performer", meanwhile)
+    assert not called(monkeypatch, "render", "--audio", speech, "--out", out, "--size", "128x128")
+    assert out.read_bytes() == b"another's"
+    assert len(read_video(tmp_path / "o 2.mp4")[0]) == 51
+    told = capsys.readouterr()
+    assert told.out.startswith(f"{tmp_path / 'o 2.mp4'}: ")
+    assert "meanwhile" in told.err
 
 
 def test_two_sources_at_once_are_refused(

@@ -219,6 +219,47 @@ def test_what_fails_in_a_sink_is_raised_by_stop_and_the_output_is_not_complete()
     session.stop()
 
 
+def test_every_sink_is_closed_whichever_of_them_fails() -> None:
+    clock, closed = VirtualClock(), []
+
+    class Failing(FakeSink):
+        def close(self, completed: bool) -> None:
+            closed.append(self)
+            raise OutputError("it cannot be closed")
+
+    sinks = [Failing(clock), Failing(clock), FakeSink(clock)]
+    source = FakeSource(noise(0.2), clock, live=False)
+    session = Session(source, FakeStreamer(2), FakeRenderer(clock), an_avatar(), sinks, clock, Stats())
+    session.start()
+    assert session.wait(60)
+    with pytest.raises(OutputError, match="cannot be closed"):
+        session.stop()
+    assert closed == sinks[:2]
+    assert sinks[2].completed is True
+    assert not source.is_open
+
+
+def test_after_a_long_stall_it_goes_on_with_what_is_heard_then() -> None:
+    stalled = []
+
+    def draw(index: int) -> float:
+        if index == 50 and not stalled:
+            stalled.append(index)
+            return 5.0
+        return 0.0
+
+    pcm = np.full(10 * SAMPLE_RATE, 0.5, np.float32)
+    session, sink, _ = a_session(pcm, live=True, seconds=draw)
+    performed(session)
+    assert [frame.index for frame in sink.frames] == list(range(len(sink.frames)))
+    assert len(sink.frames) == pytest.approx(25 * 5, abs=8)  # what came during the stall was neither heard nor shown
+    assert session.report().lost_ms == pytest.approx(5000, abs=200)
+    later = sink.frames[60:]
+    assert all(frame.drawn for frame in later[:-5])
+    gaps = np.diff(sink.moments[60:-5])
+    assert gaps.max() < 0.1
+
+
 def test_what_fails_in_the_engine_is_raised_by_stop() -> None:
     def fail(index: int) -> float:
         if index == 20:

@@ -257,3 +257,18 @@ def test_a_busy_speaker_is_an_error(library: FakeLibrary) -> None:
     library.refusal = "Device unavailable"
     with pytest.raises(DeviceError, match="Device unavailable"):
         Speaker(None, MonotonicClock()).open(2, 2)
+
+
+@pytest.mark.parametrize("rate", [SAMPLE_RATE, 48_000])
+def test_a_device_that_asks_for_more_than_waits_gets_it_with_silence(
+    library: FakeLibrary, opened: Open, rate: int
+) -> None:
+    library.format = (rate, 1)
+    speaker = opened()
+    for index in range(4):
+        speaker.send(a_frame(index))
+    for seconds in (0.1, 0.2, 0.5, 0.02, 0.1):
+        out = np.full((round(seconds * rate), 1), 9, np.float32)
+        library.stream.settings["callback"](out, len(out), None, None)
+        assert np.isfinite(out).all()
+        speaker.send(a_frame(4))

@@ -1,6 +1,7 @@
 """Tests of files that are whole or as they were before."""
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -35,3 +36,20 @@ def test_a_full_disk_keeps_the_old_file_and_leaves_nothing(
 def test_a_folder_that_is_not_there_is_an_error_of_the_file_system(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         write_whole(tmp_path / "absent" / "a.png", b"new")
+
+
+def test_two_programs_that_write_one_file_do_not_disturb_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, fsync = tmp_path / "a.png", os.fsync
+
+    def meanwhile(descriptor: int) -> None:
+        fsync(descriptor)
+        monkeypatch.setattr("os.fsync", fsync)
+        write_whole(path, b"second")
+        assert path.read_bytes() == b"second"
+
+    monkeypatch.setattr("os.fsync", meanwhile)
+    write_whole(path, b"first")
+    assert path.read_bytes() == b"first"
+    assert list(tmp_path.iterdir()) == [path]

@@ -252,6 +252,22 @@ class TestFolder:
         assert (documents / "letter.txt").read_text(encoding="utf-8") == "dear"
         assert len(list(tmp_path.iterdir())) == 2
 
+    def test_an_avatar_that_cannot_take_the_place_of_an_older_one_leaves_that(
+        self, avatar: Avatar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folder, rename = tmp_path / "face", Path.rename
+        avatar.save(folder)
+
+        def refuse(self: Path, target: Path) -> Path:
+            if self.name == "new":
+                raise OSError("the disk is gone")
+            return rename(self, target)
+
+        monkeypatch.setattr(Path, "rename", refuse)
+        with pytest.raises(OutputError, match="the disk is gone"):
+            avatar.save(folder)
+        assert Avatar.load(folder).name == avatar.name
+
     def test_a_folder_that_cannot_be_written_is_named(self, avatar: Avatar, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("", encoding="utf-8")
         with pytest.raises(OutputError, match=r"cannot be written to .*file/avatar"):

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 import engine.bench
+from engine.backends.openvino import operations
 from engine.bench import (
     Phases,
     Stopwatch,
     TimedNetwork,
     TimedPainter,
     distribution,
-    operations,
     phases,
     ratios,
     repeat,
@@ -206,7 +206,6 @@ def test_operations_are_counted_by_hand_and_by_program_alike(tmp_path: Path) -> 
 
 
 def test_a_file_that_is_no_network_has_no_operations(tmp_path: Path) -> None:
-    pytest.importorskip("onnx", reason="the train extra is not installed")
     (tmp_path / "broken.onnx").write_text("nonsense")
     for name in ("broken.onnx", "missing.onnx"):
         with pytest.raises(CheckpointError, match=f"{name} is not a readable network file"):

@@ -5,6 +5,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
 
@@ -126,16 +127,176 @@ def test_a_large_png_is_reduced_too(tmp_path: Path) -> None:
     assert read_photo(path).shape == (300, 4100, 3)
 
 
-def test_a_hundred_megapixels_are_refused_from_the_header_alone(tmp_path: Path) -> None:
+def test_what_telephones_call_a_hundred_megapixels_is_read(tmp_path: Path) -> None:
+    quarters().resize((12_000, 9_000), Image.Resampling.NEAREST).save(tmp_path / "large.jpg")
+    assert read_photo(tmp_path / "large.jpg").shape == (4500, 6000, 3)
+    quarters().resize((10_000, 10_000), Image.Resampling.NEAREST).save(tmp_path / "large.png", compress_level=1)
+    picture = read_photo(tmp_path / "large.png")
+    assert picture.shape == (5000, 5000, 3)
+    assert corners(picture) == [RED, GREEN, BLUE, WHITE]
+
+
+def test_more_megapixels_are_refused_from_the_header_alone(tmp_path: Path) -> None:
     path = tmp_path / "huge.png"
 
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 10_000, 10_000, 8, 2, 0, 0, 0))
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 12_000, 10_000, 8, 2, 0, 0, 0))
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", b"") + chunk(b"IEND", b""))
-    with pytest.raises(PhotoError, match=r"10000x10000 pixels, 100 megapixels, and at most 50"):
+    with pytest.raises(PhotoError, match=r"12000x10000 pixels, 120 megapixels, and at most 110"):
         read_photo(path)
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+@pytest.mark.parametrize("suffix", ["avif", "heic"])
+def test_what_telephones_write_today_is_read_upright(tmp_path: Path, suffix: str) -> None:
+    pillow_heif.register_heif_opener()
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    path = tmp_path / f"photo.{suffix}"
+    quarters().save(path, quality=95, exif=exif.tobytes(), format={"avif": "AVIF", "heic": "HEIF"}[suffix])
+    picture = read_photo(path)
+    assert picture.shape == (300, 200, 3)
+    np.testing.assert_allclose(corners(picture), [BLUE, RED, WHITE, GREEN], atol=12)
+    path.write_bytes(path.read_bytes()[:400])
+    with pytest.raises(PhotoError):
+        read_photo(path)
+
+
+# Primaries and white, CIE XYZ under D50, of spaces that cameras and editors write.
+SPACES = {
+    "Display P3": ((0.51512, 0.2412, -0.00105), (0.29198, 0.69225, 0.04189), (0.1571, 0.06657, 0.78407), 2.2),
+    "Adobe RGB": ((0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.14919, 0.06322, 0.74457), 2.2),
+    "ProPhoto RGB": ((0.79767, 0.28804, 0.0), (0.13519, 0.71188, 0.0), (0.03134, 0.00009, 0.82491), 1.8),
+}
+
+
+def profile_of(name: str) -> bytes:
+    """A colour profile as the International Color Consortium has it (ICC.1:2001-04), of three primaries and a gamma."""
+    *primaries, gamma = SPACES[name]
+
+    def place(xyz: tuple[float, ...]) -> bytes:
+        return b"XYZ \0\0\0\0" + b"".join(struct.pack(">i", round(value * 65536)) for value in xyz)
+
+    text = name.encode() + b"\0"
+    tags = {
+        b"desc": b"desc\0\0\0\0" + struct.pack(">I", len(text)) + text + bytes(78),
+        b"wtpt": place((0.9642, 1.0, 0.8249)),
+        b"cprt": b"text\0\0\0\0nobody\0",
+        **{key: place(xyz) for key, xyz in zip((b"rXYZ", b"gXYZ", b"bXYZ"), primaries, strict=True)},
+        **{key: b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256)) for key in (b"rTRC", b"gTRC", b"bTRC")},
+    }
+    table, data = struct.pack(">I", len(tags)), b""
+    begin = 128 + 4 + 12 * len(tags)
+    for key, body in tags.items():
+        table += struct.pack(">4sII", key, begin + len(data), len(body))
+        data += body + bytes(-len(body) % 4)
+    size = begin + len(data)
+    header = struct.pack(">I4sI4s4s4s", size, b"none", 0x02400000, b"mntr", b"RGB ", b"XYZ ") + bytes(12) + b"acsp"
+    header = header.ljust(68, b"\0") + b"".join(struct.pack(">i", round(v * 65536)) for v in (0.9642, 1.0, 0.8249))
+    return header.ljust(128, b"\0") + table + data
+
+
+def in_space(colour: tuple[int, int, int], name: str) -> tuple[int, int, int]:
+    """A colour of sRGB as numbers of another space."""
+    *primaries, gamma = SPACES[name]
+    srgb = np.array([[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01392, 0.09708, 0.7141]])
+    value = np.array(colour) / 255
+    linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+    there = np.linalg.solve(np.array(primaries).T, srgb @ linear)
+    return tuple(int(v) for v in np.rint(255 * np.clip(there, 0, 1) ** (1 / gamma)))
+
+
+@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "avif"])
+def test_a_colour_profile_is_honoured(tmp_path: Path, name: str, suffix: str) -> None:
+    skin = (214, 160, 130)
+    path = tmp_path / f"photo.{suffix}"
+    Image.new("RGB", (300, 200), in_space(skin, name)).save(path, icc_profile=profile_of(name), quality=95)
+    np.testing.assert_allclose(read_photo(path)[100, 150], skin, atol=5)
+    cut_out = Image.new("RGBA", (300, 200), (*in_space(skin, name), 255))
+    cut_out.putpixel((0, 0), (0, 0, 0, 0))
+    cut_out.save(tmp_path / "cut.png", icc_profile=profile_of(name))
+    np.testing.assert_allclose(read_photo(tmp_path / "cut.png")[100, 150], skin, atol=3)
+
+
+@pytest.mark.parametrize("profile", [b"nonsense", b"", b"\0" * 200, profile_of("Adobe RGB")[:200]])
+def test_a_damaged_colour_profile_does_no_harm(tmp_path: Path, profile: bytes) -> None:
+    Image.new("RGB", (300, 200), (214, 160, 130)).save(tmp_path / "photo.png", icc_profile=profile)
+    np.testing.assert_allclose(read_photo(tmp_path / "photo.png")[100, 150], (214, 160, 130), atol=1)
+
+
+def test_a_profile_of_another_kind_of_picture_does_no_harm(tmp_path: Path) -> None:
+    Image.new("L", (300, 200), 150).save(tmp_path / "photo.png", icc_profile=profile_of("Adobe RGB"))
+    np.testing.assert_allclose(read_photo(tmp_path / "photo.png")[100, 150], 150, atol=1)
+
+
+@pytest.mark.parametrize("kind", [b"tEXt", b"zTXt", b"iTXt", b"iCCP"])
+def test_megabytes_of_text_beside_the_picture_do_no_harm(tmp_path: Path, kind: bytes) -> None:
+    path = tmp_path / "photo.png"
+    quarters().save(path)
+    text = bytes(8 << 20)
+    body = {
+        b"tEXt": b"Comment\0" + b"x" * len(text),
+        b"zTXt": b"Comment\0\0" + zlib.compress(text),
+        b"iTXt": b"Comment\0\1\0\0\0" + zlib.compress(text),
+        b"iCCP": b"profile\0\0" + zlib.compress(text),
+    }[kind]
+    content = path.read_bytes()
+    path.write_bytes(content[:33] + chunk(kind, body) * 10 + content[33:])
+    assert corners(read_photo(path)) == [RED, GREEN, BLUE, WHITE]
+
+
+def rich_exif() -> bytes:
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    exif[0x010F], exif[0x0110], exif[0x0131] = "Maker", "Model", "Software"
+    exif[0x011A], exif[0x011B], exif[0x0128] = 72.0, 72.0, 2
+    exif.get_ifd(0x8769)[0x829A] = 0.01
+    exif.get_ifd(0x8769)[0x9003] = "2020:02:02 02:02:02"
+    exif.get_ifd(0x8825)[2] = (1.0, 2.0, 3.0)
+    return exif.tobytes()
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
+def test_whatever_is_damaged_in_what_the_camera_wrote_the_photo_is_read(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"photo.{suffix}"
+    whole, random = rich_exif(), np.random.default_rng(13)
+    small = quarters().resize((210, 140))
+    for _ in range(800):
+        exif = bytearray(whole)
+        for place in random.integers(6, len(exif), random.integers(1, 6)):
+            exif[place] = random.integers(0, 256)
+        small.save(path, exif=bytes(exif[: random.integers(6, len(exif))] if random.random() < 0.2 else exif))
+        assert read_photo(path).shape in ((210, 140, 3), (140, 210, 3))
+
+
+def test_a_value_of_another_type_does_not_turn_the_photo_wrongly(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    content = bytearray(exif.tobytes())
+    place = content.index(b"\x01\x12\x00\x03") + 3
+    content[place] = 7  # bytes without a type
+    quarters().save(tmp_path / "photo.jpg", exif=bytes(content), quality=95)
+    assert read_photo(tmp_path / "photo.jpg").shape == (300, 200, 3)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "avif"])
+def test_whatever_is_damaged_in_a_file_it_is_read_or_refused(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"photo.{suffix}"
+    quarters().save(path, exif=rich_exif(), icc_profile=profile_of("Adobe RGB"), comment=b"taken by somebody")
+    whole, random, sentences = path.read_bytes(), np.random.default_rng(13), []
+    for _ in range(200):
+        content = bytearray(whole)
+        for place in random.integers(0, min(len(content), random.choice([200, 3000])), random.integers(1, 10)):
+            content[place] = random.integers(0, 256)
+        path.write_bytes(bytes(content))
+        try:
+            assert read_photo(path).ndim == 3
+        except PhotoError as error:
+            sentences.append(str(error))
+    assert all("\n" not in sentence for sentence in sentences)
 
 
 def test_a_picture_that_pillow_takes_for_a_bomb_is_refused(tmp_path: Path) -> None:

@@ -113,6 +113,9 @@ class FakeProgram:
         self.calls.append(("record", is_wanted))
         (self.sent.add if is_wanted else self.sent.discard)("recording")
 
+    def recover(self, film: Path) -> None:
+        self.calls.append(("recover", film))
+
     def snapshot(self) -> None:
         self.calls.append(("snapshot",))
 

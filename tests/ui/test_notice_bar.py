@@ -80,3 +80,15 @@ def test_without_a_remedy_there_is_no_button(bar: NoticeBar, qtbot: QtBot) -> No
     assert not bar.action.isVisible()
     with qtbot.assertNotEmitted(bar.acted):
         bar.act()
+
+
+def test_a_report_can_be_copied_while_the_notice_stays(bar: NoticeBar) -> None:
+    bar.tell(Notice("It failed.", True, "retry", report="Traceback"))
+    bar.copy.click()
+    clipboard = QApplication.clipboard()
+    assert clipboard is not None
+    assert clipboard.text() == "Traceback"
+    assert bar.isVisible()
+    bar.dismiss.click()
+    bar.tell(Notice("Saved."))
+    assert bar.copy.isHidden()

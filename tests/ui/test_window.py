@@ -114,6 +114,7 @@ def test_a_refused_photo_is_explained_and_another_can_be_chosen(
         ("retry", ("start",)),
         ("sample", ("open_file", Path("speech.wav"))),
         ("undo", ("restore", "anna")),
+        ("recover", ("recover", Path("anna"))),
         ("show", ("show", Path("anna"))),
     ],
 )
