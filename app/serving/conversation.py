@@ -66,7 +66,7 @@ class Conversation:
         self._admission: Admission | None = None
         self._encoding_cost = 0.0
         self._viewers: dict[Peer, Place | None] = {}  # the place of one of them came with the session
-        self._left_at = clock.now()
+        self._left_at = self._unspoken_since = clock.now()
         self._performance: AbstractContextManager[Session] | None = None
         self._session: Session | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -131,6 +131,7 @@ class Conversation:
                 place.close()
             if member is self._speaker:
                 self._speaker = None
+                self._unspoken_since = self._clock.now()
         if not self._members:
             self._left_at = self._clock.now()
 
@@ -159,6 +160,16 @@ class Conversation:
     def deserted_for(self) -> float:
         """Seconds since the last member left; 0 while there is one."""
         return 0.0 if self._members else self._clock.now() - self._left_at
+
+    @property
+    def unspoken_for(self) -> float:
+        """Seconds since the peer that speaks has left; 0 while there is one."""
+        return 0.0 if self._speaker is not None else self._clock.now() - self._unspoken_since
+
+    def renew_owner(self) -> str:
+        """Make a new secret, which the old one's bearer is told as they take over: no secret is told twice."""
+        self.owner = secrets.token_urlsafe(16)
+        return self.owner
 
     def reason_to_end(self) -> str | None:
         """Why the conversation should be closed now; None if it should go on."""

@@ -108,7 +108,9 @@ class _Offers:
             raise _forbidden()
         speaks = isinstance(conversation.source, RemoteSource)
         check_offer(parsed(offer.sdp, "offer"), is_heard=speaks, is_shown=True)  # before the peer there is gives way
-        return await self._answered(conversation, offer, speaks=speaks, controls=True) | {"owner": conversation.owner}
+        answer = await self._answered(conversation, offer, speaks=speaks, controls=True)
+        # Who takes over is told a new secret; who looks on while an agent speaks leaves the agent its own.
+        return answer | {"owner": conversation.renew_owner()} if speaks else answer
 
     async def _answered(
         self, conversation: Conversation, offer: _Offer, *, speaks: bool, controls: bool = False

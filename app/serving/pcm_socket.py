@@ -10,10 +10,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSMsgType, hdrs, web
 
 from app.serving.conversation import Conversation
 from app.serving.json_object import parse_object
+from app.serving.offers import OWNER
 from app.serving.paced_source import AHEAD_SECONDS, PacedSource, decode_pcm16
 from app.serving.security import is_same_secret
 from app.serving.stage import Stage
@@ -25,7 +26,9 @@ PATH = "/pcm"
 
 _RATES = ("24000", "16000", "48000")  # Hz; the first where none is named
 _ANSWERS = {"true": True, "false": False}
-_KEYS = {"avatar", "size", "lookahead", "rate", "wait_for_viewer", "conversation", "owner"}
+_KEYS = {"avatar", "size", "lookahead", "rate", "wait_for_viewer", "conversation"}
+_PROTOCOL = "liveface"  # of WebSocket, for pages: they may name protocols, but send no headers
+_OWNER_PROTOCOL = "liveface.owner."  # before the secret
 _LARGEST_MESSAGE = 2**20  # bytes: 16 s and more
 _LARGEST_READ = 2**24  # bytes, beyond which a message is not even read to its end, and the socket is closed
 _MOST_MESSAGES = 1000  # in a second; more of them wait
@@ -48,10 +51,19 @@ class _Sockets:
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(
-            max_msg_size=_LARGEST_READ, compress=False, heartbeat=_HEARTBEAT, timeout=_CLOSING_SECONDS
+            max_msg_size=_LARGEST_READ,
+            compress=False,
+            heartbeat=_HEARTBEAT,
+            timeout=_CLOSING_SECONDS,
+            protocols=(_PROTOCOL,),
         )
         if not socket.can_prepare(request):
             raise web.HTTPUpgradeRequired(text=f"{PATH} speaks WebSocket: connect with a client of that.")
+        if "owner" in request.query:
+            raise ConfigurationError(
+                f"The secret stands in the address, where others can read it: send it in the header {OWNER}, or as the "
+                f"WebSocket protocol {_OWNER_PROTOCOL}SECRET beside {_PROTOCOL}."
+            )
         if unknown := sorted(request.query.keys() - _KEYS):
             raise ConfigurationError(
                 f"Found the unknown setting “{unknown[0][:40]}”: known are {', '.join(sorted(_KEYS))}."
@@ -59,7 +71,8 @@ class _Sockets:
         rate = _rate(request.query.get("rate", _RATES[0]))
         waits = _answer("wait_for_viewer", request.query.get("wait_for_viewer", "false"))
         conversation, source = await self._conversation(request)
-        dialogue = _Dialogue(socket, conversation, source, rate, waits_for_viewer=waits)
+        is_back = "conversation" in request.query
+        dialogue = _Dialogue(socket, conversation, source, rate, waits_for_viewer=waits, is_back=is_back)
         source.is_paused = waits
         conversation.enter(dialogue)
         before = self._open.get(conversation.id)
@@ -83,7 +96,7 @@ class _Sockets:
             source = PacedSource(self._stage.clock)
             return await conversations.open(wish, source, self._stage.encoding_cost(wish), Stats()), source
         conversation = conversations.get(name)
-        if not is_same_secret(request.query.get("owner", ""), conversation.owner):
+        if not is_same_secret(_shown_owner(request), conversation.owner):
             raise web.HTTPForbidden(
                 text="Only who opened the conversation may speak in it: send its “owner”, as session.created told it."
             )
@@ -128,12 +141,14 @@ class _Dialogue:
         rate: int,
         *,
         waits_for_viewer: bool,
+        is_back: bool,
     ) -> None:
         self._socket = socket
         self._conversation = conversation
         self._source = source
         self._rate = rate
         self._waits_for_viewer = waits_for_viewer
+        self._is_back = is_back
         self._items: deque[_Item] = deque()  # of which something has not been heard; the last one may be open
         self._last_item: str | None = None
         self._clears = source.clears
@@ -152,7 +167,7 @@ class _Dialogue:
         await self._send(
             "session.created",
             conversation=self._conversation.id,
-            owner=self._conversation.owner,
+            owner=self._conversation.renew_owner() if self._is_back else self._conversation.owner,
             whep="/whep?" + urlencode({"conversation": self._conversation.id}),
             avatar=self._conversation.wish.name,
             width=width,
@@ -329,6 +344,13 @@ class _Dialogue:
         self._count["event"] += 1
         with suppress(ConnectionError):  # the other side has gone, which the next read tells
             await self._socket.send_json({"type": kind, "event_id": f"event_{self._count['event']}", **content})
+
+
+def _shown_owner(request: web.Request) -> str:
+    """The secret that a client has sent; empty without one."""
+    protocols = (name.strip() for name in request.headers.get(hdrs.SEC_WEBSOCKET_PROTOCOL, "").split(","))
+    shown = (name.removeprefix(_OWNER_PROTOCOL) for name in protocols if name.startswith(_OWNER_PROTOCOL))
+    return request.headers.get(OWNER) or next(shown, "")
 
 
 def _rate(text: str) -> int:

@@ -25,11 +25,11 @@ class _Playback:
         self._sessions = PeerSessions(f"{PATH}/session", stage.settings.ice_servers)
 
     def routes(self) -> list[web.RouteDef]:
-        named = f"{PATH}/{{conversation}}"
+        paths = (PATH, f"{PATH}/", f"{PATH}/{{conversation}}")
         return [
-            *(web.post(path, self._play) for path in (PATH, named)),
-            *(web.get(path, nothing) for path in (PATH, named)),
-            *(web.options(path, self._sessions.describe) for path in (PATH, named)),
+            *(web.post(path, self._play) for path in paths),
+            *(web.get(path, nothing) for path in paths),
+            *(web.options(path, self._sessions.describe) for path in paths),
             *self._sessions.routes(),
         ]
 
@@ -38,7 +38,7 @@ class _Playback:
         kept = _wanted(offer)
         check_acceptable(offer, kept, is_heard=False)
         name = check_name(request.match_info.get("conversation") or request.query.get("conversation", ""))
-        conversation = self._publications.find(name)
+        conversation = self._publications.watched(name)
         if conversation is None:
             # The draft's answer to a player that comes before its publisher.
             raise web.HTTPConflict(

@@ -14,10 +14,12 @@ from app.clock import Clock, Condition, MonotonicClock
 from app.drawing_cost import DrawingCost
 from app.scheduler import Drawn
 from app.serving.avatar_shelf import AvatarShelf
-from app.serving.conversation import Wish
+from app.serving.conversation import Limits, Wish
 from app.serving.encoding_cost import EncodingCost
+from app.serving.negotiation import check_offer, parsed
 from app.serving.peer import IceServer, PeerSettings
 from app.serving.photo_worker import PhotoWorker
+from app.serving.remote_source import RemoteSource
 from app.serving.security import Access
 from app.serving.server import make_application
 from app.serving.stage import Stage
@@ -69,6 +71,7 @@ class FakePeer:
 
     async def answer(self, sdp: str) -> str:
         await self._gate.wait()
+        check_offer(parsed(sdp, "offer"), is_heard=self.speaks, is_shown=self.views)
         if "unusable" in sdp:
             raise PeerError("The offer cannot be used.")
         if "explosive" in sdp:
@@ -92,6 +95,9 @@ class FakePeer:
     async def close(self) -> None:
         self.is_closed = True
 
+    def give_up(self) -> None:
+        self.is_closed = True
+
     @property
     def state(self) -> str:
         return "closed" if self.is_closed else "connected"
@@ -108,9 +114,23 @@ class FakeConversation:
         self.interruptions = 0
         self.is_muted = False
         self.is_running = True
+        self.unspoken_for = 0.0
         self._gate = gate
+        self._renewed = 0
+
+    def renew_owner(self) -> str:
+        self._renewed += 1
+        self.owner = f"{self.owner.partition('again')[0]}again{self._renewed}"
+        return self.owner
 
     def join(self, settings: PeerSettings, *, speaks: bool, views: bool = True, controls: bool = False) -> FakePeer:
+        assert not speaks or isinstance(self.source, RemoteSource), "a peer cannot speak here"
+        if speaks:
+            for peer in self.peers:
+                if peer.speaks:
+                    peer.give_up()
+        if sum(not peer.is_closed for peer in self.peers) >= Limits().viewers:
+            raise CapacityError("Found too many peers.")
         self.peers.append(FakePeer(speaks, views, self._gate))
         return self.peers[-1]
 

@@ -380,3 +380,32 @@ def test_a_viewer_who_stays_does_not_keep_the_place_that_came_with_the_session()
         conversation.join(PeerSettings(), speaks=False)
 
     played(test)
+
+
+def test_a_conversation_knows_how_long_nobody_has_spoken_in_it() -> None:
+    async def run() -> None:
+        theatre = Theatre()
+        source = RemoteSource(theatre.real_clock, Stats())
+        conversation = Conversation(Wish(an_avatar(SIDE, SIDE), "clara"), source, Stats(), theatre.clock, SMALL)
+        speaker = conversation.join(PeerSettings(), speaks=True)
+        theatre.clock.added += 50
+        assert conversation.unspoken_for == 0
+        again = conversation.join(PeerSettings(), speaks=True)
+        assert conversation.unspoken_for == 0
+        await again.close()
+        theatre.clock.added += 40
+        assert 40 <= conversation.unspoken_for < 45
+        await speaker.close()
+
+    asyncio.run(run())
+
+
+def test_a_renewed_secret_is_another_one() -> None:
+    async def run() -> None:
+        theatre = Theatre()
+        source = RemoteSource(theatre.real_clock, Stats())
+        conversation = Conversation(Wish(an_avatar(SIDE, SIDE), "clara"), source, Stats(), theatre.clock, SMALL)
+        before = conversation.owner
+        assert conversation.renew_owner() == conversation.owner != before
+
+    asyncio.run(run())

@@ -49,9 +49,12 @@ def test_anyone_who_knows_a_conversation_may_watch_and_only_its_owner_speaks_in_
         watching = await (await client.post("/offer", json=OFFER | {"conversation": first["conversation"]})).json()
         assert "owner" not in watching
         again = OFFER | {"conversation": first["conversation"], "owner": first["owner"]}
-        assert (await (await client.post("/offer", json=again)).json())["owner"] == first["owner"]
+        second = (await (await client.post("/offer", json=again)).json())["owner"]
+        assert second != first["owner"]
+        assert (await client.post("/offer", json=again)).status == 403
         conversation = world.conversations.get(first["conversation"])
         assert [peer.speaks for peer in conversation.peers] == [True, False, True]
+        again["owner"] = second
         response = await client.post("/offer", json=again | {"owner": "guessed"})
         assert response.status == 403
         assert (await client.post("/offer", json=again | {"conversation": "unknown"})).status == 404

@@ -108,17 +108,18 @@ class World:
         self.clock = clock
         self.conversations = stage.conversations
 
-    async def connect(self, **query: object) -> Agent:
-        agent = Agent(await self.client.ws_connect("/pcm", params={"size": "128x128"} | query))
+    async def connect(self, owner: str = "", **query: object) -> Agent:
+        sent = {"Liveface-Owner": owner}
+        agent = Agent(await self.client.ws_connect("/pcm", params={"size": "128x128"} | query, headers=sent))
         assert (await agent.next())["type"] == "session.created"
         return agent
 
     def conversation(self, agent: Agent) -> Conversation:
         return self.conversations.get(str(agent.events[0]["conversation"]))
 
-    async def refused(self, **query: object) -> int:
+    async def refused(self, shown: str = "", **query: object) -> int:
         with pytest.raises(WSServerHandshakeError) as refusal:
-            await self.client.ws_connect("/pcm", params=query)
+            await self.client.ws_connect("/pcm", params=query, headers={"Liveface-Owner": shown})
         return refusal.value.status
 
 
@@ -363,6 +364,42 @@ def test_a_second_socket_of_the_owner_takes_over(tmp_path: Path) -> None:
     visited(tmp_path, visit)
 
 
+def test_who_comes_back_is_told_a_new_secret_and_the_old_one_is_worth_nothing(tmp_path: Path) -> None:
+    async def visit(world: World) -> None:
+        agent = await world.connect()
+        identifier, first = str(agent.events[0]["conversation"]), str(agent.events[0]["owner"])
+        again = await world.connect(conversation=identifier, owner=first)
+        second = str(again.events[0]["owner"])
+        assert second != first
+        assert await world.refused(conversation=identifier, shown=first) == 403
+        protocols = ("liveface", f"liveface.owner.{second}")
+        page = await world.client.ws_connect("/pcm", params={"conversation": identifier}, protocols=protocols)
+        assert page.protocol == "liveface"
+        assert (await page.receive_json())["conversation"] == identifier
+
+    visited(tmp_path, visit)
+
+
+def test_a_secret_in_the_address_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    async def visit(world: World) -> None:
+        agent = await world.connect()
+        query = {key: str(agent.events[0][key]) for key in ("conversation", "owner")}
+        response = await world.client.get(
+            "/pcm",
+            params=query,
+            headers={
+                **{"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"},
+                "Sec-WebSocket-Key": base64.b64encode(bytes(16)).decode(),
+            },
+        )
+        assert response.status == 400
+        text = await response.text()
+        assert "Liveface-Owner" in text
+        assert query["owner"] not in text
+
+    visited(tmp_path, visit)
+
+
 def test_of_two_sockets_that_take_over_at_once_only_the_later_one_speaks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -378,17 +415,21 @@ def test_of_two_sockets_that_take_over_at_once_only_the_later_one_speaks(
     async def visit(world: World) -> None:
         agent = await world.connect()
         conversation = world.conversation(agent)
-        owned = {"conversation": conversation.id, "owner": conversation.owner}
-        second = asyncio.create_task(world.client.ws_connect("/pcm", params=owned))
+        first_owner = conversation.owner
+        second = asyncio.create_task(
+            world.client.ws_connect(
+                "/pcm", params={"conversation": conversation.id}, headers={"Liveface-Owner": first_owner}
+            )
+        )
         while len(conversation._members) < 2:
             await asyncio.sleep(0)
-        third = await world.connect(**owned)
+        third = await world.connect(conversation=conversation.id, owner=first_owner)
         assert await Agent(await second).closed() == 1012
         while len(conversation._members) > 1:
             await asyncio.sleep(0)
         await third.socket.send_bytes(noise(0.1))
         await third.until("playback.position")
-        await world.connect(**owned)
+        await world.connect(conversation=conversation.id, owner=str(third.events[0]["owner"]))
         assert await third.closed() == 1012
 
     visited(tmp_path, visit)
@@ -519,10 +560,10 @@ def test_what_cannot_be_begun_is_refused_before_anything_is_opened(tmp_path: Pat
         assert await world.refused(avatar="nobody") == 404
         assert await world.refused(lookahead=9) == 400
         assert await world.refused(wait_for_viewer="yes") == 400
-        assert await world.refused(conversation="none", owner="me") == 404
+        assert await world.refused(conversation="none", shown="me") == 404
         assert (await world.client.get("/pcm")).status == 426
         assert len(world.conversations) == 0
         agent = await world.connect()
-        assert await world.refused(conversation=world.conversation(agent).id, owner="me") == 403
+        assert await world.refused(conversation=world.conversation(agent).id, shown="me") == 403
 
     visited(tmp_path, visit)
