@@ -37,7 +37,6 @@ from engine.avatar import Avatar
 _WORKERS = 4  # threads for what would hold up the event loop
 _GRACE = 0.3  # s that requests get to finish when the server ends
 _LEAVING = 0.3  # s likewise, that connections get
-_HANDSHAKE = 10.0  # s that TLS may take to begin
 _KEEP_ALIVE = 30.0  # s that a connection may be idle
 _TIDYING = 5.0  # s
 _DEFAULTS = ServeSettings()
@@ -162,17 +161,14 @@ async def _serve(
     )
     await runner.setup()
     assert runner.server is not None
-    handshake = None if tls is None else _HANDSHAKE
-    open_door = await loop.create_server(
-        door.leading_to(runner.server), sock=listener, ssl=tls, ssl_handshake_timeout=handshake
-    )
+    admitting = asyncio.create_task(door.admit(listener, runner.server, tls))
     tidying = asyncio.create_task(_tidy())
     try:
         print(greeting, flush=True)
         await stopping.wait()
     finally:
         tidying.cancel()
-        open_door.close()
+        admitting.cancel()
         await runner.cleanup()
         await end_leftovers(_LEAVING)
 

@@ -100,23 +100,25 @@ def parse_origin(text: str) -> str:
 
 
 class Rates:
-    """How often each address may ask: a bucket of `_BURST` requests that refills steadily. Used in one thread."""
+    """How often each address may ask: a bucket of requests that refills steadily. Used in one thread."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, per_second: float = _REQUESTS_PER_SECOND, at_once: float = _BURST) -> None:
         self._clock = clock
+        self._per_second = per_second
+        self._at_once = at_once
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # what is left, and when it was
 
     def take(self, address: str, cost: float = 1.0) -> float:
         """Count a request; returns 0 if it is allowed, or after how many seconds the next one will be."""
-        key = _network(address)
+        key = network_of(address)
         now = self._clock.now()
-        left, moment = self._buckets.pop(key, (_BURST, now))
-        left = min(_BURST, left + (now - moment) * _REQUESTS_PER_SECOND)
+        left, moment = self._buckets.pop(key, (self._at_once, now))
+        left = min(self._at_once, left + (now - moment) * self._per_second)
         is_allowed = left >= cost
         self._buckets[key] = (left - cost if is_allowed else left, now)
         if len(self._buckets) > _ADDRESSES:
             self._buckets.popitem(last=False)
-        return 0.0 if is_allowed else (cost - left) / _REQUESTS_PER_SECOND
+        return 0.0 if is_allowed else (cost - left) / self._per_second
 
 
 def guard(access: Access, rates: Rates) -> Middleware:
@@ -224,7 +226,7 @@ def _remembering(request: web.Request, access: Access) -> web.Response:
     return response
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
     """What one client can choose freely counts as one address: of IPv6 the last 64 bits."""
     try:
         parsed = ip_address(address)

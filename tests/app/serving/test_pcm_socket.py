@@ -388,7 +388,9 @@ def test_a_secret_in_the_address_is_refused_and_not_repeated(tmp_path: Path) -> 
             "/pcm",
             params=query,
             headers={
-                **{"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"},
+                "Connection": "Upgrade",
+                "Upgrade": "websocket",
+                "Sec-WebSocket-Version": "13",
                 "Sec-WebSocket-Key": base64.b64encode(bytes(16)).decode(),
             },
         )
