@@ -77,6 +77,10 @@ def serve(
         list[str] | None,
         typer.Option(help="A WHIP server that clients may have faces sent to: https://example.org/live. Repeatable."),
     ] = None,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(help="A reverse proxy whose X-Forwarded-For is believed: 127.0.0.1, 10.0.0.0/8. Repeatable."),
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="A TOML file with any of these; the command line wins.")] = None,
 ) -> None:
     """Serve faces to browsers, calls and agents, over WebRTC."""
@@ -96,6 +100,7 @@ def serve(
         "lookahead": lookahead,
         "idle_seconds": idle_seconds,
         "push_to": push_to and tuple(push_to),
+        "trusted_proxy": trusted_proxy and tuple(trusted_proxy),
     }
     run_server(combined(config, {name: value for name, value in given.items() if value is not None}))
 
@@ -149,7 +154,7 @@ async def _serve(
         settings.lookahead,
         settings.push_to,
     )
-    door = Door()
+    door = Door(trusts=settings.proxies().trusts)
     application = make_application(stage, ensemble, settings.access())
     application.middlewares.append(door.middleware())
     runner = web.AppRunner(

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from app.config import DEFAULT_LOOKAHEAD, Settings, parse_size
 from app.serving.peer import IceServer, PeerSettings
+from app.serving.proxies import TrustedProxies
 from app.serving.security import Access, is_loopback, parse_origin
 from app.serving.whip_push import Destinations
 from engine.errors import ConfigurationError
@@ -48,6 +49,7 @@ class ServeSettings:
     lookahead: int = DEFAULT_LOOKAHEAD
     idle_seconds: float = 600.0
     push_to: tuple[str, ...] = ()
+    trusted_proxy: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -72,15 +74,20 @@ class ServeSettings:
         Settings(*parse_size(self.size))
         self.ice_servers()
         self.origins()
+        self.proxies()
         Destinations(self.push_to)
 
     def origins(self) -> frozenset[str]:
         """Of the sites whose pages may ask."""
         return frozenset(parse_origin(text) for text in self.allow_origin)
 
+    def proxies(self) -> TrustedProxies:
+        """Whose word about clients is taken."""
+        return TrustedProxies.parse(self.trusted_proxy)
+
     def access(self) -> Access:
         """Who may ask."""
-        return Access(self.token, self.origins(), is_loopback(self.host))
+        return Access(self.token, self.origins(), is_loopback(self.host), self.proxies())
 
     def ice_servers(self) -> tuple[IceServer, ...]:
         """From `stun:HOST:PORT` and `turn:USER:SECRET@HOST:PORT?transport=udp`."""

@@ -17,7 +17,7 @@ from app.performer import ASSETS
 from app.serving import gallery, offers, pcm_socket, pushes, whip
 from app.serving.metrics import CONTENT_TYPE, Metrics
 from app.serving.photo_worker import MAXIMUM_BYTES
-from app.serving.security import Access, Rates, guard, header_writer
+from app.serving.security import Access, Guard, header_writer
 from app.serving.stage import Stage
 from engine.errors import (
     CapacityError,
@@ -61,7 +61,7 @@ def make_application(stage: Stage, ensemble: Ensemble, access: Access, page: Pat
     metrics = Metrics(stage, ensemble)
     application = web.Application(
         client_max_size=_LARGEST_BODY,
-        middlewares=[metrics.middleware(), _explained, guard(access, Rates(stage.clock)), _received],
+        middlewares=[metrics.middleware(), _explained, Guard(access, stage.clock).middleware(), _received],
     )
     application.on_response_prepare.append(header_writer(access))
     about = _About(stage, ensemble, metrics)
