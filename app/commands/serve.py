@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import logging
 import secrets
 import signal
 import socket
@@ -21,12 +20,14 @@ from aiohttp import web
 from app.clock import Clock, MonotonicClock
 from app.ensemble import Ensemble, open_ensemble
 from app.performer import DEFAULT_AVATAR
+from app.serving import access_log as journal
 from app.serving.avatar_shelf import AvatarShelf
 from app.serving.conversation import Conversations, Limits
 from app.serving.door import Door
 from app.serving.encoding_cost import EncodingCost, measure_encoding
 from app.serving.leftovers import end_leftovers
 from app.serving.listener import address_of, listening
+from app.serving.logs import configure
 from app.serving.photo_worker import PhotoWorker
 from app.serving.security import is_loopback
 from app.serving.serve_settings import TOKEN_VARIABLE, ServeSettings, combined
@@ -81,6 +82,11 @@ def serve(
         list[str] | None,
         typer.Option(help="A reverse proxy whose X-Forwarded-For is believed: 127.0.0.1, 10.0.0.0/8. Repeatable."),
     ] = None,
+    log_level: Annotated[
+        str | None, typer.Option(help="debug, info, warning or error.", show_default=_DEFAULTS.log_level)
+    ] = None,
+    log_format: Annotated[str | None, typer.Option(help="text or json.", show_default=_DEFAULTS.log_format)] = None,
+    access_log: Annotated[bool | None, typer.Option("--access-log", help="Write a line for each request.")] = None,
     config: Annotated[Path | None, typer.Option(help="A TOML file with any of these; the command line wins.")] = None,
 ) -> None:
     """Serve faces to browsers, calls and agents, over WebRTC."""
@@ -100,6 +106,9 @@ def serve(
         "lookahead": lookahead,
         "idle_seconds": idle_seconds,
         "push_to": push_to and tuple(push_to),
+        "log_level": log_level,
+        "log_format": log_format,
+        "access_log": access_log,
         "trusted_proxy": trusted_proxy and tuple(trusted_proxy),
     }
     run_server(combined(config, {name: value for name, value in given.items() if value is not None}))
@@ -135,9 +144,7 @@ async def _serve(
     greeting: str,
 ) -> None:
     """Until SIGTERM or Ctrl-C."""
-    # Anyone can send what is no HTTP, so what the libraries say of it is of no use in a log.
-    for library in ("aiohttp", "aiortc", "aioice"):
-        logging.getLogger(library).setLevel(logging.CRITICAL)
+    configure(settings.log_level, settings.log_format)
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(_WORKERS, thread_name_prefix="liveface serve"))
     stopping = asyncio.Event()
@@ -157,6 +164,8 @@ async def _serve(
     door = Door(trusts=settings.proxies().trusts)
     application = make_application(stage, ensemble, settings.access())
     application.middlewares.append(door.middleware())
+    if settings.access_log:
+        application.middlewares.insert(0, journal.access_log(settings.proxies()))
     runner = web.AppRunner(
         application,
         access_log=None,

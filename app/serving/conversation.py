@@ -1,6 +1,7 @@
 """Faces that speak to somebody over the network: each a session with its source, its viewers and its end."""
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager
@@ -26,6 +27,7 @@ RESUME_SECONDS = 30.0
 _KEPT_SECONDS = 5.0  # that a deserted conversation keeps its place even where another one needs it
 _SWEEP_SECONDS = 1.0  # from one look at all conversations to the next
 _CLOSING_SECONDS = 1.5  # that all of them together get to end
+_LOGGER = logging.getLogger("liveface")
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +219,7 @@ class Conversation:
                 await asyncio.to_thread(self._performance.__exit__, None, None, None)
         except Exception as error:  # of this session alone: the others go on
             self.error = str(error) if isinstance(error, LivefaceError) else f"{type(error).__name__}: {error}"
+            _LOGGER.error("A conversation has ended with an error.", exc_info=error)
         finally:
             await asyncio.gather(*(peer.close() for peer in list(self.peers)))
 
@@ -324,12 +327,18 @@ class Conversations:
     async def sweep(self) -> None:
         """End what should end, and tell the others' peers their numbers."""
         for conversation in self:
-            if reason := conversation.reason_to_end():
-                await self.close(conversation.id, reason)
-            else:
-                numbers = conversation.numbers()
-                for peer in conversation.peers:
-                    peer.send({"type": "stats", **numbers})
+            try:
+                await self._sweep_one(conversation)
+            except Exception:  # of this one alone: the others must not stay for ever
+                _LOGGER.exception("A conversation could not be looked after.")
+
+    async def _sweep_one(self, conversation: Conversation) -> None:
+        if reason := conversation.reason_to_end():
+            await self.close(conversation.id, reason)
+            return
+        numbers = conversation.numbers()
+        for peer in list(conversation.peers):
+            peer.send({"type": "stats", **numbers})
 
     async def _sweep_forever(self) -> None:
         while True:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ _MOST_MESSAGE = 4096  # characters over the data channel
 _MOST_WAITING = 65_536  # bytes in the data channel, beyond which messages are left out
 _MOST_CANDIDATES = 100  # lines of one fragment
 _NTP_SECOND = 1 << 32
+_LOGGER = logging.getLogger("liveface")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,9 @@ class Peer:
     ) -> None:
         self._settings = settings
         self._source = source
-        self._outlet = Outlet(viewing, settings.codec, settings.bitrate, _ntp_seconds) if viewing is not None else None
+        self._outlet = (
+            Outlet(viewing, settings.codec, settings.bitrate, _ntp_seconds, self._fail) if viewing is not None else None
+        )
         self._on_closed = on_closed
         self._on_message = on_message
         self._connection: RTCPeerConnection | None = None
@@ -229,11 +233,14 @@ class Peer:
         codec = chosen_picture_codec(answer)
         if self._outlet is not None and codec is not None:
             self._outlet.codec = codec
-        self._watching = asyncio.create_task(self._watch(connection))
+        self._watching = asyncio.create_task(self._watch_guarded(connection))
 
     def _hear(self, packet: RtpPacket) -> None:
         if self._source is not None and self._closing is None:
-            self._source.receive(packet.ssrc, packet.sequence_number, packet.timestamp, packet.payload)
+            try:
+                self._source.receive(packet.ssrc, packet.sequence_number, packet.timestamp, packet.payload)
+            except Exception as error:
+                self._fail(error)
 
     def _open_channel(self, channel: RTCDataChannel) -> None:
         if channel.label == CHANNEL:
@@ -243,11 +250,25 @@ class Peer:
     def _take_message(self, text: str | bytes) -> None:
         message = parse_object(text[:_MOST_MESSAGE])
         if message is not None:
-            self._on_message(message)
+            try:
+                self._on_message(message)
+            except Exception as error:
+                self._fail(error)
 
     def _notice_state(self) -> None:
         if self._connection is not None and self._connection.connectionState in ("failed", "closed"):
             self.give_up()
+
+    def _fail(self, error: Exception) -> None:
+        """End a connection that would stand still, and say why where somebody can see it."""
+        _LOGGER.error("A connection is closed, as something failed in it.", exc_info=error)
+        self.give_up()
+
+    async def _watch_guarded(self, connection: RTCPeerConnection) -> None:
+        try:
+            await self._watch(connection)
+        except Exception as error:
+            self._fail(error)
 
     async def _watch(self, connection: RTCPeerConnection) -> None:
         """Look at the connection every second until it is lost: aiortc itself notices that after half a minute."""

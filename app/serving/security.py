@@ -4,7 +4,7 @@ import hmac
 import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlencode
 
@@ -17,6 +17,7 @@ from app.serving.proxies import TrustedProxies
 from engine.errors import ConfigurationError
 
 COOKIE = "liveface"
+HEALTHZ = "/healthz"  # tells everybody whether the server is well, and nothing else
 
 _REQUESTS_PER_SECOND = 20.0  # of one address, in the long run
 _BURST = 400.0  # requests of one address at once
@@ -62,7 +63,7 @@ class Access:
     token: str | None = None
     origins: frozenset[str] = frozenset()
     is_local: bool = True
-    proxies: TrustedProxies = TrustedProxies()
+    proxies: TrustedProxies = field(default_factory=TrustedProxies)
 
     def knows_host(self, host: str) -> bool:
         """Whether a request for `host`, as its header has it, is meant for this server."""
@@ -144,7 +145,7 @@ class Guard:
             if request.method == hdrs.METH_OPTIONS and hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers:
                 _check_rate(self._refusals, address, 1.0)
                 return web.Response(status=204)
-            if self._access.token is not None:
+            if self._access.token is not None and request.path != HEALTHZ:
                 shown = request.query.get("token") if request.path == "/" else None
                 if shown is not None and self._accepts(shown, address):
                     return self._remembering(request)
@@ -277,7 +278,7 @@ def _is_upload(request: web.Request) -> bool:
 
 
 def _is_led_here(request: web.Request) -> bool:
-    """Whether another site's link, or the like, brought a person to our page; they see it, and the other site nothing."""
+    """Whether another site's link, or the like, brought a person to our page, which only they can see."""
     headers = request.headers
     is_elsewhere = headers.get("Sec-Fetch-Site") in ("cross-site", "same-site") and hdrs.ORIGIN not in headers
     return is_elsewhere and request.method == hdrs.METH_GET and headers.get("Sec-Fetch-Mode") == "navigate"

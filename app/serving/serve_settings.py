@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 from urllib.parse import unquote
 
 from app.config import DEFAULT_LOOKAHEAD, Settings, parse_size
+from app.serving.logs import LogFormat, LogLevel
 from app.serving.peer import IceServer, PeerSettings
 from app.serving.proxies import TrustedProxies
 from app.serving.security import Access, is_loopback, parse_origin
@@ -22,7 +23,7 @@ DEFAULT_PORT = 8080
 _SHORTEST_TOKEN = 16  # letters: one that nobody can guess by asking
 _BITRATES = (100_000, 20_000_000)  # bits per second
 
-_NAMES = {str: "a text", int: "a whole number", float: "a number", tuple: "a list of texts"}
+_NAMES = {str: "a text", bool: "true or false", int: "a whole number", float: "a number", tuple: "a list of texts"}
 
 Codec = Literal["vp8", "h264"]
 
@@ -50,6 +51,9 @@ class ServeSettings:
     idle_seconds: float = 600.0
     push_to: tuple[str, ...] = ()
     trusted_proxy: tuple[str, ...] = ()
+    log_level: LogLevel = "info"
+    log_format: LogFormat = "text"
+    access_log: bool = False
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -64,6 +68,9 @@ class ServeSettings:
                 raise ConfigurationError(f"{name} is {value}: it must be from {low} to {high}.")
         if self.codec not in get_args(Codec):
             raise ConfigurationError(f"codec is “{self.codec}”: it must be vp8 or h264.")
+        for name, known in (("log_level", get_args(LogLevel)), ("log_format", get_args(LogFormat))):
+            if getattr(self, name) not in known:
+                raise ConfigurationError(f"{name} is “{getattr(self, name)}”: it must be {' or '.join(known)}.")
         if (self.cert is None) != (self.key is None):
             raise ConfigurationError("Of cert and key only one is given: https needs both.")
         if self.token is not None and (len(self.token) < _SHORTEST_TOKEN or not self.token.isprintable()):

@@ -221,7 +221,7 @@ class World:
         )
         self.ensemble = SimpleNamespace(
             admission=Admission(DrawingCost(0.0, 0.0125, 0.0), 0.0, cores=2),
-            scheduler=SimpleNamespace(drawn=Drawn(3, 5, 1, 0.25)),
+            scheduler=SimpleNamespace(drawn=Drawn(3, 5, 1, 0.25), is_running=True),
         )
         application = make_application(self.stage, self.ensemble, access, page or folder)  # type: ignore[arg-type]
         self.server = TestServer(application)

@@ -409,3 +409,18 @@ def test_a_renewed_secret_is_another_one() -> None:
         assert conversation.renew_owner() == conversation.owner != before
 
     asyncio.run(run())
+
+
+def test_one_conversation_that_cannot_be_looked_after_does_not_keep_the_others_for_ever(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test(theatre: Theatre) -> None:
+        broken, other = await theatre.open(), await theatre.open()
+        monkeypatch.setattr(broken, "reason_to_end", lambda: 1 / 0)
+        theatre.clock.added += 60
+        await theatre.conversations.sweep()
+        assert list(theatre.conversations) == [broken]
+        assert not other.is_running
+
+    played(test)
+    assert "ZeroDivisionError" in caplog.text

@@ -46,7 +46,7 @@ class FakeEnsemble:
 
     def __init__(self) -> None:
         self.admission = Admission(DrawingCost(0.0, 0.0125, 0.0), 0.0, cores=2)
-        self.scheduler = SimpleNamespace(drawn=Drawn())
+        self.scheduler = SimpleNamespace(drawn=Drawn(), is_running=True)
         self.seconds: Callable[[int], float] = lambda index: 0.001
 
     @contextmanager
