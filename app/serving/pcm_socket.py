@@ -18,13 +18,14 @@ from app.serving.offers import OWNER
 from app.serving.paced_source import AHEAD_SECONDS, PacedSource, decode_pcm16
 from app.serving.security import is_same_secret
 from app.serving.stage import Stage
+from app.serving.whole_samples import WholeSamples
 from app.stats import Stats
 from engine.errors import ConfigurationError
 from engine.media import SAMPLE_RATE
 
 PATH = "/pcm"
 
-_RATES = ("24000", "16000", "48000")  # Hz; the first where none is named
+_RATES = ("24000", "8000", "16000", "22050", "44100", "48000")  # Hz; the first where none is named
 _ANSWERS = {"true": True, "false": False}
 _KEYS = {"avatar", "size", "lookahead", "rate", "wait_for_viewer", "conversation"}
 _PROTOCOL = "liveface"  # of WebSocket, for pages: they may name protocols, but send no headers
@@ -153,6 +154,7 @@ class _Dialogue:
         self._last_item: str | None = None
         self._clears = source.clears
         self._count = {"item": 0, "event": 0, "error": 0}
+        self._whole = WholeSamples()
         self._is_full = False
         self._is_held = False
         self._is_replaced = False
@@ -230,6 +232,7 @@ class _Dialogue:
             case "input_audio_buffer.commit":
                 await self._commit()
             case "input_audio_buffer.clear" | "output_audio_buffer.clear" | "response.cancel":
+                self._whole.clear()
                 await self._conversation.interrupt()
                 await self._tell_interruption()
             case kind:
@@ -240,10 +243,7 @@ class _Dialogue:
                 )
 
     async def _append(self, pcm: bytes) -> None:
-        if len(pcm) % 2:
-            raise _Refusal(
-                "odd_audio", f"Found {len(pcm)} bytes of sound: PCM16 has two for each sample, so their number is even."
-            )
+        pcm = self._whole.feed(pcm)
         await self._tell_interruption()  # before there is an item that is not meant by it
         clears = self._source.clears
         second = 2 * self._rate
@@ -281,6 +281,7 @@ class _Dialogue:
             raise _Refusal(
                 "input_audio_buffer_commit_empty", "Found nothing to commit: append sound since the last commit first."
             )
+        self._whole.clear()
         item = self._items[-1]
         item.end = self._source.pushed
         await self._send("input_audio_buffer.committed", item_id=item.name, previous_item_id=self._last_item)
