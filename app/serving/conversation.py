@@ -218,7 +218,8 @@ class Conversation:
             if self._performance is not None and self._session is not None:
                 await asyncio.to_thread(self._performance.__exit__, None, None, None)
         except Exception as error:  # of this session alone: the others go on
-            self.error = str(error) if isinstance(error, LivefaceError) else f"{type(error).__name__}: {error}"
+            is_known = isinstance(error, LivefaceError)
+            self.error = str(error) if is_known else "The session failed unexpectedly: the server's log says more."
             _LOGGER.error("A conversation has ended with an error.", exc_info=error)
         finally:
             await asyncio.gather(*(peer.close() for peer in list(self.peers)))

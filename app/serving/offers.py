@@ -6,7 +6,7 @@ from aiohttp import web
 
 from app.serving.conversation import Conversation
 from app.serving.json_object import parse_object
-from app.serving.negotiation import check_offer, parsed
+from app.serving.negotiation import chosen
 from app.serving.remote_source import RemoteSource
 from app.serving.security import is_same_secret
 from app.serving.stage import Stage
@@ -86,7 +86,7 @@ class _Offers:
 
     async def _begin(self, offer: _Offer) -> dict[str, str]:
         """A new conversation, which ends at once if its peer cannot be answered."""
-        check_offer(parsed(offer.sdp, "offer"), is_heard=True, is_shown=True)  # before anything is begun for it
+        chosen(offer.sdp, is_heard=True, is_shown=True)  # before anything is begun for it
         wish = await self._stage.wish(offer.named)
         stats = Stats()
         source = RemoteSource(self._stage.clock, stats)
@@ -107,7 +107,7 @@ class _Offers:
         if not is_same_secret(offer.owner, conversation.owner):
             raise _forbidden()
         speaks = isinstance(conversation.source, RemoteSource)
-        check_offer(parsed(offer.sdp, "offer"), is_heard=speaks, is_shown=True)  # before the peer there is gives way
+        chosen(offer.sdp, is_heard=speaks, is_shown=True)  # before the peer there is gives way
         answer = await self._answered(conversation, offer, speaks=speaks, controls=True)
         # Who takes over is told a new secret; who looks on while an agent speaks leaves the agent its own.
         return answer | {"owner": conversation.renew_owner()} if speaks else answer

@@ -65,12 +65,11 @@ class _Ingest:
 
     async def _publish(self, request: web.Request) -> web.Response:
         offer = await read_offer(request)
-        kept = _sound_only(offer)
-        check_acceptable(offer, kept, is_heard=True)
+        check_acceptable(offer, is_heard=True)
         async with self._stage.turnstile.turn():
             publisher = self._publisher(request)
             with self._one_at_a_time(publisher.name):
-                return await self._answered(offer, kept, request.query, publisher)
+                return await self._answered(offer, request.query, publisher)
 
     def _publisher(self, request: web.Request) -> _Publisher:
         """Who posts, to the name in the query or the path, or to the resource that it was given before."""
@@ -102,7 +101,7 @@ class _Ingest:
             self._taken.discard(name)
 
     async def _answered(
-        self, offer: SessionDescription, kept: list[bool], query: Mapping[str, str], publisher: _Publisher
+        self, offer: SessionDescription, query: Mapping[str, str], publisher: _Publisher
     ) -> web.Response:
         wish = await self._stage.wish(query)
         conversation = await self._resumed(publisher, wish)
@@ -111,7 +110,7 @@ class _Ingest:
             conversation = await self._open(wish, publisher.name)
         try:
             peer = conversation.join(self._stage.settings, speaks=True, views=False)
-            response = await self._sessions.open(peer, offer, kept, partial(self._end, conversation.id))
+            response = await self._sessions.open(peer, offer, partial(self._end, conversation.id))
         except BaseException:
             if is_new:
                 await self._stage.conversations.close(conversation.id)
@@ -160,15 +159,6 @@ class _Ingest:
         if name is not None:
             self._publications.name(name, conversation)
         return conversation
-
-
-def _sound_only(offer: SessionDescription) -> list[bool]:
-    """Which sections are answered: the first sound, and data. A picture is not used, so none should be sent."""
-    sounds = [section.kind == "audio" and section.direction.startswith("send") for section in offer.sections]
-    if not any(sounds):
-        raise web.HTTPNotAcceptable(text="Found no sound in the offer: send audio, which makes the face speak.")
-    first = sounds.index(True)
-    return [index == first or section.kind == "application" for index, section in enumerate(offer.sections)]
 
 
 def _taken(name: str) -> web.HTTPConflict:

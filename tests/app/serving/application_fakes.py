@@ -16,7 +16,7 @@ from app.scheduler import Drawn
 from app.serving.avatar_shelf import AvatarShelf
 from app.serving.conversation import Limits, Wish
 from app.serving.encoding_cost import EncodingCost
-from app.serving.negotiation import check_offer, parsed
+from app.serving.negotiation import chosen
 from app.serving.peer import IceServer, PeerSettings
 from app.serving.photo_worker import PhotoWorker
 from app.serving.remote_source import RemoteSource
@@ -69,15 +69,15 @@ class FakePeer:
         self.fragments: list[str] = []
         self._gate = gate
 
-    async def answer(self, sdp: str) -> str:
+    async def answer(self, sdp: str, *, refuses_rest: bool = False) -> str:
         await self._gate.wait()
-        check_offer(parsed(sdp, "offer"), is_heard=self.speaks, is_shown=self.views)
+        choice = chosen(sdp, is_heard=self.speaks, is_shown=self.views, refuses_rest=refuses_rest)
         if "unusable" in sdp:
             raise PeerError("The offer cannot be used.")
         if "explosive" in sdp:
             raise ZeroDivisionError("secret detail")
-        named = [line for line in sdp.splitlines() if line.startswith(("m=", "a=mid:"))] if "a=mid:" in sdp else []
-        return "\r\n".join(["v=0 answer", *named])
+        named = [line for line in choice.wanted.splitlines() if line.startswith(("m=", "a=mid:"))]
+        return choice.answered("\r\n".join(["v=0 answer", *named]))
 
     async def add_candidates(self, fragment: str) -> None:
         self.fragments.append(fragment)
