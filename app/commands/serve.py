@@ -33,6 +33,7 @@ from app.serving.security import is_loopback
 from app.serving.serve_settings import TOKEN_VARIABLE, ServeSettings, combined
 from app.serving.server import make_application
 from app.serving.stage import Stage
+from app.serving.taps import bind_within
 from engine.avatar import Avatar
 
 _WORKERS = 4  # threads for what would hold up the event loop
@@ -82,6 +83,12 @@ def serve(
         list[str] | None,
         typer.Option(help="A reverse proxy whose X-Forwarded-For is believed: 127.0.0.1, 10.0.0.0/8. Repeatable."),
     ] = None,
+    udp_ports: Annotated[
+        str | None, typer.Option(help="Over which peers are met, such as 50000-50100.", show_default="any")
+    ] = None,
+    public_peers_only: Annotated[
+        bool | None, typer.Option("--public-peers-only", help="Send nothing to private addresses that peers name.")
+    ] = None,
     log_level: Annotated[
         str | None, typer.Option(help="debug, info, warning or error.", show_default=_DEFAULTS.log_level)
     ] = None,
@@ -106,6 +113,8 @@ def serve(
         "lookahead": lookahead,
         "idle_seconds": idle_seconds,
         "push_to": push_to and tuple(push_to),
+        "udp_ports": udp_ports,
+        "public_peers_only": public_peers_only,
         "log_level": log_level,
         "log_format": log_format,
         "access_log": access_log,
@@ -147,6 +156,8 @@ async def _serve(
     configure(settings.log_level, settings.log_format)
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(_WORKERS, thread_name_prefix="liveface serve"))
+    if (ports := settings.port_range()) is not None:
+        bind_within(loop, ports)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)

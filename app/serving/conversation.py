@@ -32,11 +32,15 @@ _LOGGER = logging.getLogger("liveface")
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a client asks for: an avatar framed to the size of the pictures, its name, and frames of lookahead."""
+    """What a client asks for: an avatar framed to the size of the pictures, its name, and frames of lookahead.
+
+    `is_private`: the name is known to who uploaded the photo only, and enough to wear the face.
+    """
 
     avatar: Avatar
     name: str
     lookahead: int = DEFAULT_LOOKAHEAD
+    is_private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +193,7 @@ class Conversation:
         delay = report.mic_to_picture_ms
         return {
             "conversation": self.id,
-            "avatar": self.wish.name,
+            "avatar": None if self.wish.is_private else self.wish.name,
             "lookahead": self.wish.lookahead,
             "running": self.is_running,
             "error": self.error,

@@ -1,9 +1,11 @@
 """The plain way to a face: one request with a WebRTC offer, one answer; and what an owner may do with a session."""
 
+import asyncio
 from dataclasses import dataclass
 
 from aiohttp import web
 
+from app.serving.avatar_shelf import encode_photo
 from app.serving.conversation import Conversation
 from app.serving.json_object import parse_object
 from app.serving.negotiation import chosen
@@ -24,6 +26,7 @@ def routes(stage: Stage) -> list[web.RouteDef]:
     return [
         web.post("/offer", offers.answer),
         web.get(address, offers.numbers),
+        web.get(f"{address}/photo.jpg", offers.photo),
         web.delete(address, offers.end),
         web.post(f"{address}/interrupt", offers.interrupt),
         web.post(f"{address}/mute", offers.mute),
@@ -67,6 +70,12 @@ class _Offers:
 
     async def numbers(self, request: web.Request) -> web.Response:
         return web.json_response(self._named(request).numbers())
+
+    async def photo(self, request: web.Request) -> web.Response:
+        """The face as it is before it speaks, for who watches; its name is nothing that they need to know."""
+        avatar = self._named(request).wish.avatar
+        picture = await asyncio.to_thread(encode_photo, avatar)
+        return web.Response(body=picture, content_type="image/jpeg", headers={"Cache-Control": "private, max-age=600"})
 
     async def end(self, request: web.Request) -> web.Response:
         await self._stage.conversations.close(owned(self._stage, request).id)

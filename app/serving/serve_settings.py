@@ -1,6 +1,7 @@
 """What a server can be set to, from a file and the command line. Knows nothing of how it is honoured."""
 
 import os
+import re
 import ssl
 import tomllib
 from collections.abc import Mapping
@@ -51,6 +52,8 @@ class ServeSettings:
     idle_seconds: float = 600.0
     push_to: tuple[str, ...] = ()
     trusted_proxy: tuple[str, ...] = ()
+    udp_ports: str | None = None
+    public_peers_only: bool = False
     log_level: LogLevel = "info"
     log_format: LogFormat = "text"
     access_log: bool = False
@@ -82,6 +85,7 @@ class ServeSettings:
         self.ice_servers()
         self.origins()
         self.proxies()
+        self.port_range()
         Destinations(self.push_to)
 
     def origins(self) -> frozenset[str]:
@@ -102,9 +106,20 @@ class ServeSettings:
             _ice_server(text, "turn") for text in self.turn
         )
 
+    def port_range(self) -> range | None:
+        """The UDP ports over which peers are met; None for those that the system chooses."""
+        if self.udp_ports is None:
+            return None
+        found = re.fullmatch(r"([0-9]{1,5})-([0-9]{1,5})", self.udp_ports)
+        if found is None or not 1024 <= int(found[1]) <= int(found[2]) <= 65535:
+            raise ConfigurationError(
+                f"udp_ports is “{self.udp_ports[:20]}”: write two numbers from 1024 to 65535, such as 50000-50100."
+            )
+        return range(int(found[1]), int(found[2]) + 1)
+
     def peers(self) -> PeerSettings:
         """What holds for every peer."""
-        return PeerSettings(self.ice_servers(), self.bitrate, self.codec)
+        return PeerSettings(self.ice_servers(), self.bitrate, self.codec, self.public_peers_only)
 
     def tls(self) -> ssl.SSLContext | None:
         """For https, None for http; raises `ConfigurationError` if the files cannot be used."""

@@ -72,7 +72,7 @@ def make_application(stage: Stage, ensemble: Ensemble, access: Access, page: Pat
             web.get("/metrics", about.metrics),
             web.get("/settings", about.settings),
             *offers.routes(stage),
-            *gallery.routes(stage.avatars),
+            *gallery.routes(stage.avatars, access.proxies.client),
             *whip.routes(stage),
             *pushes.routes(stage),
             *pcm_socket.routes(stage),

@@ -424,3 +424,15 @@ def test_one_conversation_that_cannot_be_looked_after_does_not_keep_the_others_f
 
     played(test)
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_the_name_of_an_uploaded_photo_is_not_told_to_those_who_watch() -> None:
+    async def run() -> None:
+        theatre = Theatre()
+        source = RemoteSource(theatre.real_clock, Stats())
+        for is_private, told in ((True, None), (False, "clara")):
+            wish = Wish(an_avatar(SIDE, SIDE), "clara", is_private=is_private)
+            conversation = Conversation(wish, source, Stats(), theatre.clock, SMALL)
+            assert conversation.numbers()["avatar"] == told
+
+    asyncio.run(run())

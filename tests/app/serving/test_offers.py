@@ -181,3 +181,16 @@ def test_a_conversation_tells_its_numbers(tmp_path: Path) -> None:
         assert (await client.get("/conversations/2")).status == 404
 
     visited(tmp_path, visit)
+
+
+def test_who_watches_sees_the_photo_and_learns_no_name_of_it(tmp_path: Path) -> None:
+    async def visit(client: Client, world: World) -> None:
+        upload = await (await client.post("/avatars?name=me", data=b"photo")).json()
+        answer = await (await client.post("/offer", json=OFFER | {"avatar": upload["name"]})).json()
+        response = await client.get(f"/conversations/{answer['conversation']}/photo.jpg")
+        assert response.status == 200
+        assert (await response.read())[:3] == b"\xff\xd8\xff"
+        assert world.conversations.get(answer["conversation"]).wish.is_private
+        assert (await client.get("/conversations/none/photo.jpg")).status == 404
+
+    visited(tmp_path, visit)

@@ -70,6 +70,9 @@ class FakeShelf:
             raise NotFoundError(f"No avatar is named “{name}”.")
         return an_avatar(width, height)
 
+    def is_uploaded(self, name: str) -> bool:
+        return False
+
 
 class Agent:
     """One socket, as a client sees it."""
