@@ -3,7 +3,7 @@
 import logging
 from dataclasses import dataclass
 
-from aiortc import RTCRtpSender
+from aiortc import RTCRtpCodecParameters, RTCRtpSender
 from aiortc import sdp as webrtc
 from aiortc.rtcpeerconnection import is_codec_compatible
 
@@ -182,7 +182,11 @@ def _fault(media: webrtc.MediaDescription, what: str) -> PeerError | None:
 def _codec_fault(media: webrtc.MediaDescription) -> PeerError | None:
     """Whether none of its codecs, with their parameters, is one that is spoken here."""
     names = {"audio": ("audio/opus",), "video": ("video/vp8", "video/h264")}[media.kind]
-    spoken = [codec for codec in RTCRtpSender.getCapabilities(media.kind).codecs if codec.mimeType.lower() in names]
+    spoken = [
+        RTCRtpCodecParameters(codec.mimeType, codec.clockRate, codec.channels, parameters=codec.parameters)
+        for codec in RTCRtpSender.getCapabilities(media.kind).codecs
+        if codec.mimeType.lower() in names
+    ]
     if any(is_codec_compatible(ours, theirs) for ours in spoken for theirs in media.rtp.codecs):
         return None
     offered = ", ".join(sorted({codec.name for codec in media.rtp.codecs}))[:100] or "none"
