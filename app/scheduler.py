@@ -1,5 +1,6 @@
 """One thread that draws for several sessions, what is due first before the rest; knows no sound and no sink."""
 
+import logging
 import threading
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -13,6 +14,7 @@ from engine.avatar import Avatar
 from engine.media import Frame, Motion
 from engine.renderer import Renderer
 
+_LOGGER = logging.getLogger("liveface")
 _PATIENCE = 1.0  # s after which what may be late counts as due, so that it is drawn in the end
 
 
@@ -84,6 +86,11 @@ class Scheduler:
         self.close()
 
     @property
+    def is_running(self) -> bool:
+        """Whether what is to be drawn will be."""
+        return self._thread.is_alive() and not self._is_closed
+
+    @property
     def drawn(self) -> Drawn:
         """What has been done so far."""
         return self._drawn
@@ -118,6 +125,7 @@ class Scheduler:
                 pass
         except BaseException as error:
             self._failure = error
+            _LOGGER.critical("Nothing can be drawn any more: start the program again.", exc_info=error)
             self._shut(error)
 
     def _draw_next(self) -> bool:

@@ -119,7 +119,8 @@ class PromptResampler:
     """
 
     def __init__(self, rate: int) -> None:
-        self._finer = next((times for times in _FINER if rate * times % SAMPLE_RATE == 0), 1)
+        otherwise = 1 if rate >= 2 * SAMPLE_RATE else 2  # interpolated at 22.05 kHz, 6 kHz would bring noise at -24 dB
+        self._finer = next((times for times in _FINER if rate * times % SAMPLE_RATE == 0), otherwise)
         fine = rate * self._finer
         self._taps = _low_pass(min(0.45 * SAMPLE_RATE, 0.45 * rate) / fine) * self._finer
         self._before = np.zeros(_ANTI_ALIAS_TAPS - 1)

@@ -1,6 +1,7 @@
 """The command that makes a face speak live. The only one that opens a window."""
 
 import json
+import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
@@ -14,6 +15,7 @@ from app.budget import Plan, make_plan, measure_pace, parse_budget
 from app.clock import Clock, MonotonicClock
 from app.commands.window import Opening, show
 from app.config import CAPTURE_MS, DEFAULT_LOOKAHEAD, Backend, Settings, parse_size
+from app.ending import Ending, noted_signals
 from app.live_stage import Heard
 from app.media_files import read_audio
 from app.microphone import Microphone
@@ -21,7 +23,7 @@ from app.notices import Notice, Noticeboard
 from app.performer import ASSETS, Performer, load_performer, load_streamer
 from app.player import Player
 from app.screen import check_screen
-from app.session import Sink
+from app.session import Session, Sink
 from app.sources import FileSource, Source
 from app.stats import Report, Stats, process_age, resident_memory
 from engine.errors import ConfigurationError
@@ -32,6 +34,7 @@ from engine.voice_gate import VoiceGate
 _BLOCKS_MS = (CAPTURE_MS, CAPTURE_MS // 2)  # of sound, that a microphone can be asked for
 _MEASURED = 40 * HOP  # samples of speech by which the machine is measured, 1.6 s
 _SETTLED = 5.0  # s after which memory should not grow any more
+_LOOK = 0.1  # s, within which a signal is followed
 _MEGABYTE = 1 << 20
 _TOKEN_VARIABLE = "LIVEFACE_WHIP_TOKEN"
 
@@ -103,7 +106,8 @@ def run(
     if whip is not None:
         from app.serving.whip_sink import WhipSink  # WebRTC takes a second to load
 
-        outputs["whip"] = partial(WhipSink, whip, whip_token)
+        tell = partial(print, file=sys.stderr, flush=True)
+        outputs["whip"] = partial(WhipSink, whip, whip_token, tell=tell)
     if budget is not None:
         performer = load(None)
         plan = _planned(budget, performer, source_of, _BLOCKS_MS if audio is None else (CAPTURE_MS,), clock)
@@ -112,8 +116,11 @@ def run(
     if headless:
         performer = load(None) if plan is None else replace(performer, streamer=load_ahead(ahead))
         sinks = [make() for make in outputs.values()]
-        numbers = measure(performer, partial(source_of, block_ms), clock, seconds, sinks)
-        print(json.dumps(numbers if plan is None else numbers | {"budget": _kept(plan, numbers)}))
+        with noted_signals() as ending:
+            numbers = measure(performer, partial(source_of, block_ms), clock, seconds, sinks, ending)
+        print(json.dumps(numbers if plan is None else numbers | {"budget": _kept(plan, numbers)}), flush=True)
+        if ending.is_interrupt:
+            raise KeyboardInterrupt
         return
 
     board, gate = Noticeboard(), VoiceGate()
@@ -182,15 +189,17 @@ def measure(
     clock: Clock,
     seconds: float | None,
     sinks: Sequence[Sink] = (),
+    ending: Ending | None = None,
 ) -> dict[str, Any]:
-    """Perform without a window, until the source or the time ends, and return what was measured."""
+    """Perform without a window, until the source, the time or the program ends, and return what was measured."""
+    ending = ending or Ending()
     stats = Stats()
     session = performer.session(make_source(stats), sinks, clock, stats)
     session.start()
     try:
-        session.wait(_SETTLED if seconds is None else min(_SETTLED, seconds / 2))
+        _wait(session, _SETTLED if seconds is None else min(_SETTLED, seconds / 2), ending, clock)
         settled = resident_memory()
-        session.wait(None if seconds is None else seconds - min(_SETTLED, seconds / 2))
+        _wait(session, None if seconds is None else seconds - min(_SETTLED, seconds / 2), ending, clock)
     finally:
         session.stop()
     report = session.report()
@@ -202,6 +211,12 @@ def measure(
             None if age is None or report.first_moment is None else round(report.first_moment - clock.now() + age, 2)
         ),
     }
+
+
+def _wait(session: Session, seconds: float | None, ending: Ending, clock: Clock) -> None:
+    until = math.inf if seconds is None else clock.now() + seconds
+    while not ending.is_asked and (left := until - clock.now()) > 0 and not session.wait(min(_LOOK, left)):
+        pass
 
 
 def _numbers(report: Report) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import logging
 import secrets
 import signal
 import socket
@@ -21,23 +20,25 @@ from aiohttp import web
 from app.clock import Clock, MonotonicClock
 from app.ensemble import Ensemble, open_ensemble
 from app.performer import DEFAULT_AVATAR
+from app.serving import access_log as journal
 from app.serving.avatar_shelf import AvatarShelf
 from app.serving.conversation import Conversations, Limits
 from app.serving.door import Door
 from app.serving.encoding_cost import EncodingCost, measure_encoding
 from app.serving.leftovers import end_leftovers
 from app.serving.listener import address_of, listening
+from app.serving.logs import configure
 from app.serving.photo_worker import PhotoWorker
 from app.serving.security import is_loopback
 from app.serving.serve_settings import TOKEN_VARIABLE, ServeSettings, combined
 from app.serving.server import make_application
 from app.serving.stage import Stage
+from app.serving.taps import bind_within
 from engine.avatar import Avatar
 
 _WORKERS = 4  # threads for what would hold up the event loop
 _GRACE = 0.3  # s that requests get to finish when the server ends
 _LEAVING = 0.3  # s likewise, that connections get
-_HANDSHAKE = 10.0  # s that TLS may take to begin
 _KEEP_ALIVE = 30.0  # s that a connection may be idle
 _TIDYING = 5.0  # s
 _DEFAULTS = ServeSettings()
@@ -78,6 +79,21 @@ def serve(
         list[str] | None,
         typer.Option(help="A WHIP server that clients may have faces sent to: https://example.org/live. Repeatable."),
     ] = None,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(help="A reverse proxy whose X-Forwarded-For is believed: 127.0.0.1, 10.0.0.0/8. Repeatable."),
+    ] = None,
+    udp_ports: Annotated[
+        str | None, typer.Option(help="Over which peers are met, such as 50000-50100.", show_default="any")
+    ] = None,
+    public_peers_only: Annotated[
+        bool | None, typer.Option("--public-peers-only", help="Send nothing to private addresses that peers name.")
+    ] = None,
+    log_level: Annotated[
+        str | None, typer.Option(help="debug, info, warning or error.", show_default=_DEFAULTS.log_level)
+    ] = None,
+    log_format: Annotated[str | None, typer.Option(help="text or json.", show_default=_DEFAULTS.log_format)] = None,
+    access_log: Annotated[bool | None, typer.Option("--access-log", help="Write a line for each request.")] = None,
     config: Annotated[Path | None, typer.Option(help="A TOML file with any of these; the command line wins.")] = None,
 ) -> None:
     """Serve faces to browsers, calls and agents, over WebRTC."""
@@ -97,6 +113,12 @@ def serve(
         "lookahead": lookahead,
         "idle_seconds": idle_seconds,
         "push_to": push_to and tuple(push_to),
+        "udp_ports": udp_ports,
+        "public_peers_only": public_peers_only,
+        "log_level": log_level,
+        "log_format": log_format,
+        "access_log": access_log,
+        "trusted_proxy": trusted_proxy and tuple(trusted_proxy),
     }
     run_server(combined(config, {name: value for name, value in given.items() if value is not None}))
 
@@ -131,11 +153,11 @@ async def _serve(
     greeting: str,
 ) -> None:
     """Until SIGTERM or Ctrl-C."""
-    # Anyone can send what is no HTTP, so what the libraries say of it is of no use in a log.
-    for library in ("aiohttp", "aiortc", "aioice"):
-        logging.getLogger(library).setLevel(logging.CRITICAL)
+    configure(settings.log_level, settings.log_format)
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(_WORKERS, thread_name_prefix="liveface serve"))
+    if (ports := settings.port_range()) is not None:
+        bind_within(loop, ports)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
@@ -150,9 +172,11 @@ async def _serve(
         settings.lookahead,
         settings.push_to,
     )
-    door = Door()
+    door = Door(trusts=settings.proxies().trusts)
     application = make_application(stage, ensemble, settings.access())
     application.middlewares.append(door.middleware())
+    if settings.access_log:
+        application.middlewares.insert(0, journal.access_log(settings.proxies()))
     runner = web.AppRunner(
         application,
         access_log=None,
@@ -162,17 +186,14 @@ async def _serve(
     )
     await runner.setup()
     assert runner.server is not None
-    handshake = None if tls is None else _HANDSHAKE
-    open_door = await loop.create_server(
-        door.leading_to(runner.server), sock=listener, ssl=tls, ssl_handshake_timeout=handshake
-    )
+    admitting = asyncio.create_task(door.admit(listener, runner.server, tls))
     tidying = asyncio.create_task(_tidy())
     try:
         print(greeting, flush=True)
         await stopping.wait()
     finally:
         tidying.cancel()
-        open_door.close()
+        admitting.cancel()
         await runner.cleanup()
         await end_leftovers(_LEAVING)
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from app.integrations.face import Face, Spoken
 from app.performer import Performer
+from app.serving.whole_samples import WholeSamples
 from engine.errors import ConfigurationError
 
 try:
@@ -43,6 +44,7 @@ class LivefaceVideoService(FrameProcessor):
         self._face: Face | None = None
         self._showing: asyncio.Task[None] | None = None
         self._resampler = create_stream_resampler(clear_after_secs=None)
+        self._whole: dict[int, WholeSamples] = {}  # by the bytes of a sample
 
     async def setup(self, setup: FrameProcessorSetup) -> None:  # type: ignore[override]  # as Pipecat itself does
         """Let the face appear, while the other services connect."""
@@ -74,6 +76,7 @@ class LivefaceVideoService(FrameProcessor):
             await self._say(await self._converted(frame, face.rate), face)
         else:
             if isinstance(frame, TTSStoppedFrame):
+                self._whole.clear()
                 await self._say(await self._resampler.flush(), face)
             if face is self._face:
                 await face.mark(frame)
@@ -117,6 +120,7 @@ class LivefaceVideoService(FrameProcessor):
         if face is None:
             return
         forgotten = face.interrupt()
+        self._whole.clear()
         await self._resampler.reset()  # type: ignore[no-untyped-call]
         for mark in forgotten:
             assert isinstance(mark, Frame)
@@ -135,8 +139,9 @@ class LivefaceVideoService(FrameProcessor):
         await self.push_error(f"The face cannot be shown: {error}", error, force_treat_as_permanent=True)
 
     async def _converted(self, frame: TTSAudioRawFrame, rate: int) -> bytes:
-        """PCM16 of one channel and that rate."""
-        pcm = frame.audio
+        """PCM16 of one channel and that rate; what is cut within a sample waits for the next frame."""
+        size = 2 * max(1, frame.num_channels)
+        pcm = self._whole.setdefault(size, WholeSamples(size)).feed(frame.audio)
         if frame.num_channels > 1:
             channels = np.frombuffer(pcm, "<i2").reshape(-1, frame.num_channels)
             pcm = channels.mean(axis=1).astype("<i2").tobytes()

@@ -7,7 +7,7 @@ import asyncio
 import re
 import secrets
 import shutil
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,11 +17,12 @@ import cv2
 from app.clock import Clock
 from app.performer import ASSETS
 from app.serving.photo_worker import PhotoWorker
-from app.serving.security import is_same_secret
+from app.serving.security import is_same_secret, network_of
 from engine.avatar import Avatar
-from engine.errors import CapacityError, LivefaceError, NotFoundError
+from engine.errors import LivefaceError, NotFoundError
 
 _UPLOADS = 32  # at once, each a folder of at most 10 MB
+_SHARE = 8  # of them, of one client
 _LIFE = 3600.0  # s without being used, after which an upload is forgotten
 _PIXELS = 8_000_000  # of framed avatars that are kept ready: 30 of 512x512
 _PREVIEW = 512  # pixels, of a portrait's picture: a page shows it where the face will speak
@@ -38,11 +39,15 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """`secret`: None for a shipped portrait, which stays. `used`: when it was chosen last, in seconds."""
+    """`secret`: None for a shipped portrait, which stays. `used`: when it was chosen last, in seconds.
+
+    `client`: the network of who uploaded it.
+    """
 
     folder: Path
     secret: str | None = None
     used: float = 0.0
+    client: str = ""
 
 
 class AvatarShelf:
@@ -99,24 +104,38 @@ class AvatarShelf:
     async def preview(self, name: str) -> bytes:
         """A JPEG picture; raises `NotFoundError`."""
         avatar = await self.framed(name, _PREVIEW, _PREVIEW)
-        _, data = await asyncio.to_thread(cv2.imencode, ".jpg", cv2.cvtColor(avatar.photo, cv2.COLOR_RGB2BGR))
-        return data.tobytes()
+        return await asyncio.to_thread(encode_photo, avatar)
 
-    async def add(self, photo: bytes, name: str, face: int | None = None) -> Upload:
+    async def add(self, photo: bytes, name: str, face: int | None = None, client: str = "") -> Upload:
         """Prepare an uploaded photo; its name begins with the letters and digits of the wished one.
 
-        Raises `PhotoError` with what is wrong with it, `CapacityError` if there are too many.
+        `client`: the address of who uploads it. Where there is no room, the upload that was not used for longest goes:
+        the client's own where it has its share, else one of the client that has most. Raises `PhotoError` with what is
+        wrong with the photo, `CapacityError` if too many wait.
         """
-        self._forget_old()
-        held = sum(entry.secret is not None for entry in self._entries.values())
-        if held >= _UPLOADS:
-            raise CapacityError(f"Found {held} uploaded avatars, which is the most: delete one, or try again later.")
+        client = network_of(client)
         wished = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:_LONGEST_NAME].strip("-") or "face"
         upload = Upload(f"{wished}-{secrets.token_hex(8)}", secrets.token_urlsafe(24))
         folder = self._folder / upload.name
         await self._worker.prepare(photo, folder, upload.name, face)
-        self._entries[upload.name] = _Entry(folder, upload.secret, self._clock.now())
+        self._make_room(client)
+        self._entries[upload.name] = _Entry(folder, upload.secret, self._clock.now(), client)
         return upload
+
+    def _make_room(self, client: str) -> None:
+        """For one more upload; only now, so that a photo of which no avatar can be made costs nobody theirs."""
+        self._forget_old()
+        uploads = {name: entry for name, entry in self._entries.items() if entry.secret is not None}
+        counts = Counter(entry.client for entry in uploads.values())
+        if counts[client] >= _SHARE:
+            crowd = client
+        elif len(uploads) >= _UPLOADS:
+            crowd = counts.most_common(1)[0][0]
+        else:
+            return
+        self._forget(
+            min((name for name in uploads if uploads[name].client == crowd), key=lambda name: uploads[name].used)
+        )
 
     def remove(self, name: str, secret: str) -> None:
         """Forget an upload; raises `NotFoundError` if there is none of that name and secret."""
@@ -146,6 +165,12 @@ class AvatarShelf:
         for key in [key for key in self._framed if key[0] == name]:
             del self._framed[key]
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def encode_photo(avatar: Avatar) -> bytes:
+    """The picture of an avatar as JPEG."""
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(avatar.photo, cv2.COLOR_RGB2BGR))
+    return data.tobytes()
 
 
 def _unknown(name: str) -> NotFoundError:

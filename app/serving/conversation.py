@@ -1,6 +1,7 @@
 """Faces that speak to somebody over the network: each a session with its source, its viewers and its end."""
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager
@@ -26,15 +27,20 @@ RESUME_SECONDS = 30.0
 _KEPT_SECONDS = 5.0  # that a deserted conversation keeps its place even where another one needs it
 _SWEEP_SECONDS = 1.0  # from one look at all conversations to the next
 _CLOSING_SECONDS = 1.5  # that all of them together get to end
+_LOGGER = logging.getLogger("liveface")
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a client asks for: an avatar framed to the size of the pictures, its name, and frames of lookahead."""
+    """What a client asks for: an avatar framed to the size of the pictures, its name, and frames of lookahead.
+
+    `is_private`: the name is known to who uploaded the photo only, and enough to wear the face.
+    """
 
     avatar: Avatar
     name: str
     lookahead: int = DEFAULT_LOOKAHEAD
+    is_private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,7 @@ class Conversation:
         self._admission: Admission | None = None
         self._encoding_cost = 0.0
         self._viewers: dict[Peer, Place | None] = {}  # the place of one of them came with the session
-        self._left_at = clock.now()
+        self._left_at = self._unspoken_since = clock.now()
         self._performance: AbstractContextManager[Session] | None = None
         self._session: Session | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -131,6 +137,7 @@ class Conversation:
                 place.close()
             if member is self._speaker:
                 self._speaker = None
+                self._unspoken_since = self._clock.now()
         if not self._members:
             self._left_at = self._clock.now()
 
@@ -160,6 +167,16 @@ class Conversation:
         """Seconds since the last member left; 0 while there is one."""
         return 0.0 if self._members else self._clock.now() - self._left_at
 
+    @property
+    def unspoken_for(self) -> float:
+        """Seconds since the peer that speaks has left; 0 while there is one."""
+        return 0.0 if self._speaker is not None else self._clock.now() - self._unspoken_since
+
+    def renew_owner(self) -> str:
+        """Make a new secret, which the old one's bearer is told as they take over: no secret is told twice."""
+        self.owner = secrets.token_urlsafe(16)
+        return self.owner
+
     def reason_to_end(self) -> str | None:
         """Why the conversation should be closed now; None if it should go on."""
         if not self.is_running:
@@ -176,7 +193,7 @@ class Conversation:
         delay = report.mic_to_picture_ms
         return {
             "conversation": self.id,
-            "avatar": self.wish.name,
+            "avatar": None if self.wish.is_private else self.wish.name,
             "lookahead": self.wish.lookahead,
             "running": self.is_running,
             "error": self.error,
@@ -205,7 +222,9 @@ class Conversation:
             if self._performance is not None and self._session is not None:
                 await asyncio.to_thread(self._performance.__exit__, None, None, None)
         except Exception as error:  # of this session alone: the others go on
-            self.error = str(error) if isinstance(error, LivefaceError) else f"{type(error).__name__}: {error}"
+            is_known = isinstance(error, LivefaceError)
+            self.error = str(error) if is_known else "The session failed unexpectedly: the server's log says more."
+            _LOGGER.error("A conversation has ended with an error.", exc_info=error)
         finally:
             await asyncio.gather(*(peer.close() for peer in list(self.peers)))
 
@@ -313,12 +332,18 @@ class Conversations:
     async def sweep(self) -> None:
         """End what should end, and tell the others' peers their numbers."""
         for conversation in self:
-            if reason := conversation.reason_to_end():
-                await self.close(conversation.id, reason)
-            else:
-                numbers = conversation.numbers()
-                for peer in conversation.peers:
-                    peer.send({"type": "stats", **numbers})
+            try:
+                await self._sweep_one(conversation)
+            except Exception:  # of this one alone: the others must not stay for ever
+                _LOGGER.exception("A conversation could not be looked after.")
+
+    async def _sweep_one(self, conversation: Conversation) -> None:
+        if reason := conversation.reason_to_end():
+            await self.close(conversation.id, reason)
+            return
+        numbers = conversation.numbers()
+        for peer in list(conversation.peers):
+            peer.send({"type": "stats", **numbers})
 
     async def _sweep_forever(self) -> None:
         while True:

@@ -1,6 +1,7 @@
 """The requests about avatars: list, look, upload and delete. Knows nothing of how a photo becomes one."""
 
 import asyncio
+from collections.abc import Callable
 
 from aiohttp import web
 
@@ -15,9 +16,9 @@ _CHUNK = 1 << 16  # bytes
 _MOST_SECRETS = 32  # that are compared for one request
 
 
-def routes(avatars: AvatarShelf) -> list[web.RouteDef]:
-    """The requests about avatars."""
-    gallery = _Gallery(avatars)
+def routes(avatars: AvatarShelf, client: Callable[[web.Request], str]) -> list[web.RouteDef]:
+    """The requests about avatars; `client` tells the address of who asks."""
+    gallery = _Gallery(avatars, client)
     return [
         web.get("/avatars", gallery.names),
         web.post("/avatars", gallery.add),
@@ -27,8 +28,9 @@ def routes(avatars: AvatarShelf) -> list[web.RouteDef]:
 
 
 class _Gallery:
-    def __init__(self, avatars: AvatarShelf) -> None:
+    def __init__(self, avatars: AvatarShelf, client: Callable[[web.Request], str]) -> None:
         self._avatars = avatars
+        self._client = client
         self._received = 0
 
     async def names(self, request: web.Request) -> web.Response:
@@ -51,7 +53,8 @@ class _Gallery:
         self._received += 1
         try:
             photo = await _read(request)
-            upload = await self._avatars.add(photo, request.query.get("name", ""), None if face is None else int(face))
+            number = None if face is None else int(face)
+            upload = await self._avatars.add(photo, request.query.get("name", ""), number, self._client(request))
         finally:
             self._received -= 1
         about = {"name": upload.name, "secret": upload.secret, "photo": _photo_address(upload.name)}

@@ -11,6 +11,7 @@ _FIRST_MARGIN = 0.01  # s likewise, when nothing is known yet
 _STEP = 0.01  # s of silence at a time, while the next packet is awaited
 _REMEMBERED = 150  # packets, whose slack tells how long sound must wait: 3 s
 _FAR = 2.0  # s ahead of its moment: the sender has begun to count anew
+_MISORDERED = 100  # packets that one may be behind; two in a row that are farther: counted anew (RFC 3550, A.1)
 _MOST_WAITING = 120  # packets: 300 ms of the shortest that Opus has
 
 
@@ -51,6 +52,7 @@ class JitterBuffer(Generic[Payload]):
         self._newest: tuple[int, int] | None = None  # sequence and position of the latest packet, without overflow
         self._played: _Packet[Payload] | None = None
         self._slacks: deque[int] = deque(maxlen=_REMEMBERED)  # samples between arrival and moment
+        self._next_anew: int | None = None  # sequence that follows a packet that seems to be counted anew
         self._last_miss: int | None = None  # sequence of a packet that came after a later one was put out
 
     @property
@@ -65,6 +67,12 @@ class JitterBuffer(Generic[Payload]):
 
     def add(self, sequence: int, timestamp: int, length: int, payload: Payload, now: float) -> None:
         """Take a packet of `length` samples; `sequence` (16 bit) and `timestamp` (32 bit, in samples) as in RTP."""
+        if self._is_far_behind(sequence):
+            if sequence != self._next_anew:
+                self._next_anew = (sequence + 1) % (1 << 16)
+                return
+            self._newest = self._shift = None
+        self._next_anew = None
         packet = self._numbered(sequence, timestamp, length, payload)
         elapsed = round((now - self._start) * self._rate)
         if self._shift is None or abs(packet.position + self._shift - self._position) > _FAR * self._rate:
@@ -114,6 +122,9 @@ class JitterBuffer(Generic[Payload]):
         if self._waiting:
             self._played = self._waiting[max(self._waiting)]
             self._waiting.clear()
+
+    def _is_far_behind(self, sequence: int) -> bool:
+        return self._newest is not None and _signed(sequence - self._newest[0], 16) < -_MISORDERED
 
     def _numbered(self, sequence: int, timestamp: int, length: int, payload: Payload) -> _Packet[Payload]:
         if self._newest is None:

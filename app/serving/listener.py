@@ -6,7 +6,7 @@ import socket
 from app.serving.security import is_loopback
 from engine.errors import ConfigurationError
 
-_BACKLOG = 128  # connections that wait to be accepted
+_BACKLOG = 1024  # connections that wait to be accepted: others must not be lost behind a crowd
 
 
 def listening(host: str, port: int) -> socket.socket:

@@ -1,12 +1,14 @@
 """The plain way to a face: one request with a WebRTC offer, one answer; and what an owner may do with a session."""
 
+import asyncio
 from dataclasses import dataclass
 
 from aiohttp import web
 
+from app.serving.avatar_shelf import encode_photo
 from app.serving.conversation import Conversation
 from app.serving.json_object import parse_object
-from app.serving.negotiation import check_offer, parsed
+from app.serving.negotiation import chosen
 from app.serving.remote_source import RemoteSource
 from app.serving.security import is_same_secret
 from app.serving.stage import Stage
@@ -24,6 +26,7 @@ def routes(stage: Stage) -> list[web.RouteDef]:
     return [
         web.post("/offer", offers.answer),
         web.get(address, offers.numbers),
+        web.get(f"{address}/photo.jpg", offers.photo),
         web.delete(address, offers.end),
         web.post(f"{address}/interrupt", offers.interrupt),
         web.post(f"{address}/mute", offers.mute),
@@ -68,6 +71,12 @@ class _Offers:
     async def numbers(self, request: web.Request) -> web.Response:
         return web.json_response(self._named(request).numbers())
 
+    async def photo(self, request: web.Request) -> web.Response:
+        """The face as it is before it speaks, for who watches; its name is nothing that they need to know."""
+        avatar = self._named(request).wish.avatar
+        picture = await asyncio.to_thread(encode_photo, avatar)
+        return web.Response(body=picture, content_type="image/jpeg", headers={"Cache-Control": "private, max-age=600"})
+
     async def end(self, request: web.Request) -> web.Response:
         await self._stage.conversations.close(owned(self._stage, request).id)
         return web.Response(status=204)
@@ -86,7 +95,7 @@ class _Offers:
 
     async def _begin(self, offer: _Offer) -> dict[str, str]:
         """A new conversation, which ends at once if its peer cannot be answered."""
-        check_offer(parsed(offer.sdp, "offer"), is_heard=True, is_shown=True)  # before anything is begun for it
+        chosen(offer.sdp, is_heard=True, is_shown=True)  # before anything is begun for it
         wish = await self._stage.wish(offer.named)
         stats = Stats()
         source = RemoteSource(self._stage.clock, stats)
@@ -107,8 +116,10 @@ class _Offers:
         if not is_same_secret(offer.owner, conversation.owner):
             raise _forbidden()
         speaks = isinstance(conversation.source, RemoteSource)
-        check_offer(parsed(offer.sdp, "offer"), is_heard=speaks, is_shown=True)  # before the peer there is gives way
-        return await self._answered(conversation, offer, speaks=speaks, controls=True) | {"owner": conversation.owner}
+        chosen(offer.sdp, is_heard=speaks, is_shown=True)  # before the peer there is gives way
+        answer = await self._answered(conversation, offer, speaks=speaks, controls=True)
+        # Who takes over is told a new secret; who looks on while an agent speaks leaves the agent its own.
+        return answer | {"owner": conversation.renew_owner()} if speaks else answer
 
     async def _answered(
         self, conversation: Conversation, offer: _Offer, *, speaks: bool, controls: bool = False

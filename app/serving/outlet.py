@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from app.serving.bitrate import BitrateControl
 from app.serving.codecs import PictureCodec, PictureEncoder
 from app.serving.relay import Viewing
-from app.serving.tracks import FaceTrack, MediaClock, VoiceTrack
+from app.serving.tracks import FaceTrack, Failed, MediaClock, VoiceTrack, ignore_failure
 
 _REFERENCE_PIXELS = 512 * 512  # for which the first bit rate is meant
 _LEAST = 250_000  # bit/s, however much is lost
@@ -16,10 +16,18 @@ _MOST = 1.5  # times the first one
 class Outlet:
     """The thread is this viewer's own: a picture that takes long holds up nobody else, and only one waits for it."""
 
-    def __init__(self, viewing: Viewing, codec: PictureCodec, bitrate: int, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        viewing: Viewing,
+        codec: PictureCodec,
+        bitrate: int,
+        now: Callable[[], float],
+        on_failure: Failed = ignore_failure,
+    ) -> None:
         """`bitrate`: at which pictures of 512 x 512 start, in bit/s. `now`: the seconds that reports are told in.
 
-        `codec` may be changed until the first picture is taken.
+        `on_failure`: is told what makes pictures or sound end early. `codec` may be changed until the first picture is
+        taken.
         """
         self.codec = codec
         self.clock = MediaClock()
@@ -27,8 +35,8 @@ class Outlet:
         self._control: BitrateControl | None = None
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="liveface encoder")
         self._sound, self._pictures = viewing, viewing.another(1)
-        self.voice = VoiceTrack(self._sound, self.clock, now)
-        self.face = FaceTrack(self._pictures, self.clock, self._executor, self._make_encoder, now)
+        self.voice = VoiceTrack(self._sound, self.clock, now, on_failure)
+        self.face = FaceTrack(self._pictures, self.clock, self._executor, self._make_encoder, now, on_failure)
 
     def note_sent(self, bitrate: int) -> None:
         """So much was sent in the latest second, in bit/s."""

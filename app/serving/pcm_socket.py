@@ -10,22 +10,26 @@ from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSMsgType, hdrs, web
 
 from app.serving.conversation import Conversation
 from app.serving.json_object import parse_object
+from app.serving.offers import OWNER
 from app.serving.paced_source import AHEAD_SECONDS, PacedSource, decode_pcm16
 from app.serving.security import is_same_secret
 from app.serving.stage import Stage
+from app.serving.whole_samples import WholeSamples
 from app.stats import Stats
 from engine.errors import ConfigurationError
 from engine.media import SAMPLE_RATE
 
 PATH = "/pcm"
 
-_RATES = ("24000", "16000", "48000")  # Hz; the first where none is named
+_RATES = ("24000", "8000", "16000", "22050", "44100", "48000")  # Hz; the first where none is named
 _ANSWERS = {"true": True, "false": False}
-_KEYS = {"avatar", "size", "lookahead", "rate", "wait_for_viewer", "conversation", "owner"}
+_KEYS = {"avatar", "size", "lookahead", "rate", "wait_for_viewer", "conversation"}
+_PROTOCOL = "liveface"  # of WebSocket, for pages: they may name protocols, but send no headers
+_OWNER_PROTOCOL = "liveface.owner."  # before the secret
 _LARGEST_MESSAGE = 2**20  # bytes: 16 s and more
 _LARGEST_READ = 2**24  # bytes, beyond which a message is not even read to its end, and the socket is closed
 _MOST_MESSAGES = 1000  # in a second; more of them wait
@@ -48,10 +52,19 @@ class _Sockets:
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(
-            max_msg_size=_LARGEST_READ, compress=False, heartbeat=_HEARTBEAT, timeout=_CLOSING_SECONDS
+            max_msg_size=_LARGEST_READ,
+            compress=False,
+            heartbeat=_HEARTBEAT,
+            timeout=_CLOSING_SECONDS,
+            protocols=(_PROTOCOL,),
         )
         if not socket.can_prepare(request):
             raise web.HTTPUpgradeRequired(text=f"{PATH} speaks WebSocket: connect with a client of that.")
+        if "owner" in request.query:
+            raise ConfigurationError(
+                f"The secret stands in the address, where others can read it: send it in the header {OWNER}, or as the "
+                f"WebSocket protocol {_OWNER_PROTOCOL}SECRET beside {_PROTOCOL}."
+            )
         if unknown := sorted(request.query.keys() - _KEYS):
             raise ConfigurationError(
                 f"Found the unknown setting “{unknown[0][:40]}”: known are {', '.join(sorted(_KEYS))}."
@@ -59,7 +72,8 @@ class _Sockets:
         rate = _rate(request.query.get("rate", _RATES[0]))
         waits = _answer("wait_for_viewer", request.query.get("wait_for_viewer", "false"))
         conversation, source = await self._conversation(request)
-        dialogue = _Dialogue(socket, conversation, source, rate, waits_for_viewer=waits)
+        is_back = "conversation" in request.query
+        dialogue = _Dialogue(socket, conversation, source, rate, waits_for_viewer=waits, is_back=is_back)
         source.is_paused = waits
         conversation.enter(dialogue)
         before = self._open.get(conversation.id)
@@ -83,7 +97,7 @@ class _Sockets:
             source = PacedSource(self._stage.clock)
             return await conversations.open(wish, source, self._stage.encoding_cost(wish), Stats()), source
         conversation = conversations.get(name)
-        if not is_same_secret(request.query.get("owner", ""), conversation.owner):
+        if not is_same_secret(_shown_owner(request), conversation.owner):
             raise web.HTTPForbidden(
                 text="Only who opened the conversation may speak in it: send its “owner”, as session.created told it."
             )
@@ -128,16 +142,19 @@ class _Dialogue:
         rate: int,
         *,
         waits_for_viewer: bool,
+        is_back: bool,
     ) -> None:
         self._socket = socket
         self._conversation = conversation
         self._source = source
         self._rate = rate
         self._waits_for_viewer = waits_for_viewer
+        self._is_back = is_back
         self._items: deque[_Item] = deque()  # of which something has not been heard; the last one may be open
         self._last_item: str | None = None
         self._clears = source.clears
         self._count = {"item": 0, "event": 0, "error": 0}
+        self._whole = WholeSamples()
         self._is_full = False
         self._is_held = False
         self._is_replaced = False
@@ -152,7 +169,7 @@ class _Dialogue:
         await self._send(
             "session.created",
             conversation=self._conversation.id,
-            owner=self._conversation.owner,
+            owner=self._conversation.renew_owner() if self._is_back else self._conversation.owner,
             whep="/whep?" + urlencode({"conversation": self._conversation.id}),
             avatar=self._conversation.wish.name,
             width=width,
@@ -215,6 +232,7 @@ class _Dialogue:
             case "input_audio_buffer.commit":
                 await self._commit()
             case "input_audio_buffer.clear" | "output_audio_buffer.clear" | "response.cancel":
+                self._whole.clear()
                 await self._conversation.interrupt()
                 await self._tell_interruption()
             case kind:
@@ -225,10 +243,7 @@ class _Dialogue:
                 )
 
     async def _append(self, pcm: bytes) -> None:
-        if len(pcm) % 2:
-            raise _Refusal(
-                "odd_audio", f"Found {len(pcm)} bytes of sound: PCM16 has two for each sample, so their number is even."
-            )
+        pcm = self._whole.feed(pcm)
         await self._tell_interruption()  # before there is an item that is not meant by it
         clears = self._source.clears
         second = 2 * self._rate
@@ -266,6 +281,7 @@ class _Dialogue:
             raise _Refusal(
                 "input_audio_buffer_commit_empty", "Found nothing to commit: append sound since the last commit first."
             )
+        self._whole.clear()
         item = self._items[-1]
         item.end = self._source.pushed
         await self._send("input_audio_buffer.committed", item_id=item.name, previous_item_id=self._last_item)
@@ -329,6 +345,13 @@ class _Dialogue:
         self._count["event"] += 1
         with suppress(ConnectionError):  # the other side has gone, which the next read tells
             await self._socket.send_json({"type": kind, "event_id": f"event_{self._count['event']}", **content})
+
+
+def _shown_owner(request: web.Request) -> str:
+    """The secret that a client has sent; empty without one."""
+    protocols = (name.strip() for name in request.headers.get(hdrs.SEC_WEBSOCKET_PROTOCOL, "").split(","))
+    shown = (name.removeprefix(_OWNER_PROTOCOL) for name in protocols if name.startswith(_OWNER_PROTOCOL))
+    return request.headers.get(OWNER) or next(shown, "")
 
 
 def _rate(text: str) -> int:

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -13,7 +14,6 @@ from aiortc import (
     RTCIceServer,
     RTCPeerConnection,
     RTCRtpSender,
-    RTCRtpTransceiver,
     RTCSessionDescription,
     clock,
 )
@@ -26,14 +26,15 @@ from aiortc.stats import (
     RTCTransportStats,
 )
 
+from app.serving.candidates import Candidates
 from app.serving.codecs import PictureCodec
 from app.serving.json_object import parse_object
-from app.serving.negotiation import check_offer, chosen_picture_codec, is_hidden, parsed, told, without_hidden_hosts
+from app.serving.negotiation import Role, check_answer, chosen, chosen_picture_codec, told
 from app.serving.outlet import Outlet
 from app.serving.relay import Viewing
 from app.serving.remote_source import RemoteSource
 from app.serving.taps import align_reports, is_flooded, tap_feedback, tap_voice
-from engine.errors import PeerError
+from engine.errors import CapacityError, PeerError
 
 CHANNEL = "liveface"
 
@@ -43,8 +44,8 @@ _CLOSING_SECONDS = 1.0  # that saying goodbye may take
 _WATCHED = 1.0  # s from one look at the connection to the next
 _MOST_MESSAGE = 4096  # characters over the data channel
 _MOST_WAITING = 65_536  # bytes in the data channel, beyond which messages are left out
-_MOST_CANDIDATES = 100  # lines of one fragment
 _NTP_SECOND = 1 << 32
+_LOGGER = logging.getLogger("liveface")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +59,15 @@ class IceServer:
 
 @dataclass(frozen=True, slots=True)
 class PeerSettings:
-    """`bitrate`: bits per second at which pictures of 512 x 512 start. `codec`: preferred, if the peer knows it."""
+    """`bitrate`: bits per second at which pictures of 512 x 512 start. `codec`: preferred, if the peer knows it.
+
+    `public_only`: peers' addresses in private networks are not tried.
+    """
 
     ice_servers: tuple[IceServer, ...] = ()
     bitrate: int = 2_000_000
     codec: PictureCodec = "vp8"
+    public_only: bool = False
 
 
 class Peer:
@@ -84,7 +89,10 @@ class Peer:
     ) -> None:
         self._settings = settings
         self._source = source
-        self._outlet = Outlet(viewing, settings.codec, settings.bitrate, _ntp_seconds) if viewing is not None else None
+        self._outlet = (
+            Outlet(viewing, settings.codec, settings.bitrate, _ntp_seconds, self._fail) if viewing is not None else None
+        )
+        self._candidates = Candidates(public_only=settings.public_only)
         self._on_closed = on_closed
         self._on_message = on_message
         self._connection: RTCPeerConnection | None = None
@@ -93,21 +101,23 @@ class Peer:
         self._closing: asyncio.Task[None] | None = None
         self._link: dict[str, object] = {}
 
-    async def answer(self, sdp: str) -> str:
-        """Answer an offer; raises `PeerError` for one that cannot be used, and is closed then."""
+    async def answer(self, sdp: str, *, refuses_rest: bool = False) -> str:
+        """Answer an offer; raises `PeerError` for one that cannot be used, and is closed then.
+
+        `refuses_rest`: sections that are not used are refused in the answer; else they stay, and nothing goes there.
+        """
+        is_heard, is_shown = self._source is not None, self._outlet is not None
         try:
-            offer = parsed(sdp, "offer")
-            check_offer(offer, is_heard=self._source is not None, is_shown=self._outlet is not None)
-            connection = self._connect(RTCBundlePolicy.BALANCED)
-            ours = self._transceivers(connection, {media.kind for media in offer.media})
-            await connection.setRemoteDescription(RTCSessionDescription(without_hidden_hosts(sdp), "offer"))
-            for transceiver in connection.getTransceivers():
-                if transceiver not in ours:
-                    transceiver.direction = "inactive"
+            choice = chosen(sdp, is_heard=is_heard, is_shown=is_shown, refuses_rest=refuses_rest)
+            connection = self._connect(RTCBundlePolicy.MAX_COMPAT)
+            self._add_transceivers(connection, choice.roles)
+            wanted = self._candidates.filtered(choice.wanted)
+            await connection.setRemoteDescription(RTCSessionDescription(wanted, "offer"))
             await connection.setLocalDescription(await connection.createAnswer())
             answer = str(connection.localDescription.sdp)
+            self._check_ports(answer)
             self._begin(connection, answer)
-            return answer
+            return choice.answered(answer)
         except Exception as error:
             await self.close()
             raise told(error, "offer") from error
@@ -116,9 +126,13 @@ class Peer:
         """An offer with all candidates; raises `PeerError`."""
         try:
             connection = self._connect(RTCBundlePolicy.MAX_BUNDLE)
-            self._transceivers(connection, {"audio", "video"})
+            is_heard, is_shown = self._source is not None, self._outlet is not None
+            roles = [Role("audio", is_heard, is_shown), Role("video", is_heard=False, is_shown=is_shown)]
+            self._add_transceivers(connection, roles if is_shown else roles[:1])
             await connection.setLocalDescription(await connection.createOffer())
-            return str(connection.localDescription.sdp)
+            offer = str(connection.localDescription.sdp)
+            self._check_ports(offer)
+            return offer
         except Exception as error:
             await self.close()
             raise told(error, "offer") from error
@@ -127,25 +141,28 @@ class Peer:
         """Take the answer to the offer; raises `PeerError`, and is closed then."""
         assert self._connection is not None, "nothing has been offered"
         try:
-            parsed(sdp, "answer")
-            await self._connection.setRemoteDescription(RTCSessionDescription(without_hidden_hosts(sdp), "answer"))
+            check_answer(sdp)
+            await self._connection.setRemoteDescription(RTCSessionDescription(self._candidates.filtered(sdp), "answer"))
             self._begin(self._connection, sdp)
         except Exception as error:
             await self.close()
             raise told(error, "answer") from error
 
     async def add_candidates(self, fragment: str) -> None:
-        """Add ICE candidates that came later, as an SDP fragment (RFC 8840); raises `PeerError`."""
+        """Add ICE candidates that came later, as an SDP fragment (RFC 8840); raises `PeerError`.
+
+        Those that cannot be used, and those beyond what a peer may name, are passed over.
+        """
         if self._connection is None or self._closing is not None:
             raise PeerError("The connection that these ICE candidates are for has ended: connect again.")
         section, name = -1, ""
         try:
-            for line in fragment.splitlines()[:_MOST_CANDIDATES]:
+            for line in fragment.splitlines():
                 if line.startswith("m="):
                     section, name = section + 1, ""
                 elif line.startswith("a=mid:"):
                     name = line.removeprefix("a=mid:").strip()
-                elif line.startswith("a=candidate:") and not is_hidden(line):
+                elif line.startswith("a=candidate:") and self._candidates.admits(line):
                     candidate = candidate_from_sdp(line.removeprefix("a=candidate:"))
                     candidate.sdpMid, candidate.sdpMLineIndex = name, max(0, section)
                     await self._connection.addIceCandidate(candidate)
@@ -192,29 +209,32 @@ class Peer:
         self._connection = connection
         return connection
 
-    def _transceivers(self, connection: RTCPeerConnection, kinds: set[str]) -> list[RTCRtpTransceiver]:
-        """What is sent and received. To be called before the other side's wishes are made known to the connection."""
-        made = []
-        if "audio" in kinds:
-            made.append(self._audio(connection))
-        if "video" in kinds and self._outlet is not None:
-            made.append(self._video(connection, self._outlet))
-        return made
+    def _add_transceivers(self, connection: RTCPeerConnection, roles: Sequence[Role]) -> None:
+        """What is sent and received, in the order of the sections, to which the connection gives them by their kind.
 
-    def _audio(self, connection: RTCPeerConnection) -> RTCRtpTransceiver:
+        To be called before the other side's wishes are made known to the connection.
+        """
+        for role in roles:
+            if not (role.is_heard or role.is_shown):
+                connection.addTransceiver(role.kind, "inactive")
+            elif role.kind == "audio":
+                self._add_audio(connection, role)
+            elif self._outlet is not None:
+                self._add_video(connection, self._outlet)
+
+    def _add_audio(self, connection: RTCPeerConnection, role: Role) -> None:
         outlet = self._outlet
-        if outlet is None:
+        if outlet is None or not role.is_shown:
             audio = connection.addTransceiver("audio", "recvonly")
         else:
-            audio = connection.addTransceiver(outlet.voice, "sendonly" if self._source is None else "sendrecv")
+            audio = connection.addTransceiver(outlet.voice, "sendrecv" if role.is_heard else "sendonly")
             align_reports(audio.sender, outlet.voice, outlet.clock)
-        if self._source is not None:
+        if role.is_heard:
             tap_voice(audio.receiver, self._hear)
         known = RTCRtpSender.getCapabilities("audio").codecs
         audio.setCodecPreferences([codec for codec in known if codec.mimeType == "audio/opus"])
-        return audio
 
-    def _video(self, connection: RTCPeerConnection, outlet: Outlet) -> RTCRtpTransceiver:
+    def _add_video(self, connection: RTCPeerConnection, outlet: Outlet) -> None:
         video = connection.addTransceiver(outlet.face, "sendonly")
         align_reports(video.sender, outlet.face, outlet.clock)
         loop = asyncio.get_running_loop()
@@ -222,18 +242,24 @@ class Peer:
         known = RTCRtpSender.getCapabilities("video").codecs
         preferred = f"video/{self._settings.codec}"
         video.setCodecPreferences(sorted(known, key=lambda codec: codec.mimeType.lower() != preferred))
-        return video
+
+    def _check_ports(self, description: str) -> None:
+        if "a=candidate:" not in description:
+            raise CapacityError("Found no free UDP port for another connection: try again when others have ended.")
 
     def _begin(self, connection: RTCPeerConnection, answer: str) -> None:
         """Both sides have agreed on what the answer says, whoever gave it."""
         codec = chosen_picture_codec(answer)
         if self._outlet is not None and codec is not None:
             self._outlet.codec = codec
-        self._watching = asyncio.create_task(self._watch(connection))
+        self._watching = asyncio.create_task(self._watch_guarded(connection))
 
     def _hear(self, packet: RtpPacket) -> None:
         if self._source is not None and self._closing is None:
-            self._source.receive(packet.ssrc, packet.sequence_number, packet.timestamp, packet.payload)
+            try:
+                self._source.receive(packet.ssrc, packet.sequence_number, packet.timestamp, packet.payload)
+            except Exception as error:
+                self._fail(error)
 
     def _open_channel(self, channel: RTCDataChannel) -> None:
         if channel.label == CHANNEL:
@@ -243,11 +269,25 @@ class Peer:
     def _take_message(self, text: str | bytes) -> None:
         message = parse_object(text[:_MOST_MESSAGE])
         if message is not None:
-            self._on_message(message)
+            try:
+                self._on_message(message)
+            except Exception as error:
+                self._fail(error)
 
     def _notice_state(self) -> None:
         if self._connection is not None and self._connection.connectionState in ("failed", "closed"):
             self.give_up()
+
+    def _fail(self, error: Exception) -> None:
+        """End a connection that would stand still, and say why where somebody can see it."""
+        _LOGGER.error("A connection is closed, as something failed in it.", exc_info=error)
+        self.give_up()
+
+    async def _watch_guarded(self, connection: RTCPeerConnection) -> None:
+        try:
+            await self._watch(connection)
+        except Exception as error:
+            self._fail(error)
 
     async def _watch(self, connection: RTCPeerConnection) -> None:
         """Look at the connection every second until it is lost: aiortc itself notices that after half a minute."""

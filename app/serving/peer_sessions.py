@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 from aiohttp import hdrs, web
 from multidict import CIMultiDict
 
-from app.serving.negotiation import check_offer, parsed
+from app.serving.negotiation import NotAcceptableError, chosen
 from app.serving.peer import IceServer, Peer
 from app.serving.security import is_same_secret
 from app.serving.session_description import SessionDescription
@@ -59,16 +59,15 @@ class PeerSessions:
             web.options(session, self.describe),
         ]
 
-    async def open(self, peer: Peer, offer: SessionDescription, kept: list[bool], end: End) -> web.Response:
-        """Answer the sections of an offer that are `kept`, refuse the others; raises `PeerError`."""
-        wanted = offer.only(kept)
+    async def open(self, peer: Peer, offer: SessionDescription, end: End) -> web.Response:
+        """Answer an offer; raises `PeerError`."""
         try:
-            answer = SessionDescription.parse(await peer.answer(str(wanted))).refusing(offer, kept)
+            answer = SessionDescription.parse(await peer.answer(str(offer), refuses_rest=True))
         except BaseException:
             await peer.close()
             raise
         key, tag = secrets.token_urlsafe(16), f'"{secrets.token_hex(8)}"'
-        media = tuple(section.name for section in wanted.sections)
+        media = tuple(section.name for section in answer.sections if not section.is_refused)
         self._sessions[peer] = PeerSession(key, tag, offer.ice_names(), media, end)
         headers = self._headers({hdrs.LOCATION: f"{self._path}/{key}", hdrs.ETAG: tag, "Accept-Patch": FRAGMENT})
         return web.Response(status=201, text=str(answer), content_type=OFFER, headers=headers)
@@ -116,15 +115,14 @@ async def read_offer(request: web.Request) -> SessionDescription:
     return offer
 
 
-def check_acceptable(offer: SessionDescription, kept: list[bool], *, is_heard: bool) -> None:
-    """Refuse an offer whose sections that are `kept` cannot be answered, where the peer `is_heard` or is shown a face.
+def check_acceptable(offer: SessionDescription, *, is_heard: bool) -> None:
+    """Refuse an offer of which nothing can be answered, where the peer `is_heard` or else is shown a face.
 
     Raises `PeerError` for what cannot be read.
     """
-    wanted = parsed(str(offer.only(kept)), "offer")
     try:
-        check_offer(wanted, is_heard=is_heard, is_shown=not is_heard)
-    except PeerError as error:
+        chosen(str(offer), is_heard=is_heard, is_shown=not is_heard)
+    except NotAcceptableError as error:
         raise web.HTTPNotAcceptable(text=str(error)) from error
 
 

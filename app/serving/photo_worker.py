@@ -7,10 +7,10 @@ import asyncio
 import logging
 import os
 import re
-import resource
+import shutil
 import sys
 import tempfile
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import DEVNULL, PIPE
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,6 +22,7 @@ MAXIMUM_BYTES = 10_000_000  # of a photo's file
 _MEMORY = 1_500_000_000  # bytes: the largest photo that is accepted, 50 megapixels with transparency, needs 0.9 GB
 _SECONDS = 45.0  # the largest photo needs 6, on a busy machine several times as much
 _WAITING = 4  # photos, one of which is worked on
+_LIMITS = (("-c", 0), ("-n", 256))  # no file of its memory, few open files
 _NICENESS = 5  # the faces that speak come first
 _REFUSED = 2  # the exit status for what the command line explains
 _PREFIX = "liveface: "  # of the explanation
@@ -39,6 +40,7 @@ class PhotoWorker:
         """`seconds`: after which a photo is given up."""
         self._seconds = seconds
         self._waiting = 0
+        self._guard: tuple[str, ...] | None = None  # what runs before the program, found out at the first photo
         self._turn = asyncio.Lock()
 
     async def prepare(self, photo: bytes, folder: Path, name: str, face: int | None = None) -> None:
@@ -66,16 +68,17 @@ class PhotoWorker:
     async def _run(self, photo: Path, folder: Path, name: str, face: int | None) -> tuple[int, str]:
         """The exit status of the process and what it wrote about its failure."""
         choice = [] if face is None else [f"--face={face}"]
+        if self._guard is None:
+            self._guard = (*await _without_network(), *_restricted())
         process = await asyncio.create_subprocess_exec(
-            *(*_PROGRAM, "prepare", str(photo), f"--out={folder}", f"--name={name}", *choice),
+            *(*self._guard, *_PROGRAM, "prepare", str(photo), f"--out={folder}", f"--name={name}", *choice),
             cwd=ASSETS.parent,
-            env={key: value for key, value in os.environ.items() if key != "LIVEFACE_DEBUG"},
+            env=_environment(photo.parent),
             stdin=DEVNULL,
             stdout=DEVNULL,
             stderr=PIPE,
         )
         try:
-            _restrict(process)
             async with asyncio.timeout(self._seconds):
                 _, written = await process.communicate()
         except TimeoutError as error:
@@ -102,7 +105,28 @@ def _failure(status: int, written: str) -> LivefaceError:
     return LivefaceError("The server failed to prepare the photo: its log says more.")
 
 
-def _restrict(process: Process) -> None:
-    with suppress(ProcessLookupError):  # it may have ended already
-        resource.prlimit(process.pid, resource.RLIMIT_DATA, (_MEMORY, _MEMORY))
-        os.setpriority(os.PRIO_PROCESS, process.pid, _NICENESS)
+def _environment(folder: Path) -> dict[str, str]:
+    """What the program cannot do without, and so no secret of ours; `folder` is its own."""
+    kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
+    return kept | {"HOME": str(folder), "TMPDIR": str(folder), "LANG": "C.UTF-8"}
+
+
+def _restricted() -> tuple[str, ...]:
+    """The shell that limits itself and then becomes the program, so that nothing of it ever runs without limits."""
+    shell = shutil.which("sh")
+    if os.name != "posix" or shell is None:
+        _LOGGER.warning("This system cannot limit what the decoding of photos takes: only the time is limited.")
+        return ()
+    # Where a system knows one of the limits not, such as that of memory on macOS, the others hold.
+    limits = (f"ulimit {flag} {value} 2>/dev/null" for flag, value in (("-d", _MEMORY // 1024), *_LIMITS))
+    return shell, "-c", f'{"; ".join(limits)}; renice -n {_NICENESS} $$ >/dev/null 2>&1; exec "$@"', "sh"
+
+
+async def _without_network() -> tuple[str, ...]:
+    """What takes the network away, where a user of this system may do that."""
+    unshare = shutil.which("unshare")
+    if sys.platform != "linux" or unshare is None:
+        return ()
+    alone = (unshare, "--user", "--map-current-user", "--net")
+    trial = await asyncio.create_subprocess_exec(*alone, "true", stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL)
+    return alone if await trial.wait() == 0 else ()

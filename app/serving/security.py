@@ -4,17 +4,20 @@ import hmac
 import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from hashlib import sha256
+from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address
+from urllib.parse import urlencode
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from app.clock import Clock
+from app.serving.logins import LIFE_SECONDS, Logins
+from app.serving.proxies import TrustedProxies
 from engine.errors import ConfigurationError
 
 COOKIE = "liveface"
+HEALTHZ = "/healthz"  # tells everybody whether the server is well, and nothing else
 
 _REQUESTS_PER_SECOND = 20.0  # of one address, in the long run
 _BURST = 400.0  # requests of one address at once
@@ -51,6 +54,8 @@ _HEADERS = {
 class Access:
     """`token`: None where none is needed. `origins`: of other sites that may ask, such as https://example.org.
 
+    `proxies`: whose word about clients is taken.
+
     `is_local`: bound to a loopback address, so that the host's name in a request must be a local one or that of an
     allowed origin: another site's name that points here (DNS rebinding) is refused.
     """
@@ -58,6 +63,7 @@ class Access:
     token: str | None = None
     origins: frozenset[str] = frozenset()
     is_local: bool = True
+    proxies: TrustedProxies = field(default_factory=TrustedProxies)
 
     def knows_host(self, host: str) -> bool:
         """Whether a request for `host`, as its header has it, is meant for this server."""
@@ -80,15 +86,6 @@ class Access:
         """Whether a client that shows this token may ask; takes as long for any wrong one."""
         return self.token is not None and is_same_secret(token, self.token)
 
-    def accepts_cookie(self, value: str) -> bool:
-        """Likewise for what a browser keeps after it has shown the token once."""
-        return self.token is not None and is_same_secret(value, self.cookie())
-
-    def cookie(self) -> str:
-        """What a browser may keep: it opens this server as long as the token does, but does not tell it."""
-        assert self.token is not None
-        return hmac.new(self.token.encode(), b"liveface page", sha256).hexdigest()
-
 
 def parse_origin(text: str) -> str:
     """An origin such as https://example.org, as browsers write it; raises `ConfigurationError`."""
@@ -100,57 +97,125 @@ def parse_origin(text: str) -> str:
 
 
 class Rates:
-    """How often each address may ask: a bucket of `_BURST` requests that refills steadily. Used in one thread."""
+    """How often each address may ask: a bucket of requests that refills steadily. Used in one thread."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, per_second: float = _REQUESTS_PER_SECOND, at_once: float = _BURST) -> None:
         self._clock = clock
+        self._per_second = per_second
+        self._at_once = at_once
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # what is left, and when it was
 
-    def take(self, address: str, cost: float = 1.0) -> float:
-        """Count a request; returns 0 if it is allowed, or after how many seconds the next one will be."""
-        key = _network(address)
+    def take(self, address: str, cost: float = 1.0, least: float = 0.0) -> float:
+        """Count a request; returns 0 if it is allowed, or after how many seconds the next one will be.
+
+        `least`: what must be left for it, where that is more than its cost.
+        """
+        key = network_of(address)
         now = self._clock.now()
-        left, moment = self._buckets.pop(key, (_BURST, now))
-        left = min(_BURST, left + (now - moment) * _REQUESTS_PER_SECOND)
-        is_allowed = left >= cost
+        left, moment = self._buckets.pop(key, (self._at_once, now))
+        left = min(self._at_once, left + (now - moment) * self._per_second)
+        is_allowed = left >= max(cost, least)
         self._buckets[key] = (left - cost if is_allowed else left, now)
         if len(self._buckets) > _ADDRESSES:
             self._buckets.popitem(last=False)
-        return 0.0 if is_allowed else (cost - left) / _REQUESTS_PER_SECOND
+        return 0.0 if is_allowed else (max(cost, least) - left) / self._per_second
 
 
-def guard(access: Access, rates: Rates) -> Middleware:
-    """Let through only who may ask. Refuses with a `web.HTTPException`."""
+class Guard:
+    """Lets through only who may ask. Belongs to one event loop.
 
-    @web.middleware
-    async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
-        _check_rate(request, rates, _UPLOAD_COST if _is_upload(request) else 1.0)
+    Those who are refused are counted apart: no page of another site, and nobody who guesses, uses up what the owner of
+    the same address may ask.
+    """
+
+    def __init__(self, access: Access, clock: Clock) -> None:
+        self._access = access
+        self._requests = Rates(clock)
+        self._refusals = Rates(clock)  # of other sites' pages, and of those who show nothing
+        self._guesses = Rates(clock)
+        self._logins = Logins(clock)
+
+    def middleware(self) -> Middleware:
+        """Refuses with a `web.HTTPException`."""
+
+        @web.middleware
+        async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+            address = self._access.proxies.client(request)
+            self._check_origin(request, address)
+            if request.method == hdrs.METH_OPTIONS and hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers:
+                _check_rate(self._refusals, address, 1.0)
+                return web.Response(status=204)
+            if self._access.token is not None and request.path != HEALTHZ:
+                shown = request.query.get("token") if request.path == "/" else None
+                if shown is not None and self._accepts(shown, address):
+                    return self._remembering(request)
+                self._check_token(request, address)
+            if _is_led_here(request):  # from another site, by whoever made it
+                _check_rate(self._refusals, address, 1.0)
+            else:
+                _check_rate(self._requests, address, _UPLOAD_COST if _is_upload(request) else 1.0)
+            return await handler(request)
+
+        return guarded
+
+    def _check_origin(self, request: web.Request, address: str) -> None:
+        """Refuse what is meant for another host, and what another site's page asks for."""
+        access = self._access
         if not access.knows_host(request.host):
+            _check_rate(self._refusals, address, 1.0)
             raise web.HTTPMisdirectedRequest(
                 text=f"This server does not serve “{request.host[:100]}”: open it as localhost, or allow the name "
                 "with --allow-origin."
             )
         origin = request.headers.get(hdrs.ORIGIN)
         if origin is not None and not access.knows_origin(origin, request.host):
+            _check_rate(self._refusals, address, 1.0)
             raise web.HTTPForbidden(
                 text=f"Pages of “{origin[:100]}” may not use this server: start it with --allow-origin {origin[:100]}."
             )
-        if request.method == hdrs.METH_OPTIONS and hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers:
-            return web.Response(status=204)
-        if access.token is not None:
-            shown = request.query.get("token") if request.path == "/" else None
-            if shown is not None and access.accepts(shown):
-                return _remembering(request, access)
-            if not _is_known(request, access):
-                _check_rate(request, rates, _WRONG_TOKEN_COST)
-                raise web.HTTPUnauthorized(
-                    text="This server needs its token: open the address that it printed when it started, or send the "
-                    "header “Authorization: Bearer TOKEN”.",
-                    headers={hdrs.WWW_AUTHENTICATE: "Bearer"},
-                )
-        return await handler(request)
+        # What a page fetches as a picture, a script or the like has no origin, but browsers say where it comes from.
+        is_foreign = origin is None and request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site")
+        if is_foreign and not _is_led_here(request):
+            _check_rate(self._refusals, address, 1.0)
+            raise web.HTTPForbidden(text="Pages of other sites may not use this server: open its own page.")
 
-    return guarded
+    def _check_token(self, request: web.Request, address: str) -> None:
+        cookie, shown = request.cookies.get(COOKIE), bearer(request)
+        if cookie is not None and self._logins.knows(cookie):
+            return
+        if shown is not None and self._accepts(shown, address):
+            return
+        _check_rate(self._refusals, address, 1.0)
+        raise web.HTTPUnauthorized(
+            text="This server needs its token: open the address that it printed when it started, or send the "
+            "header “Authorization: Bearer TOKEN”.",
+            headers={hdrs.WWW_AUTHENTICATE: "Bearer"},
+        )
+
+    def _accepts(self, shown: str, address: str) -> bool:
+        """Whether a token is good; refuses an address that has guessed too often, whatever it shows."""
+        _check_rate(self._guesses, address, 0.0, least=_WRONG_TOKEN_COST)
+        if self._access.accepts(shown):
+            return True
+        self._guesses.take(address, _WRONG_TOKEN_COST)
+        return False
+
+    def _remembering(self, request: web.Request) -> web.Response:
+        """Sends the browser to the page without the token in its address, where no history or log can keep it."""
+        asked = [(name, value) for name, value in request.query.items() if name != "token"]
+        location = f"/?{urlencode(asked)}" if asked else "/"
+        response = web.Response(status=303, headers={hdrs.LOCATION: location})
+        is_secure = self._access.proxies.is_secure(request)
+        response.set_cookie(
+            COOKIE,
+            self._logins.open(),
+            max_age=LIFE_SECONDS,
+            httponly=True,
+            samesite="Lax",
+            secure=is_secure,
+            path="/",
+        )
+        return response
 
 
 def header_writer(access: Access) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
@@ -200,8 +265,8 @@ def _name_of(host: str) -> str | None:
     return found and found[1].lower()
 
 
-def _check_rate(request: web.Request, rates: Rates, cost: float) -> None:
-    if wait := rates.take(request.remote or "", cost):
+def _check_rate(rates: Rates, address: str, cost: float, least: float = 0.0) -> None:
+    if wait := rates.take(address, cost, least):
         raise web.HTTPTooManyRequests(
             text=f"Found too many requests from your address: ask again in {wait:.0f} s.",
             headers={hdrs.RETRY_AFTER: str(max(1, round(wait)))},
@@ -212,19 +277,14 @@ def _is_upload(request: web.Request) -> bool:
     return request.method == hdrs.METH_POST and request.path == "/avatars"
 
 
-def _is_known(request: web.Request, access: Access) -> bool:
-    shown, cookie = bearer(request), request.cookies.get(COOKIE)
-    return (shown is not None and access.accepts(shown)) or (cookie is not None and access.accepts_cookie(cookie))
+def _is_led_here(request: web.Request) -> bool:
+    """Whether another site's link, or the like, brought a person to our page, which only they can see."""
+    headers = request.headers
+    is_elsewhere = headers.get("Sec-Fetch-Site") in ("cross-site", "same-site") and hdrs.ORIGIN not in headers
+    return is_elsewhere and request.method == hdrs.METH_GET and headers.get("Sec-Fetch-Mode") == "navigate"
 
 
-def _remembering(request: web.Request, access: Access) -> web.Response:
-    """Sends the browser to the page without the token in its address, where no history or log can keep it."""
-    response = web.Response(status=303, headers={hdrs.LOCATION: "/"})
-    response.set_cookie(COOKIE, access.cookie(), httponly=True, samesite="Lax", secure=request.secure, path="/")
-    return response
-
-
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
     """What one client can choose freely counts as one address: of IPv6 the last 64 bits."""
     try:
         parsed = ip_address(address)

@@ -1,6 +1,7 @@
 """What a server can be set to, from a file and the command line. Knows nothing of how it is honoured."""
 
 import os
+import re
 import ssl
 import tomllib
 from collections.abc import Mapping
@@ -10,7 +11,9 @@ from typing import Any, Literal, get_args
 from urllib.parse import unquote
 
 from app.config import DEFAULT_LOOKAHEAD, Settings, parse_size
+from app.serving.logs import LogFormat, LogLevel
 from app.serving.peer import IceServer, PeerSettings
+from app.serving.proxies import TrustedProxies
 from app.serving.security import Access, is_loopback, parse_origin
 from app.serving.whip_push import Destinations
 from engine.errors import ConfigurationError
@@ -21,7 +24,7 @@ DEFAULT_PORT = 8080
 _SHORTEST_TOKEN = 16  # letters: one that nobody can guess by asking
 _BITRATES = (100_000, 20_000_000)  # bits per second
 
-_NAMES = {str: "a text", int: "a whole number", float: "a number", tuple: "a list of texts"}
+_NAMES = {str: "a text", bool: "true or false", int: "a whole number", float: "a number", tuple: "a list of texts"}
 
 Codec = Literal["vp8", "h264"]
 
@@ -48,6 +51,12 @@ class ServeSettings:
     lookahead: int = DEFAULT_LOOKAHEAD
     idle_seconds: float = 600.0
     push_to: tuple[str, ...] = ()
+    trusted_proxy: tuple[str, ...] = ()
+    udp_ports: str | None = None
+    public_peers_only: bool = False
+    log_level: LogLevel = "info"
+    log_format: LogFormat = "text"
+    access_log: bool = False
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -62,6 +71,9 @@ class ServeSettings:
                 raise ConfigurationError(f"{name} is {value}: it must be from {low} to {high}.")
         if self.codec not in get_args(Codec):
             raise ConfigurationError(f"codec is “{self.codec}”: it must be vp8 or h264.")
+        for name, known in (("log_level", get_args(LogLevel)), ("log_format", get_args(LogFormat))):
+            if getattr(self, name) not in known:
+                raise ConfigurationError(f"{name} is “{getattr(self, name)}”: it must be {' or '.join(known)}.")
         if (self.cert is None) != (self.key is None):
             raise ConfigurationError("Of cert and key only one is given: https needs both.")
         if self.token is not None and (len(self.token) < _SHORTEST_TOKEN or not self.token.isprintable()):
@@ -72,15 +84,21 @@ class ServeSettings:
         Settings(*parse_size(self.size))
         self.ice_servers()
         self.origins()
+        self.proxies()
+        self.port_range()
         Destinations(self.push_to)
 
     def origins(self) -> frozenset[str]:
         """Of the sites whose pages may ask."""
         return frozenset(parse_origin(text) for text in self.allow_origin)
 
+    def proxies(self) -> TrustedProxies:
+        """Whose word about clients is taken."""
+        return TrustedProxies.parse(self.trusted_proxy)
+
     def access(self) -> Access:
         """Who may ask."""
-        return Access(self.token, self.origins(), is_loopback(self.host))
+        return Access(self.token, self.origins(), is_loopback(self.host), self.proxies())
 
     def ice_servers(self) -> tuple[IceServer, ...]:
         """From `stun:HOST:PORT` and `turn:USER:SECRET@HOST:PORT?transport=udp`."""
@@ -88,9 +106,20 @@ class ServeSettings:
             _ice_server(text, "turn") for text in self.turn
         )
 
+    def port_range(self) -> range | None:
+        """The UDP ports over which peers are met; None for those that the system chooses."""
+        if self.udp_ports is None:
+            return None
+        found = re.fullmatch(r"([0-9]{1,5})-([0-9]{1,5})", self.udp_ports)
+        if found is None or not 1024 <= int(found[1]) <= int(found[2]) <= 65535:
+            raise ConfigurationError(
+                f"udp_ports is “{self.udp_ports[:20]}”: write two numbers from 1024 to 65535, such as 50000-50100."
+            )
+        return range(int(found[1]), int(found[2]) + 1)
+
     def peers(self) -> PeerSettings:
         """What holds for every peer."""
-        return PeerSettings(self.ice_servers(), self.bitrate, self.codec)
+        return PeerSettings(self.ice_servers(), self.bitrate, self.codec, self.public_peers_only)
 
     def tls(self) -> ssl.SSLContext | None:
         """For https, None for http; raises `ConfigurationError` if the files cannot be used."""

@@ -17,7 +17,7 @@ from app.performer import ASSETS
 from app.serving import gallery, offers, pcm_socket, pushes, whip
 from app.serving.metrics import CONTENT_TYPE, Metrics
 from app.serving.photo_worker import MAXIMUM_BYTES
-from app.serving.security import Access, Rates, guard, header_writer
+from app.serving.security import HEALTHZ, Access, Guard, header_writer
 from app.serving.stage import Stage
 from engine.errors import (
     CapacityError,
@@ -61,17 +61,18 @@ def make_application(stage: Stage, ensemble: Ensemble, access: Access, page: Pat
     metrics = Metrics(stage, ensemble)
     application = web.Application(
         client_max_size=_LARGEST_BODY,
-        middlewares=[metrics.middleware(), _explained, guard(access, Rates(stage.clock)), _received],
+        middlewares=[metrics.middleware(), _explained, Guard(access, stage.clock).middleware(), _received],
     )
     application.on_response_prepare.append(header_writer(access))
     about = _About(stage, ensemble, metrics)
     application.add_routes(
         [
             web.get("/health", about.health),
+            web.get(HEALTHZ, about.healthz),
             web.get("/metrics", about.metrics),
             web.get("/settings", about.settings),
             *offers.routes(stage),
-            *gallery.routes(stage.avatars),
+            *gallery.routes(stage.avatars, access.proxies.client),
             *whip.routes(stage),
             *pushes.routes(stage),
             *pcm_socket.routes(stage),
@@ -97,14 +98,24 @@ class _About:
     async def health(self, request: web.Request) -> web.Response:
         width, height = parse_size(self._stage.size)
         admission = self._ensemble.admission
-        return web.json_response(
+        return self._condition(
             {
-                "status": "ok",
                 "version": version("liveface"),
                 "sessions": len(self._stage.conversations),
                 "capacity": admission.holds(width, height, self._stage.encoding.predict(width * height)),
                 "load": round(admission.load(), 3),
             }
+        )
+
+    async def healthz(self, request: web.Request) -> web.Response:
+        return self._condition({})
+
+    def _condition(self, numbers: Mapping[str, object]) -> web.Response:
+        """Whether faces can speak here: 503 where none ever will until the program is started again."""
+        is_drawing = self._ensemble.scheduler.is_running
+        reason = {} if is_drawing else {"reason": "Nothing is drawn any more: start the server again."}
+        return web.json_response(
+            {"status": "ok" if is_drawing else "failed", **reason, **numbers}, status=200 if is_drawing else 503
         )
 
     async def metrics(self, request: web.Request) -> web.Response:

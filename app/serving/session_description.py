@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 
 from engine.errors import PeerError
 
@@ -26,6 +27,11 @@ class Section:
         return next((line.removeprefix(_NAME) for line in self.lines if line.startswith(_NAME)), "")
 
     @property
+    def is_refused(self) -> bool:
+        """Whether it has port 0, as RFC 3264 has it for what is not to be."""
+        return self.lines[0].split()[1:2] == ["0"]
+
+    @property
     def direction(self) -> str:
         """Which way the sender of the description wants its medium to go."""
         return next((line[2:] for line in self.lines if line[2:] in _DIRECTIONS), "sendrecv")
@@ -36,6 +42,10 @@ class Section:
         _, _, formats = rest.partition(" ")
         named = tuple(line for line in self.lines if line.startswith(_NAME))
         return Section((f"{kind} 0 {formats}", "c=IN IP4 0.0.0.0", *named[:1], "a=inactive"))
+
+    def called(self, name: str) -> "Section":
+        """The same under a name, which it did not have."""
+        return Section((self.lines[0], _NAME + name, *self.lines[1:]))
 
     def moved(self, name: str) -> "Section":
         """The same under another name, its candidates for the only component that there is."""
@@ -72,6 +82,21 @@ class SessionDescription:
         """The username fragments of ICE that it mentions: new ones mean that ICE starts again."""
         lines = (*self.head, *(line for section in self.sections for line in section.lines))
         return frozenset(line.partition(":")[2] for line in lines if line.startswith("a=ice-ufrag:"))
+
+    def named(self) -> "SessionDescription":
+        """The same, with a name for each section that has none, as some programs leave it."""
+        taken = {section.name for section in self.sections}
+        free = (name for name in map(str, count()) if name not in taken)
+        sections = tuple(section if section.name else section.called(next(free)) for section in self.sections)
+        return replace(self, sections=sections)
+
+    def unnamed(self) -> "SessionDescription":
+        """The answer to an offer without names: without any, and without groups."""
+        head = tuple(line for line in self.head if not line.startswith("a=group:"))
+        sections = tuple(
+            Section(tuple(line for line in section.lines if not line.startswith(_NAME))) for section in self.sections
+        )
+        return replace(self, head=head, sections=sections)
 
     def only(self, kept: list[bool]) -> "SessionDescription":
         """Without the sections that are not `kept`, of which there is one mark for each."""

@@ -46,7 +46,7 @@ class Stage:
             )
         size = Settings(*parse_size(str(named.get("size") or self.size)[:20]))
         avatar = await self.avatars.framed(name, size.width, size.height)
-        return Wish(avatar, name, int(lookahead))
+        return Wish(avatar, name, int(lookahead), self.avatars.is_uploaded(name))
 
     def encoding_cost(self, wish: Wish) -> float:
         """Seconds of one core that one viewer's encoder takes for a picture."""

@@ -4,9 +4,13 @@ Its jitter buffer of sound waits for four packets, and after one is lost for six
 0.5 Mbit/s and stop at 1.5; its sender reports tell when a packet was sent, not when its frame was due.
 """
 
+import asyncio
+import errno
+import secrets
 import struct
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from aiortc import RTCPeerConnection, RTCRtpReceiver, RTCRtpSender
 from aiortc.rtp import (
@@ -30,6 +34,29 @@ class _NoBuffer:
 
     def add(self, packet: RtpPacket) -> tuple[bool, None]:
         return False, None
+
+
+def bind_within(loop: asyncio.AbstractEventLoop, ports: range) -> None:
+    """Let every connection of an event loop bind its UDP sockets to some of these ports.
+
+    aioice asks for port 0, any that is free, and leaves out an address where it gets none.
+    """
+    create = loop.create_datagram_endpoint
+
+    async def create_within(*arguments: Any, **options: Any) -> Any:
+        address = options.get("local_addr")
+        if address is None or address[1] != 0:
+            return await create(*arguments, **options)
+        start = secrets.randbelow(len(ports))
+        for port in (*ports[start:], *ports[:start]):
+            try:
+                return await create(*arguments, **options | {"local_addr": (address[0], port)})
+            except OSError as error:
+                if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                    raise
+        raise OSError(errno.EADDRINUSE, f"all ports from {ports[0]} to {ports[-1]} are in use")
+
+    vars(loop)["create_datagram_endpoint"] = create_within
 
 
 def tap_voice(receiver: RTCRtpReceiver, hear: Callable[[RtpPacket], None]) -> None:

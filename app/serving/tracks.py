@@ -4,8 +4,9 @@ The tracks bring packets that are encoded already, so that nothing is queued bet
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any
 
@@ -20,6 +21,13 @@ from engine.media import FPS, Frame, Picture, Samples
 PICTURE_RATE = 90_000  # Hz of the pictures' RTP clock
 
 _LEAST_BETWEEN_KEYS = 0.3  # s: who asks more often gets the same key picture
+
+
+Failed = Callable[[Exception], None]
+
+
+def ignore_failure(error: Exception) -> None:
+    """For who only looks at the track itself."""
 
 
 class MediaClock:
@@ -52,10 +60,11 @@ class FaceTrack(MediaStreamTrack):
         executor: Executor,
         make_encoder: Callable[[int], PictureEncoder],
         now: Callable[[], float],
+        on_failure: Failed = ignore_failure,
     ) -> None:
         """`executor`: one thread, in which pictures are encoded. `make_encoder` gets the number of pixels.
 
-        `now`: seconds of the clock that sender reports are told in.
+        `now`: seconds of the clock that sender reports are told in. `on_failure`: is told what ends the track early.
         """
         super().__init__()
         self.last_pts = 0
@@ -66,6 +75,7 @@ class FaceTrack(MediaStreamTrack):
         self._executor = executor
         self._make_encoder = make_encoder
         self._now = now
+        self._on_failure = on_failure
         self._last_image: Picture | None = None
         self._key_wanted = True
         self._last_key = float("-inf")
@@ -76,6 +86,10 @@ class FaceTrack(MediaStreamTrack):
 
     async def recv(self) -> "Packet[Any]":
         """The next picture; raises `MediaStreamError` at the end."""
+        with _told(self, self._on_failure):
+            return await self._encoded()
+
+    async def _encoded(self) -> "Packet[Any]":
         loop = asyncio.get_running_loop()
         data = b""
         while not data:
@@ -107,13 +121,16 @@ class VoiceTrack(MediaStreamTrack):
     rate = VOICE_RATE
     delay = VOICE_DELAY  # s, by which the codec holds back
 
-    def __init__(self, viewing: Viewing, clock: MediaClock, now: Callable[[], float]) -> None:
-        """`now`: seconds of the clock that sender reports are told in."""
+    def __init__(
+        self, viewing: Viewing, clock: MediaClock, now: Callable[[], float], on_failure: Failed = ignore_failure
+    ) -> None:
+        """`now`: seconds of the clock that sender reports are told in. `on_failure` as of `FaceTrack`."""
         super().__init__()
         self.last_pts = 0
         self._viewing = viewing
         self._clock = clock
         self._now = now
+        self._on_failure = on_failure
         self._encoder = VoiceEncoder()
         self._rest: Samples = np.zeros(0, np.float32)  # of the frame under way
         self._clears = 0
@@ -122,6 +139,10 @@ class VoiceTrack(MediaStreamTrack):
 
     async def recv(self) -> "Packet[Any]":
         """The next 20 ms; raises `MediaStreamError` at the end."""
+        with _told(self, self._on_failure):
+            return await self._encoded()
+
+    async def _encoded(self) -> "Packet[Any]":
         loop = asyncio.get_running_loop()
         if len(self._rest):
             if not self._viewing.waiting:
@@ -146,6 +167,20 @@ class VoiceTrack(MediaStreamTrack):
             if self._has_begun or not self._viewing.waiting:
                 self._has_begun = True
                 return frame
+
+
+@contextmanager
+def _told(track: MediaStreamTrack, on_failure: Failed) -> Iterator[None]:
+    """Whatever fails ends the track and is told: the library that asks for packets would pass over it in silence."""
+    try:
+        yield
+    except MediaStreamError:
+        raise
+    except Exception as error:
+        if track.readyState == "live":  # else it was ended while it was at work
+            track.stop()
+            on_failure(error)
+        raise MediaStreamError from error
 
 
 async def _next_of(viewing: Viewing, track: MediaStreamTrack) -> Frame:

@@ -5,7 +5,6 @@ from aiohttp import hdrs, web
 from app.serving.peer import Peer
 from app.serving.peer_sessions import PeerSessions, check_acceptable, nothing, read_offer
 from app.serving.publications import Publications, check_name
-from app.serving.session_description import SessionDescription
 from app.serving.stage import Stage
 
 PATH = "/whep"
@@ -25,20 +24,19 @@ class _Playback:
         self._sessions = PeerSessions(f"{PATH}/session", stage.settings.ice_servers)
 
     def routes(self) -> list[web.RouteDef]:
-        named = f"{PATH}/{{conversation}}"
+        paths = (PATH, f"{PATH}/", f"{PATH}/{{conversation}}")
         return [
-            *(web.post(path, self._play) for path in (PATH, named)),
-            *(web.get(path, nothing) for path in (PATH, named)),
-            *(web.options(path, self._sessions.describe) for path in (PATH, named)),
+            *(web.post(path, self._play) for path in paths),
+            *(web.get(path, nothing) for path in paths),
+            *(web.options(path, self._sessions.describe) for path in paths),
             *self._sessions.routes(),
         ]
 
     async def _play(self, request: web.Request) -> web.Response:
         offer = await read_offer(request)
-        kept = _wanted(offer)
-        check_acceptable(offer, kept, is_heard=False)
+        check_acceptable(offer, is_heard=False)
         name = check_name(request.match_info.get("conversation") or request.query.get("conversation", ""))
-        conversation = self._publications.find(name)
+        conversation = self._publications.watched(name)
         if conversation is None:
             # The draft's answer to a player that comes before its publisher.
             raise web.HTTPConflict(
@@ -47,22 +45,8 @@ class _Playback:
             )
         async with self._stage.turnstile.turn():
             peer = conversation.join(self._stage.settings, speaks=False)
-            return await self._sessions.open(peer, offer, kept, _leave)
+            return await self._sessions.open(peer, offer, _leave)
 
 
 async def _leave(peer: Peer) -> None:
     await peer.close()
-
-
-def _wanted(offer: SessionDescription) -> list[bool]:
-    """Which sections are answered: those in which the player receives, one of each kind, and data."""
-    kept: list[bool] = []
-    seen: set[str] = set()
-    for section in offer.sections:
-        is_received = section.kind in ("audio", "video") and section.direction in ("recvonly", "sendrecv")
-        kept.append(section.kind not in seen and (is_received or section.kind == "application"))
-        if kept[-1]:
-            seen.add(section.kind)
-    if not seen & {"audio", "video"}:
-        raise web.HTTPNotAcceptable(text="Found nothing to be received in the offer: ask for audio or video.")
-    return kept

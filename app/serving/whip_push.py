@@ -1,6 +1,7 @@
 """A WHIP client (RFC 9725): sends what a peer sees to another server. Knows no conversation."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
@@ -30,6 +31,8 @@ _REMEDIES = {
     415: "check the address",
     422: "choose another codec",
 }
+
+_LOGGER = logging.getLogger("liveface")
 
 
 class Destinations:
@@ -77,22 +80,32 @@ class WhipPush:
             raise
 
     async def keep(
-        self, is_wanted: Callable[[], bool], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self,
+        is_wanted: Callable[[], bool],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        tell: Callable[[str], None] = lambda text: None,
     ) -> None:
-        """Connect again whenever the connection is lost, while that `is_wanted`; may be cancelled."""
+        """Connect again whenever the connection is lost, while that `is_wanted`; may be cancelled.
+
+        `tell` gets a sentence when it is lost, when it cannot be made again for another reason than before, and when
+        it is there again.
+        """
         wait = _FIRST_WAIT
         try:
             while True:
                 while self._peer is not None and self._peer.state not in ("failed", "closed"):
                     wait = _FIRST_WAIT if self._peer.state == "connected" else wait
                     await sleep(_WATCHED)
+                has_been_told = self._peer is None
                 await self.stop()
                 if not is_wanted():
                     return
+                if not has_been_told:
+                    tell(f"The connection to the WHIP server at {self._address.authority} is lost: it is made again.")
                 await sleep(wait)
                 wait = min(2 * wait, _LONGEST_WAIT)
                 if is_wanted():
-                    await self._try_again()
+                    await self._try_again(tell)
         finally:
             await self.stop()
 
@@ -113,12 +126,19 @@ class WhipPush:
         sent: dict[str, object] = {"state": "waiting"} if self._peer is None else self._peer.numbers()
         return sent | {"error": self._error}
 
-    async def _try_again(self) -> None:
+    async def _try_again(self, tell: Callable[[str], None]) -> None:
+        before = self._error
         try:
             await self.start()
             self._error = None
-        except LivefaceError as error:
-            self._error = str(error)
+            tell(f"The WHIP server at {self._address.authority} takes face and voice again.")
+        except Exception as error:  # whatever it is, the next attempt may do better
+            is_known = isinstance(error, LivefaceError)
+            self._error = str(error) if is_known else f"The connection failed unexpectedly ({type(error).__name__})."
+            if not is_known:
+                _LOGGER.error("A face could not be sent on.", exc_info=error)
+            if self._error != before:
+                tell(self._error)
 
     async def _post(self, offer: str) -> str:
         url = self._address

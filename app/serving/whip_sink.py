@@ -1,6 +1,7 @@
 """A session's frames, sent to a WHIP server. Knows no conversation; the thread and its event loop are its own."""
 
 import asyncio
+from collections.abc import Callable
 from threading import Thread
 
 from app.serving.leftovers import end_leftovers
@@ -15,13 +16,23 @@ _LEAVING = 0.5  # s that what is left of connections gets to end
 class WhipSink:
     """Implements `Sink`, to be opened once. A connection that is lost is made again; frames until then are lost."""
 
-    def __init__(self, address: str, token: str | None, settings: PeerSettings | None = None) -> None:
-        """Raises `ConfigurationError` for what is no address or no token."""
+    def __init__(
+        self,
+        address: str,
+        token: str | None,
+        settings: PeerSettings | None = None,
+        tell: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        """`tell`: gets a sentence when the connection is lost, and when it is there again; from any thread.
+
+        Raises `ConfigurationError` for what is no address or no token.
+        """
         parse_address(address)
         check_token(token)
         self._address = address
         self._token = token
         self._settings = settings or PeerSettings()
+        self._tell = tell
         self._relay: Relay | None = None
         self._thread: Thread | None = None
         self._keeping: asyncio.Task[None] | None = None
@@ -59,7 +70,7 @@ class WhipSink:
 
         push = WhipPush(make_peer, self._address, self._token, destinations=None)
         await push.start()
-        self._keeping = asyncio.create_task(push.keep(lambda: True))
+        self._keeping = asyncio.create_task(push.keep(lambda: True, tell=self._tell))
 
     async def _end(self) -> None:
         if self._keeping is not None:

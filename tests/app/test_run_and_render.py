@@ -3,9 +3,11 @@
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +23,7 @@ from app.media_files import read_audio, read_video
 from app.performer import Performer
 from engine.errors import ConfigurationError
 from tests.app.fakes import FakeRenderer, FakeStreamer, an_avatar, write_sound
-from tests.app.serving.loopback import here
+from tests.app.serving.loopback import here, until
 from tests.app.serving.whip_receiver import Receiver
 
 
@@ -389,6 +391,28 @@ def test_run_sends_the_face_to_a_whip_server_too(speech: Path, monkeypatch: pyte
     assert {picture.shape for picture in receiver.watched.pictures} == {(192, 256, 3)}
     assert len(receiver.watched.pcm()) > 24_000
     assert receiver.requests == [("POST", "Bearer secret"), ("DELETE", "Bearer secret")]
+
+
+def test_a_run_that_is_told_to_end_prints_its_numbers_and_takes_leave_of_the_whip_server(
+    speech: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    receiver = Receiver()
+    address: Future[str] = Future()
+
+    async def serve() -> None:
+        async with TestServer(receiver.application()) as server, asyncio.timeout(60):
+            address.set_result(str(server.make_url("/whip")))
+            await until(lambda: len(receiver.watched.pictures) > 5, 50)
+            os.kill(os.getpid(), signal.SIGTERM)
+            await until(lambda: len(receiver.requests) == 2, 50)
+
+    with here(), ThreadPoolExecutor(1) as executor:
+        serving = executor.submit(asyncio.run, serve())
+        arguments = ("--seconds", "600", "--size", "128x128", "--whip", address.result())
+        assert not called(monkeypatch, "run", "--headless", "--audio", speech, *arguments)
+        serving.result()
+    assert [method for method, _ in receiver.requests] == ["POST", "DELETE"]
+    assert json.loads(capsys.readouterr().out)["frames"] > 5
 
 
 @pytest.mark.parametrize(("address", "said"), [("nonsense", "begins with"), ("http://127.0.0.1:9/whip", "not answer")])

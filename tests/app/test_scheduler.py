@@ -227,16 +227,19 @@ def test_a_closed_scheduler_fails_those_that_wait_and_those_that_come_later() ->
     assert "liveface draw" not in [thread.name for thread in threading.enumerate()]
 
 
-def test_what_breaks_the_scheduler_reaches_all_sessions_and_its_owner() -> None:
+def test_what_breaks_the_scheduler_reaches_all_sessions_its_owner_and_the_log(caplog: pytest.LogCaptureFixture) -> None:
     class Broken(SharedFakeRenderer):
         def draw(self, motions: list[Motion], avatars: list[Avatar]) -> list[Frame]:
             raise SystemExit("broken")
 
     scheduler = Scheduler(Broken(VirtualClock()), MonotonicClock(), DrawingCost(0.001, 0.0, 0.0))
     scheduler.start()
+    assert scheduler.is_running
     with pytest.raises(RuntimeError, match="closed") as failure:
         scheduler.draw(motions(0), named("ada"), inf, inf)
     assert isinstance(failure.value.__cause__, SystemExit)
+    assert not scheduler.is_running
+    assert "Nothing can be drawn any more" in caplog.text
     with pytest.raises(SystemExit):
         scheduler.close()
     scheduler.close()

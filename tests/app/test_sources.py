@@ -117,3 +117,13 @@ def test_the_prompt_resampler_adds_no_noise_and_no_drift_where_the_rates_divide(
     rest = heard - parts @ np.linalg.lstsq(parts, heard)[0]
     assert np.hypot(*np.linalg.lstsq(parts, heard)[0]) == pytest.approx(1, abs=0.03)
     assert rest.std() < 0.002
+
+
+@pytest.mark.parametrize("rate", [22_050, 24_000, 44_100, 48_000])
+def test_a_high_tone_of_any_usual_rate_stays_a_tone(rate: int) -> None:
+    tone = np.sin(2 * np.pi * 6000 * np.arange(rate) / rate).astype(np.float32)
+    heard = PromptResampler(rate).feed(tone)[2000:14_000]
+    moments = 2 * np.pi * 6000 * np.arange(len(heard)) / 16_000
+    parts = np.stack([np.sin(moments), np.cos(moments)], axis=1)
+    rest = heard - parts @ np.linalg.lstsq(parts, heard, rcond=None)[0]
+    assert np.sqrt(np.mean(rest**2)) < 0.006 * np.sqrt(np.mean(heard**2))

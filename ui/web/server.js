@@ -28,8 +28,9 @@ export class Server {
    * @param {string} conversation
    */
   async photoIn(conversation) {
-    const response = await this.#ask(`conversations/${encodeURIComponent(conversation)}`);
-    return `avatars/${(await response.json()).avatar}/photo.jpg`;
+    const address = `conversations/${encodeURIComponent(conversation)}`;
+    await this.#ask(address); // refuses where there is none
+    return `${address}/photo.jpg`;
   }
 
   /**

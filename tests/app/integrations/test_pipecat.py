@@ -287,3 +287,23 @@ def test_a_face_that_fails_is_reported_and_the_voice_goes_on_without_it_whole_an
     assert [error.error for error in stage.errors] == ["The face cannot be shown: not a number"]
     sound = stage.ending.sound()
     np.testing.assert_array_equal(sound[sound != 0], np.frombuffer(first + second, "<i2"))
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_speech_that_is_cut_within_samples_is_heard_whole(channels: int) -> None:
+    pcm = noise(1.0)
+    sent = np.repeat(np.frombuffer(pcm, "<i2"), channels).tobytes()
+
+    async def act(stage: Stage) -> None:
+        start = 0
+        for size in (4096, 4063, 1697, 1) * 100:
+            if start < len(sent):
+                await stage.worker.queue_frame(TTSAudioRawFrame(sent[start : start + size], RATE, channels))
+                start += size
+        await stage.worker.queue_frame(TTSStoppedFrame())
+        await stage.worker.queue_frame(EndFrame())
+
+    stage = performed(act)
+    assert not stage.errors
+    sound = stage.ending.sound()
+    assert np.array_equal(sound[sound != 0], np.frombuffer(pcm, "<i2"))

@@ -14,10 +14,12 @@ from app.clock import Clock, Condition, MonotonicClock
 from app.drawing_cost import DrawingCost
 from app.scheduler import Drawn
 from app.serving.avatar_shelf import AvatarShelf
-from app.serving.conversation import Wish
+from app.serving.conversation import Limits, Wish
 from app.serving.encoding_cost import EncodingCost
+from app.serving.negotiation import chosen
 from app.serving.peer import IceServer, PeerSettings
 from app.serving.photo_worker import PhotoWorker
+from app.serving.remote_source import RemoteSource
 from app.serving.security import Access
 from app.serving.server import make_application
 from app.serving.stage import Stage
@@ -67,14 +69,15 @@ class FakePeer:
         self.fragments: list[str] = []
         self._gate = gate
 
-    async def answer(self, sdp: str) -> str:
+    async def answer(self, sdp: str, *, refuses_rest: bool = False) -> str:
         await self._gate.wait()
+        choice = chosen(sdp, is_heard=self.speaks, is_shown=self.views, refuses_rest=refuses_rest)
         if "unusable" in sdp:
             raise PeerError("The offer cannot be used.")
         if "explosive" in sdp:
             raise ZeroDivisionError("secret detail")
-        named = [line for line in sdp.splitlines() if line.startswith(("m=", "a=mid:"))] if "a=mid:" in sdp else []
-        return "\r\n".join(["v=0 answer", *named])
+        named = [line for line in choice.wanted.splitlines() if line.startswith(("m=", "a=mid:"))]
+        return choice.answered("\r\n".join(["v=0 answer", *named]))
 
     async def add_candidates(self, fragment: str) -> None:
         self.fragments.append(fragment)
@@ -90,6 +93,9 @@ class FakePeer:
         return {"state": self.state}
 
     async def close(self) -> None:
+        self.is_closed = True
+
+    def give_up(self) -> None:
         self.is_closed = True
 
     @property
@@ -108,9 +114,23 @@ class FakeConversation:
         self.interruptions = 0
         self.is_muted = False
         self.is_running = True
+        self.unspoken_for = 0.0
         self._gate = gate
+        self._renewed = 0
+
+    def renew_owner(self) -> str:
+        self._renewed += 1
+        self.owner = f"{self.owner.partition('again')[0]}again{self._renewed}"
+        return self.owner
 
     def join(self, settings: PeerSettings, *, speaks: bool, views: bool = True, controls: bool = False) -> FakePeer:
+        assert not speaks or isinstance(self.source, RemoteSource), "a peer cannot speak here"
+        if speaks:
+            for peer in self.peers:
+                if peer.speaks:
+                    peer.give_up()
+        if sum(not peer.is_closed for peer in self.peers) >= Limits().viewers:
+            raise CapacityError("Found too many peers.")
         self.peers.append(FakePeer(speaks, views, self._gate))
         return self.peers[-1]
 
@@ -201,7 +221,7 @@ class World:
         )
         self.ensemble = SimpleNamespace(
             admission=Admission(DrawingCost(0.0, 0.0125, 0.0), 0.0, cores=2),
-            scheduler=SimpleNamespace(drawn=Drawn(3, 5, 1, 0.25)),
+            scheduler=SimpleNamespace(drawn=Drawn(3, 5, 1, 0.25), is_running=True),
         )
         application = make_application(self.stage, self.ensemble, access, page or folder)  # type: ignore[arg-type]
         self.server = TestServer(application)

@@ -14,7 +14,7 @@ from app.serving import avatar_shelf
 from app.serving.avatar_shelf import AvatarShelf
 from app.serving.photo_worker import PhotoWorker
 from engine.avatar import Avatar
-from engine.errors import CapacityError, NotFoundError
+from engine.errors import NotFoundError
 from tests import faces
 from tests.app.serving.application_fakes import FakeWorker, StillClock
 
@@ -159,16 +159,38 @@ def test_an_upload_expires_unless_it_is_used(tmp_path: Path) -> None:
     shelved(tmp_path, use)
 
 
-def test_the_number_of_uploads_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(avatar_shelf, "_UPLOADS", 2)
+def test_a_client_has_a_share_and_its_own_least_used_goes_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.serving.avatar_shelf._SHARE", 2)
 
     async def use(shelf: AvatarShelf, clock: StillClock) -> None:
-        first = await shelf.add(b"photo", "me")
-        await shelf.add(b"photo", "me")
-        with pytest.raises(CapacityError, match="Found 2 uploaded"):
-            await shelf.add(b"photo", "me")
-        shelf.remove(first.name, first.secret)
-        await shelf.add(b"photo", "me")
+        other = await shelf.add(b"photo", "other", client="192.0.2.9")
+        first, second = [await shelf.add(b"photo", "face", client="192.0.2.1") for _ in range(2)]
+        clock.moment += 1
+        await shelf.framed(first.name, 64, 64)
+        third = await shelf.add(b"photo", "face", client="::ffff:192.0.2.1")
+        assert all(shelf.is_uploaded(one.name) for one in (other, first, third))
+        with pytest.raises(NotFoundError):
+            shelf.is_uploaded(second.name)
+        assert not (tmp_path / "uploads" / second.name).exists()
+
+    shelved(tmp_path, use)
+
+
+def test_where_there_is_no_room_the_least_used_of_the_client_that_has_most_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.serving.avatar_shelf._UPLOADS", 3)
+
+    async def use(shelf: AvatarShelf, clock: StillClock) -> None:
+        lonely = await shelf.add(b"photo", "lonely", client="192.0.2.9")
+        clock.moment += 1
+        first, second = [await shelf.add(b"photo", "face", client="192.0.2.1") for _ in range(2)]
+        new = await shelf.add(b"photo", "new", client="192.0.2.5")
+        assert all(shelf.is_uploaded(one.name) for one in (lonely, second, new))
+        with pytest.raises(NotFoundError):
+            shelf.is_uploaded(first.name)
 
     shelved(tmp_path, use)
 

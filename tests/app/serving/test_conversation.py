@@ -380,3 +380,59 @@ def test_a_viewer_who_stays_does_not_keep_the_place_that_came_with_the_session()
         conversation.join(PeerSettings(), speaks=False)
 
     played(test)
+
+
+def test_a_conversation_knows_how_long_nobody_has_spoken_in_it() -> None:
+    async def run() -> None:
+        theatre = Theatre()
+        source = RemoteSource(theatre.real_clock, Stats())
+        conversation = Conversation(Wish(an_avatar(SIDE, SIDE), "clara"), source, Stats(), theatre.clock, SMALL)
+        speaker = conversation.join(PeerSettings(), speaks=True)
+        theatre.clock.added += 50
+        assert conversation.unspoken_for == 0
+        again = conversation.join(PeerSettings(), speaks=True)
+        assert conversation.unspoken_for == 0
+        await again.close()
+        theatre.clock.added += 40
+        assert 40 <= conversation.unspoken_for < 45
+        await speaker.close()
+
+    asyncio.run(run())
+
+
+def test_a_renewed_secret_is_another_one() -> None:
+    async def run() -> None:
+        theatre = Theatre()
+        source = RemoteSource(theatre.real_clock, Stats())
+        conversation = Conversation(Wish(an_avatar(SIDE, SIDE), "clara"), source, Stats(), theatre.clock, SMALL)
+        before = conversation.owner
+        assert conversation.renew_owner() == conversation.owner != before
+
+    asyncio.run(run())
+
+
+def test_one_conversation_that_cannot_be_looked_after_does_not_keep_the_others_for_ever(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test(theatre: Theatre) -> None:
+        broken, other = await theatre.open(), await theatre.open()
+        monkeypatch.setattr(broken, "reason_to_end", lambda: 1 / 0)
+        theatre.clock.added += 60
+        await theatre.conversations.sweep()
+        assert list(theatre.conversations) == [broken]
+        assert not other.is_running
+
+    played(test)
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_the_name_of_an_uploaded_photo_is_not_told_to_those_who_watch() -> None:
+    async def run() -> None:
+        theatre = Theatre()
+        source = RemoteSource(theatre.real_clock, Stats())
+        for is_private, told in ((True, None), (False, "clara")):
+            wish = Wish(an_avatar(SIDE, SIDE), "clara", is_private=is_private)
+            conversation = Conversation(wish, source, Stats(), theatre.clock, SMALL)
+            assert conversation.numbers()["avatar"] == told
+
+    asyncio.run(run())

@@ -202,3 +202,16 @@ def test_what_is_cleared_is_silence_and_what_comes_later_is_heard_at_its_moment(
     assert pieces[-1].payload == 4
     assert pieces[-1].due == pytest.approx(4 * PACE + 0.01)
     assert buffer.lost == 0
+
+
+@pytest.mark.parametrize("start", [0, 7, 40_000])
+def test_a_sender_that_numbers_its_packets_anew_is_heard_again_at_once(start: int) -> None:
+    buffer: JitterBuffer[int] = JitterBuffer(48_000, 0.3, 0.0)
+    heard = []
+    for count in range(60):
+        sequence = 50_000 + count if count < 30 else start + count - 30
+        buffer.add(sequence, count * 960, 960, count, count * 0.02)
+        while (piece := buffer.next(count * 0.02)) is not None:
+            if piece.payload is not None:
+                heard.append(piece.payload)
+    assert len([count for count in range(57) if count not in heard]) <= 2

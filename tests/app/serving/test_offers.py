@@ -49,9 +49,12 @@ def test_anyone_who_knows_a_conversation_may_watch_and_only_its_owner_speaks_in_
         watching = await (await client.post("/offer", json=OFFER | {"conversation": first["conversation"]})).json()
         assert "owner" not in watching
         again = OFFER | {"conversation": first["conversation"], "owner": first["owner"]}
-        assert (await (await client.post("/offer", json=again)).json())["owner"] == first["owner"]
+        second = (await (await client.post("/offer", json=again)).json())["owner"]
+        assert second != first["owner"]
+        assert (await client.post("/offer", json=again)).status == 403
         conversation = world.conversations.get(first["conversation"])
         assert [peer.speaks for peer in conversation.peers] == [True, False, True]
+        again["owner"] = second
         response = await client.post("/offer", json=again | {"owner": "guessed"})
         assert response.status == 403
         assert (await client.post("/offer", json=again | {"conversation": "unknown"})).status == 404
@@ -176,5 +179,18 @@ def test_a_conversation_tells_its_numbers(tmp_path: Path) -> None:
         await client.post("/offer", json=OFFER)
         assert await (await client.get("/conversations/conversation1")).json() == {"fps": 25.0}
         assert (await client.get("/conversations/2")).status == 404
+
+    visited(tmp_path, visit)
+
+
+def test_who_watches_sees_the_photo_and_learns_no_name_of_it(tmp_path: Path) -> None:
+    async def visit(client: Client, world: World) -> None:
+        upload = await (await client.post("/avatars?name=me", data=b"photo")).json()
+        answer = await (await client.post("/offer", json=OFFER | {"avatar": upload["name"]})).json()
+        response = await client.get(f"/conversations/{answer['conversation']}/photo.jpg")
+        assert response.status == 200
+        assert (await response.read())[:3] == b"\xff\xd8\xff"
+        assert world.conversations.get(answer["conversation"]).wish.is_private
+        assert (await client.get("/conversations/none/photo.jpg")).status == 404
 
     visited(tmp_path, visit)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError, web
 from aiohttp.test_utils import TestClient, TestServer
+from numpy.typing import NDArray
 
 from app.admission import Admission
 from app.clock import MonotonicClock
@@ -46,7 +47,7 @@ class FakeEnsemble:
 
     def __init__(self) -> None:
         self.admission = Admission(DrawingCost(0.0, 0.0125, 0.0), 0.0, cores=2)
-        self.scheduler = SimpleNamespace(drawn=Drawn())
+        self.scheduler = SimpleNamespace(drawn=Drawn(), is_running=True)
         self.seconds: Callable[[int], float] = lambda index: 0.001
 
     @contextmanager
@@ -68,6 +69,9 @@ class FakeShelf:
         if name != "clara":
             raise NotFoundError(f"No avatar is named “{name}”.")
         return an_avatar(width, height)
+
+    def is_uploaded(self, name: str) -> bool:
+        return False
 
 
 class Agent:
@@ -108,17 +112,18 @@ class World:
         self.clock = clock
         self.conversations = stage.conversations
 
-    async def connect(self, **query: object) -> Agent:
-        agent = Agent(await self.client.ws_connect("/pcm", params={"size": "128x128"} | query))
+    async def connect(self, owner: str = "", **query: object) -> Agent:
+        sent = {"Liveface-Owner": owner}
+        agent = Agent(await self.client.ws_connect("/pcm", params={"size": "128x128"} | query, headers=sent))
         assert (await agent.next())["type"] == "session.created"
         return agent
 
     def conversation(self, agent: Agent) -> Conversation:
         return self.conversations.get(str(agent.events[0]["conversation"]))
 
-    async def refused(self, **query: object) -> int:
+    async def refused(self, shown: str = "", **query: object) -> int:
         with pytest.raises(WSServerHandshakeError) as refusal:
-            await self.client.ws_connect("/pcm", params=query)
+            await self.client.ws_connect("/pcm", params=query, headers={"Liveface-Owner": shown})
         return refusal.value.status
 
 
@@ -175,7 +180,7 @@ def test_a_burst_is_spoken_and_its_playback_told_to_the_last_sample(tmp_path: Pa
     visited(tmp_path, visit)
 
 
-@pytest.mark.parametrize("rate", [16_000, 24_000, 48_000])
+@pytest.mark.parametrize("rate", [8_000, 16_000, 22_050, 24_000, 44_100, 48_000])
 def test_utterances_in_json_are_told_one_after_the_other(tmp_path: Path, rate: int) -> None:
     async def visit(world: World) -> None:
         agent = await world.connect(rate=rate)
@@ -232,8 +237,66 @@ def test_an_interrupt_that_comes_as_a_request_is_told_too(tmp_path: Path) -> Non
     visited(tmp_path, visit)
 
 
+async def heard(world: World, agent: Agent, send: Awaitable[None]) -> NDArray[np.float32]:
+    """All sound of an utterance, as viewers get it."""
+    viewing = world.conversation(agent).relay.view(1000)
+    await send
+    await agent.send("input_audio_buffer.commit")
+    await agent.until("output_audio_buffer.stopped")
+    frames = [await viewing.next() for _ in range(viewing.waiting)]
+    pcm = np.concatenate([frame.pcm for frame in frames if frame is not None])
+    return np.trim_zeros(pcm)
+
+
+def test_sound_that_is_cut_at_odd_bytes_is_heard_whole(tmp_path: Path) -> None:
+    pcm = noise(0.6, 16_000)
+    pieces = [pcm[start : start + 1697] for start in range(0, len(pcm), 1697)]
+
+    async def visit(world: World) -> None:
+        agent = await world.connect(rate=16_000)
+
+        async def send() -> None:
+            for number, piece in enumerate(pieces):
+                if number % 2:
+                    await agent.socket.send_bytes(piece)
+                else:
+                    audio = base64.b64encode(piece).decode()
+                    await agent.send("input_audio_buffer.append", audio=audio)
+
+        said = np.frombuffer(pcm, "<i2").astype(np.float32) / 32768
+        assert np.array_equal(await heard(world, agent, send()), said)
+        assert "error" not in agent.kinds()
+
+        async def send_more() -> None:  # after an utterance whose last byte was lost
+            await agent.socket.send_bytes(pcm[:-1])
+            await agent.send("input_audio_buffer.commit")
+            await agent.until("output_audio_buffer.stopped")
+            await agent.socket.send_bytes(pcm)
+
+        both = await heard(world, agent, send_more())
+        assert np.array_equal(both[-len(said) :], said)
+
+    visited(tmp_path, visit)
+
+
+@pytest.mark.parametrize("rate", [8_000, 22_050, 24_000, 44_100, 48_000])
+def test_sound_of_every_usual_rate_keeps_its_length_and_pitch(tmp_path: Path, rate: int) -> None:
+    tone = (16_000 * np.sin(2 * np.pi * 440 * np.arange(rate) / rate)).astype("<i2").tobytes()
+
+    async def visit(world: World) -> None:
+        agent = await world.connect(rate=rate)
+        sound = await heard(world, agent, agent.socket.send_bytes(tone))
+        assert len(sound) == pytest.approx(16_000, abs=100)
+        spectrum = np.abs(np.fft.rfft(sound[:15_800] * np.hanning(15_800)))
+        pitch = np.argmax(spectrum) * 16_000 / 15_800
+        assert pitch == pytest.approx(440, abs=2)
+        beside = np.delete(spectrum, range(int(np.argmax(spectrum)) - 5, int(np.argmax(spectrum)) + 6))
+        assert beside.max() < spectrum.max() / 300
+
+    visited(tmp_path, visit)
+
+
 NONSENSE: list[tuple[str | bytes, str]] = [
-    (b"odd", "odd_audio"),
     (bytes(2**20 + 2), "message_too_large"),
     (bytes(10_000_000), "message_too_large"),
     ("not json", "invalid_json"),
@@ -246,7 +309,6 @@ NONSENSE: list[tuple[str | bytes, str]] = [
     ('{"type": "input_audio_buffer.append", "audio": 7}', "invalid_audio"),
     ('{"type": "input_audio_buffer.append", "audio": "&&&&"}', "invalid_audio"),
     ('{"type": "input_audio_buffer.append", "audio": "AAA="', "invalid_json"),
-    ('{"type": "input_audio_buffer.append", "audio": "AAAA"}', "odd_audio"),
     ('{"type": "input_audio_buffer.commit"}', "input_audio_buffer_commit_empty"),
 ]
 
@@ -363,6 +425,44 @@ def test_a_second_socket_of_the_owner_takes_over(tmp_path: Path) -> None:
     visited(tmp_path, visit)
 
 
+def test_who_comes_back_is_told_a_new_secret_and_the_old_one_is_worth_nothing(tmp_path: Path) -> None:
+    async def visit(world: World) -> None:
+        agent = await world.connect()
+        identifier, first = str(agent.events[0]["conversation"]), str(agent.events[0]["owner"])
+        again = await world.connect(conversation=identifier, owner=first)
+        second = str(again.events[0]["owner"])
+        assert second != first
+        assert await world.refused(conversation=identifier, shown=first) == 403
+        protocols = ("liveface", f"liveface.owner.{second}")
+        page = await world.client.ws_connect("/pcm", params={"conversation": identifier}, protocols=protocols)
+        assert page.protocol == "liveface"
+        assert (await page.receive_json())["conversation"] == identifier
+
+    visited(tmp_path, visit)
+
+
+def test_a_secret_in_the_address_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    async def visit(world: World) -> None:
+        agent = await world.connect()
+        query = {key: str(agent.events[0][key]) for key in ("conversation", "owner")}
+        response = await world.client.get(
+            "/pcm",
+            params=query,
+            headers={
+                "Connection": "Upgrade",
+                "Upgrade": "websocket",
+                "Sec-WebSocket-Version": "13",
+                "Sec-WebSocket-Key": base64.b64encode(bytes(16)).decode(),
+            },
+        )
+        assert response.status == 400
+        text = await response.text()
+        assert "Liveface-Owner" in text
+        assert query["owner"] not in text
+
+    visited(tmp_path, visit)
+
+
 def test_of_two_sockets_that_take_over_at_once_only_the_later_one_speaks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -378,17 +478,21 @@ def test_of_two_sockets_that_take_over_at_once_only_the_later_one_speaks(
     async def visit(world: World) -> None:
         agent = await world.connect()
         conversation = world.conversation(agent)
-        owned = {"conversation": conversation.id, "owner": conversation.owner}
-        second = asyncio.create_task(world.client.ws_connect("/pcm", params=owned))
+        first_owner = conversation.owner
+        second = asyncio.create_task(
+            world.client.ws_connect(
+                "/pcm", params={"conversation": conversation.id}, headers={"Liveface-Owner": first_owner}
+            )
+        )
         while len(conversation._members) < 2:
             await asyncio.sleep(0)
-        third = await world.connect(**owned)
+        third = await world.connect(conversation=conversation.id, owner=first_owner)
         assert await Agent(await second).closed() == 1012
         while len(conversation._members) > 1:
             await asyncio.sleep(0)
         await third.socket.send_bytes(noise(0.1))
         await third.until("playback.position")
-        await world.connect(**owned)
+        await world.connect(conversation=conversation.id, owner=str(third.events[0]["owner"]))
         assert await third.closed() == 1012
 
     visited(tmp_path, visit)
@@ -514,15 +618,15 @@ def test_a_session_that_fails_ends_its_own_socket_only(tmp_path: Path) -> None:
 
 def test_what_cannot_be_begun_is_refused_before_anything_is_opened(tmp_path: Path) -> None:
     async def visit(world: World) -> None:
-        assert await world.refused(rate=44_100) == 400
+        assert await world.refused(rate=11_025) == 400
         assert await world.refused(voice="clara") == 400
         assert await world.refused(avatar="nobody") == 404
         assert await world.refused(lookahead=9) == 400
         assert await world.refused(wait_for_viewer="yes") == 400
-        assert await world.refused(conversation="none", owner="me") == 404
+        assert await world.refused(conversation="none", shown="me") == 404
         assert (await world.client.get("/pcm")).status == 426
         assert len(world.conversations) == 0
         agent = await world.connect()
-        assert await world.refused(conversation=world.conversation(agent).id, owner="me") == 403
+        assert await world.refused(conversation=world.conversation(agent).id, shown="me") == 403
 
     visited(tmp_path, visit)

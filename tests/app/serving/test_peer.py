@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from app.clock import MonotonicClock
+from app.serving.codecs import PictureEncoder
 from app.serving.peer import IceServer, Peer, PeerSettings
 from app.serving.probe import Heard, Link, Probe, impair
 from app.serving.relay import Relay
 from app.serving.remote_source import RemoteSource
 from app.stats import Stats
 from engine.errors import PeerError
-from engine.media import HOP, Frame
+from engine.media import HOP, Frame, Picture
 from tests.app.serving.loopback import a_click, a_frame, here, is_left, perform, resources, until
 
 TONE = 0.5 * np.sin(2 * np.pi * 440 * np.arange(48_000) / 48_000, dtype=np.float32).astype(np.float32)
@@ -284,3 +285,20 @@ def test_nothing_is_left_of_ten_connections() -> None:
 
     with here():
         asyncio.run(run())
+
+
+def test_a_viewer_whose_encoder_fails_is_not_left_with_a_still_picture(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(encoder: PictureEncoder, image: Picture, is_key: bool) -> bytes:
+        raise ValueError("The pencil broke.")
+
+    async def test(world: World) -> None:
+        await world.connect()
+        monkeypatch.setattr(PictureEncoder, "encode", fail)
+        world.relay.send(a_frame(0))
+        await until(lambda: world.peer.state == "closed")
+        await until(lambda: world.closed == 1)
+
+    played(test)
+    assert "The pencil broke." in caplog.text

@@ -120,6 +120,6 @@ def test_a_session_tells_what_it_takes_and_has_nothing_to_get(tmp_path: Path) ->
         assert response.status == 200
         assert response.headers["Accept-Patch"] == "application/trickle-ice-sdpfrag"
         assert (await client.get(session)).status == 204
-        assert (await client.post(session, data=SOUND, headers=SDP)).status == 405
+        assert (await client.put(session, data=SOUND, headers=SDP)).status == 405
 
     visited(tmp_path, visit)

@@ -144,3 +144,44 @@ def test_photos_that_wait_are_bounded(tmp_path: Path) -> None:
         assert not [result for result in results[:4] if isinstance(result, CapacityError)]
 
     asyncio.run(run())
+
+
+def shown(expression: str) -> tuple[str, ...]:
+    """A program that complains of what it finds about itself."""
+    code = f"import os, resource, socket, sys; sys.stderr.write('liveface: ' + str({expression})); sys.exit(2)"
+    return sys.executable, "-c", code
+
+
+def told_by(monkeypatch: pytest.MonkeyPatch, folder: Path, expression: str) -> str:
+    monkeypatch.setattr(photo_worker, "_PROGRAM", shown(expression))
+    with pytest.raises(PhotoError) as told:
+        prepared(encoded(skimage.data.astronaut()), folder / "avatar")
+    return str(told.value)
+
+
+def test_it_is_told_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIVEFACE_TOKEN", "hunter2")
+    monkeypatch.setenv("SOME_SECRET", "hunter2")
+    names = told_by(monkeypatch, tmp_path, "sorted(os.environ)")
+    assert "PATH" in names
+    assert "TOKEN" not in names
+    assert "SECRET" not in names
+
+
+def test_it_is_limited_from_its_first_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = told_by(
+        monkeypatch,
+        tmp_path,
+        "[resource.getrlimit(getattr(resource, f'RLIMIT_{kind}'))[1] for kind in ('DATA', 'CORE', 'NOFILE')]",
+    )
+    data, core, files = (int(number) for number in found.strip("[]").split(","))
+    assert 1_400_000_000 < data <= 1_500_000_000
+    assert (core, files) == (0, 256)
+
+
+def test_a_system_without_limits_is_told_of_and_photos_are_prepared_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(photo_worker.shutil, "which", lambda name: None)
+    prepared(encoded(skimage.data.astronaut()), tmp_path / "avatar")
+    assert "only the time is limited" in caplog.text

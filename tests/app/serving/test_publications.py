@@ -30,13 +30,31 @@ def published(*conversations: Any) -> tuple[Publications, FakeConversations]:
     return Publications(running), running
 
 
-def test_a_conversation_is_found_by_its_name_and_by_its_id() -> None:
+def test_who_watches_finds_a_conversation_by_its_name_and_by_its_id() -> None:
     one, other = a_conversation("x1"), a_conversation("x2")
     publications, _ = published(one, other)
     publications.name("studio", one)
-    assert publications.find("studio") is one
-    assert publications.find("x2") is other
-    assert publications.find("kitchen") is None
+    assert publications.watched("studio") is one
+    assert publications.watched("x2") is other
+    assert publications.watched("kitchen") is None
+
+
+def test_an_id_is_no_name() -> None:
+    one, other = a_conversation("x1"), a_conversation("x2")
+    publications, _ = published(one, other)
+    publications.name("studio", one)
+    assert publications.named("studio") is one
+    assert publications.named("x1") is None
+    assert publications.is_identifier("x1")
+    assert not publications.is_identifier("studio")
+    assert (publications.name_of(one), publications.name_of(other)) == ("studio", None)
+
+
+def test_a_name_that_looks_like_an_id_does_not_lead_viewers_astray() -> None:
+    one, other = a_conversation("x1"), a_conversation("x2")
+    publications, _ = published(one, other)
+    publications.name("x1", other)
+    assert publications.watched("x1") is one
 
 
 def test_a_name_belongs_to_who_took_it_last() -> None:
@@ -44,7 +62,7 @@ def test_a_name_belongs_to_who_took_it_last() -> None:
     publications, _ = published(one, other)
     publications.name("studio", one)
     publications.name("studio", other)
-    assert publications.find("studio") is other
+    assert publications.named("studio") is other
 
 
 def test_a_conversation_that_has_ended_or_failed_is_not_found() -> None:
@@ -53,8 +71,8 @@ def test_a_conversation_that_has_ended_or_failed_is_not_found() -> None:
     publications.name("studio", one)
     publications.name("kitchen", other)
     del running["x1"]
-    assert publications.find("studio") is None
-    assert publications.find("kitchen") is None
+    assert publications.named("studio") is None
+    assert publications.named("kitchen") is None
 
 
 def test_names_of_what_has_ended_are_forgotten() -> None:
@@ -64,7 +82,7 @@ def test_names_of_what_has_ended_are_forgotten() -> None:
     del running["x1"]
     publications.name("kitchen", other)
     running["x1"] = one
-    assert publications.find("studio") is None
+    assert publications.named("studio") is None
 
 
 @pytest.mark.parametrize("name", ["", "../etc", "a b", "a/b", "é", "a" * 65, "a\n"])

@@ -8,7 +8,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from app.clock import Clock, MonotonicClock
-from app.serving.security import Access, Rates, guard, header_writer, is_loopback, is_same_secret, parse_origin
+from app.serving.proxies import TrustedProxies
+from app.serving.security import Access, Guard, Rates, header_writer, is_loopback, is_same_secret, parse_origin
 from engine.errors import ConfigurationError
 from tests.app.serving.application_fakes import Client, StillClock
 
@@ -20,7 +21,7 @@ def asked(visit: Callable[[Client], Awaitable[None]], access: Access, clock: Clo
         return web.Response(text="welcome")
 
     async def run() -> None:
-        application = web.Application(middlewares=[guard(access, Rates(clock or MonotonicClock()))])
+        application = web.Application(middlewares=[Guard(access, clock or MonotonicClock()).middleware()])
         application.on_response_prepare.append(header_writer(access))
         application.add_routes([web.route("*", "/{path:.*}", welcome)])
         async with TestClient(TestServer(application)) as client:
@@ -157,11 +158,105 @@ def test_too_many_requests_are_refused_until_some_time_has_passed() -> None:
 
 def test_guessing_tokens_is_slow() -> None:
     async def visit(client: Client) -> None:
-        statuses = [(await client.get("/health")).status for _ in range(60)]
-        assert statuses[:36] == [401] * 36
-        assert set(statuses[40:]) == {429}
+        wrong = {"Authorization": "Bearer wrong"}
+        statuses = [(await client.get("/health", headers=wrong)).status for _ in range(60)]
+        assert statuses == [401] * 40 + [429] * 20
+        right = {"Authorization": f"Bearer {TOKEN}"}  # which who guesses must not learn
+        assert (await client.get("/health", headers=right)).status == 429
+        clock.moment += 1
+        assert (await client.get("/health", headers=right)).status == 200
 
-    asked(visit, Access(TOKEN), StillClock())
+    clock = StillClock()
+    asked(visit, Access(TOKEN), clock)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Host": "evil.example"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"},
+        {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},
+    ],
+)
+@pytest.mark.parametrize("token", [None, TOKEN])
+def test_no_page_of_another_site_locks_the_owner_out(headers: dict[str, str], token: str | None) -> None:
+    async def visit(client: Client) -> None:
+        kept = {}
+        if token is not None:
+            response = await client.get(f"/?token={token}", allow_redirects=False)
+            kept = {"Cookie": response.headers["Set-Cookie"].partition(";")[0]}
+        for _ in range(500):
+            last = (await client.get("/?token=guessed", headers=headers, allow_redirects=False)).status
+        assert last == 429
+        assert (await client.get("/health", headers=kept)).status == 200
+
+    asked(visit, Access(token), StillClock())
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_what_another_sites_page_fetches_without_an_origin_is_refused_and_a_link_is_followed(site: str) -> None:
+    async def visit(client: Client) -> None:
+        picture = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
+        assert (await client.get("/avatars/clara/photo.jpg", headers=picture)).status == 403
+        link = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate"}
+        assert (await client.get("/", headers=link)).status == 200
+        for own in ("same-origin", "none"):
+            assert (await client.get("/", headers=picture | {"Sec-Fetch-Site": own})).status == 200
+
+    asked(visit, Access())
+
+
+def test_behind_a_trusted_proxy_each_client_has_a_rate_of_its_own() -> None:
+    async def visit(client: Client) -> None:
+        for _ in range(401):
+            last = (await client.get("/health", headers={"X-Forwarded-For": "192.0.2.1"})).status
+        assert last == 429
+        lying = {"X-Forwarded-For": "192.0.2.99, 192.0.2.1"}  # the first was said by the client
+        assert (await client.get("/health", headers=lying)).status == 429
+        assert (await client.get("/health", headers={"X-Forwarded-For": "192.0.2.2"})).status == 200
+
+    asked(visit, Access(proxies=TrustedProxies.parse(["127.0.0.1"])), StillClock())
+
+
+def test_nobody_else_is_believed_about_its_address() -> None:
+    async def visit(client: Client) -> None:
+        headers = [{"X-Forwarded-For": f"192.0.2.{number}"} for number in range(200)] * 3
+        assert [(await client.get("/health", headers=one)).status for one in headers][-1] == 429
+
+    asked(visit, Access(), StillClock())
+
+
+@pytest.mark.parametrize(("proxies", "is_secure"), [(["127.0.0.0/8"], True), ([], False)])
+def test_a_cookie_is_secure_where_the_trusted_proxy_speaks_https(proxies: list[str], is_secure: bool) -> None:
+    async def visit(client: Client) -> None:
+        headers = {"X-Forwarded-Proto": "https"}
+        response = await client.get(f"/?token={TOKEN}", headers=headers, allow_redirects=False)
+        assert ("Secure" in response.headers["Set-Cookie"]) is is_secure
+
+    asked(visit, Access(TOKEN, proxies=TrustedProxies.parse(proxies)))
+
+
+def test_two_browsers_keep_different_ids_and_a_made_up_one_opens_nothing() -> None:
+    async def visit(client: Client) -> None:
+        found = set()
+        for _ in range(2):
+            response = await client.get(f"/?token={TOKEN}", allow_redirects=False)
+            found.add(response.headers["Set-Cookie"].partition(";")[0])
+            client.session.cookie_jar.clear()
+        assert len(found) == 2
+        assert (await client.get("/", headers={"Cookie": "liveface=" + "a" * 43})).status == 401
+
+    asked(visit, Access(TOKEN))
+
+
+def test_what_was_asked_of_the_page_survives_the_login() -> None:
+    async def visit(client: Client) -> None:
+        response = await client.get(f"/?conversation=a%26b&token={TOKEN}", allow_redirects=False)
+        assert response.headers["Location"] == "/?conversation=a%26b"
+
+    asked(visit, Access(TOKEN))
 
 
 def test_uploads_count_for_many_requests() -> None:

@@ -125,3 +125,16 @@ def make_certificate(cert: Path, key: Path) -> None:
         "/CN=localhost",
     )
     subprocess.run(["openssl", "req", "-x509", *kind, *files], check=True, capture_output=True)
+
+
+def test_ports_and_peers_may_be_narrowed() -> None:
+    settings = ServeSettings(udp_ports="50000-50002", public_peers_only=True)
+    assert settings.port_range() == range(50000, 50003)
+    assert settings.peers().public_only
+    assert ServeSettings().port_range() is None
+
+
+@pytest.mark.parametrize("text", ["", "50000", "50002-50000", "80-90", "50000-70000", "a-b", "50000-50001-50002"])
+def test_what_is_no_range_of_ports_is_refused(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="50000-50100"):
+        ServeSettings(udp_ports=text)

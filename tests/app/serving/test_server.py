@@ -59,6 +59,27 @@ def test_the_shipped_page_is_complete() -> None:
     assert (server.PAGE / "index.html").is_file()
 
 
+def test_health_tells_when_nothing_is_drawn_any_more(tmp_path: Path) -> None:
+    async def visit(client: Client, world: World) -> None:
+        world.ensemble.scheduler.is_running = False
+        for path in ("/health", "/healthz"):
+            response = await client.get(path, headers={"Authorization": "Bearer a-token"})
+            assert response.status == 503
+            found = await response.json()
+            assert found["status"] == "failed"
+            assert "start the server again" in found["reason"]
+
+    visited(tmp_path, visit, Access("a-token"))
+
+
+def test_everybody_may_ask_whether_the_server_is_well_and_learns_nothing_else(tmp_path: Path) -> None:
+    async def visit(client: Client, world: World) -> None:
+        assert await (await client.get("/healthz")).json() == {"status": "ok"}
+        assert (await client.get("/health")).status == 401
+
+    visited(tmp_path, visit, Access("a-token"))
+
+
 def test_health_tells_how_many_sessions_there_are_and_can_be(tmp_path: Path) -> None:
     async def visit(client: Client, world: World) -> None:
         await client.post("/offer", json={"type": "offer", "sdp": SDP})

@@ -1,6 +1,8 @@
 """Tests of what aiortc keeps to itself: if one fails after an update of aiortc, its private names have changed."""
 
 import asyncio
+import socket
+from contextlib import closing
 from types import SimpleNamespace
 
 import pytest
@@ -104,3 +106,25 @@ def test_a_report_before_the_first_packet_stays_as_it_is() -> None:
     report = RtcpSrPacket(5, RtcpSenderInfo(0, 0, 0, 0))
     asyncio.run(sender._send_rtcp([report]))
     assert sender.sent == [report]
+
+
+def test_sockets_are_bound_within_a_range_of_ports_until_all_are_taken() -> None:
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as probe:
+            probe.bind(("127.0.0.1", 0))
+            first = probe.getsockname()[1]
+        ports = range(first, min(first + 3, 65_536))
+        taps.bind_within(loop, ports)
+        made = [
+            await loop.create_datagram_endpoint(asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0)) for _ in ports
+        ]
+        with pytest.raises(OSError, match="in use"):
+            await loop.create_datagram_endpoint(asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0))
+        found = {transport.get_extra_info("sockname")[1] for transport, _ in made}
+        assert found <= set(ports)
+        for transport, _ in made:
+            transport.close()
+        await asyncio.sleep(0)
+
+    asyncio.run(run())

@@ -158,3 +158,47 @@ def test_the_media_clock_starts_with_the_first_frame_and_is_never_set_again() ->
     clock.begin(51, 99.0)
     assert clock.elapsed(10.0) == pytest.approx(2.0)
     assert clock.elapsed(11.0) == pytest.approx(3.0)
+
+
+class BrokenEncoder(RecordingEncoder):
+    def encode(self, image: Picture, is_key: bool) -> bytes:
+        raise ValueError("The pencil broke.")
+
+
+def test_what_fails_in_encoding_is_told_and_ends_the_track() -> None:
+    async def test(stage: Stage) -> None:
+        failures: list[Exception] = []
+        broken = BrokenEncoder()
+        with ThreadPoolExecutor(1) as executor:
+            face = FaceTrack(
+                stage.relay.view(), stage.clock, executor, lambda pixels: broken, lambda: 50.0, failures.append
+            )
+            stage.relay.send(a_frame(0))
+            with pytest.raises(MediaStreamError):
+                await face.recv()
+        odd = np.zeros((HOP, 2, 2), np.float32)
+        stage.relay.send(Frame(1, BLACK, odd, True))
+        await asyncio.sleep(0)
+        voice = VoiceTrack(stage.relay.view(), stage.clock, lambda: 50.0, failures.append)
+        with pytest.raises(MediaStreamError):
+            await voice.recv()
+        assert [type(failure) for failure in failures] == [ValueError, ValueError]
+        assert (face.readyState, voice.readyState) == ("ended", "ended")
+
+    staged(test)
+
+
+def test_a_track_that_was_ended_while_it_was_at_work_tells_of_no_failure() -> None:
+    async def test(stage: Stage) -> None:
+        failures: list[Exception] = []
+        executor = ThreadPoolExecutor(1)
+        viewing = stage.relay.view()
+        face = FaceTrack(viewing, stage.clock, executor, lambda pixels: BrokenEncoder(), lambda: 50.0, failures.append)
+        executor.submit(face.stop)  # before the picture
+        stage.relay.send(a_frame(0))
+        with pytest.raises(MediaStreamError):
+            await face.recv()
+        assert not failures
+        executor.shutdown()
+
+    staged(test)

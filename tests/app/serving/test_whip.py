@@ -2,12 +2,12 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 import pytest
+from aiohttp import ClientResponse
 
 from app.serving.security import Access
-from tests.app.serving.application_fakes import Client, FakeConversation, World, visited
+from tests.app.serving.application_fakes import Client, World, visited
 from tests.app.serving.whip_offers import OBS, PLAYER, SOUND, offer
 
 SDP = {"Content-Type": "application/sdp"}
@@ -126,10 +126,14 @@ def test_deleting_ends_the_conversation_and_nothing_is_left_to_ask(tmp_path: Pat
     visited(tmp_path, visit)
 
 
-def test_a_publisher_that_comes_back_under_its_name_goes_on(tmp_path: Path) -> None:
+def secret(response: ClientResponse) -> dict[str, str]:
+    return SDP | {"Liveface-Owner": response.headers["Liveface-Owner"]}
+
+
+def test_a_publisher_that_comes_back_under_its_name_with_its_secret_goes_on(tmp_path: Path) -> None:
     async def visit(client: Client, world: World) -> None:
         first = await client.post("/whip?name=studio", data=SOUND, headers=SDP)
-        again = await client.post("/whip?name=studio", data=SOUND, headers=SDP)
+        again = await client.post("/whip?name=studio", data=SOUND, headers=secret(first))
         assert again.status == 201
         assert again.headers["Liveface-Conversation"] == first.headers["Liveface-Conversation"]
         assert again.headers["Location"] != first.headers["Location"]
@@ -138,10 +142,85 @@ def test_a_publisher_that_comes_back_under_its_name_goes_on(tmp_path: Path) -> N
     visited(tmp_path, visit)
 
 
+def test_a_publisher_that_comes_back_to_its_resource_goes_on(tmp_path: Path) -> None:
+    async def visit(client: Client, world: World) -> None:
+        for query in ("", "?name=studio"):
+            first = await client.post(f"/whip{query}", data=SOUND, headers=SDP)
+            again = await client.post(first.headers["Location"], data=SOUND, headers=SDP)
+            assert again.status == 201
+            assert again.headers["Liveface-Conversation"] == first.headers["Liveface-Conversation"]
+            assert again.headers["Liveface-Owner"] != first.headers["Liveface-Owner"]
+        assert (await client.post("/whep/studio", data=PLAYER, headers=SDP)).status == 201
+        assert world.conversations.opened == 2
+
+    visited(tmp_path, visit)
+
+
+def test_a_secret_is_answered_once_and_ends_with_its_use(tmp_path: Path) -> None:
+    async def visit(client: Client, world: World) -> None:
+        first = await client.post("/whip?name=studio", data=SOUND, headers=SDP)
+        again = await client.post("/whip?name=studio", data=SOUND, headers=secret(first))
+        assert again.headers["Liveface-Owner"] != first.headers["Liveface-Owner"]
+        assert (await client.post("/whip?name=studio", data=SOUND, headers=secret(first))).status == 409
+        address = f"/conversations/{first.headers['Liveface-Conversation']}"
+        assert (await client.delete(address, headers=secret(first))).status == 403
+        assert (await client.delete(address, headers=secret(again))).status == 204
+
+    visited(tmp_path, visit)
+
+
+@pytest.mark.parametrize("query", ["", "&avatar=jonas", "&size=256x256", "&lookahead=0"])
+@pytest.mark.parametrize("shown", [{}, {"Liveface-Owner": ""}, {"Liveface-Owner": "guessed"}])
+def test_a_second_publisher_of_a_taken_name_gets_neither_the_place_nor_the_secret(
+    tmp_path: Path, query: str, shown: dict[str, str]
+) -> None:
+    async def visit(client: Client, world: World) -> None:
+        first = await client.post("/whip?name=studio", data=SOUND, headers=SDP)
+        other = await client.post(f"/whip?name=studio{query}", data=SOUND, headers=SDP | shown)
+        assert other.status == 409
+        assert int(other.headers["Retry-After"]) > 0
+        assert "Liveface-Owner" not in other.headers
+        assert first.headers["Liveface-Owner"] not in await other.text()
+        (conversation,) = world.conversations
+        assert [peer.is_closed for peer in conversation.peers] == [False]
+
+    visited(tmp_path, visit)
+
+
+def test_a_viewer_who_knows_the_id_does_not_become_the_owner(tmp_path: Path) -> None:
+    async def visit(client: Client, world: World) -> None:
+        first = await client.post("/whip?name=studio", data=SOUND, headers=SDP)
+        identifier = first.headers["Liveface-Conversation"]
+        for address in (f"/whip?name={identifier}", f"/whip/{identifier}"):
+            other = await client.post(address, data=SOUND, headers=SDP)
+            assert other.status == 409
+            assert "Liveface-Owner" not in other.headers
+        (conversation,) = world.conversations
+        assert conversation.owner == first.headers["Liveface-Owner"]
+        assert [peer.is_closed for peer in conversation.peers] == [False]
+
+    visited(tmp_path, visit)
+
+
+def test_a_name_whose_publisher_has_been_gone_for_long_passes_on_with_nothing_of_its_conversation(
+    tmp_path: Path,
+) -> None:
+    async def visit(client: Client, world: World) -> None:
+        first = await client.post("/whip?name=studio", data=SOUND, headers=SDP)
+        world.conversations.get(first.headers["Liveface-Conversation"]).unspoken_for = 31.0
+        other = await client.post("/whip?name=studio", data=SOUND, headers=SDP)
+        assert other.status == 201
+        assert other.headers["Liveface-Conversation"] != first.headers["Liveface-Conversation"]
+        assert other.headers["Liveface-Owner"] != first.headers["Liveface-Owner"]
+        assert len(world.conversations) == 2
+
+    visited(tmp_path, visit)
+
+
 def test_a_publisher_that_comes_back_with_a_bad_offer_ends_nothing(tmp_path: Path) -> None:
     async def visit(client: Client, world: World) -> None:
-        await client.post("/whip?name=studio", data=SOUND, headers=SDP)
-        again = await client.post("/whip?name=studio", data=SOUND + "a=unusable\r\n", headers=SDP)
+        first = await client.post("/whip?name=studio", data=SOUND, headers=SDP)
+        again = await client.post("/whip?name=studio", data=SOUND + "a=unusable\r\n", headers=secret(first))
         assert again.status == 400
         assert len(world.conversations) == 1
 
@@ -152,28 +231,39 @@ def test_a_publisher_that_comes_back_with_a_bad_offer_ends_nothing(tmp_path: Pat
 def test_a_publisher_that_wants_another_face_under_its_name_gets_a_new_one(tmp_path: Path, query: str) -> None:
     async def visit(client: Client, world: World) -> None:
         first = await client.post("/whip?name=studio", data=SOUND, headers=SDP)
-        again = await client.post(f"/whip?name=studio{query}", data=SOUND, headers=SDP)
+        again = await client.post(f"/whip?name=studio{query}", data=SOUND, headers=secret(first))
         assert again.headers["Liveface-Conversation"] != first.headers["Liveface-Conversation"]
         assert len(world.conversations) == 1
 
     visited(tmp_path, visit)
 
 
-def test_of_two_publishers_that_take_a_name_at_the_same_moment_one_is_left(tmp_path: Path) -> None:
+def test_of_two_publishers_that_take_a_name_at_the_same_moment_one_gets_it(tmp_path: Path) -> None:
     async def visit(client: Client, world: World) -> None:
-        open_one, both = world.conversations.open, asyncio.Barrier(2)
-
-        async def open_together(*arguments: Any) -> FakeConversation:
-            await both.wait()
-            return await open_one(*arguments)
-
-        world.conversations.open = open_together  # type: ignore[method-assign]
-        posts = (client.post("/whip?name=studio", data=SOUND, headers=SDP) for _ in range(2))
-        assert [response.status for response in await asyncio.gather(*posts)] == [201, 201]
+        world.conversations.gate.clear()
+        posts = [asyncio.create_task(client.post("/whip?name=studio", data=SOUND, headers=SDP)) for _ in range(2)]
+        done, _ = await asyncio.wait(posts, return_when=asyncio.FIRST_COMPLETED)
+        world.conversations.gate.set()
+        assert [response.result().status for response in done] == [409]
+        assert sorted(response.status for response in await asyncio.gather(*posts)) == [201, 409]
         (left,) = world.conversations
         watching = await client.post("/whep/studio", data=PLAYER, headers=SDP)
         assert watching.status == 201
         assert len(left.peers) == 2
+
+    visited(tmp_path, visit)
+
+
+@pytest.mark.parametrize("address", ["/whip/", "/whip/studio"])
+def test_a_name_may_stand_in_the_path_and_a_slash_at_its_end(tmp_path: Path, address: str) -> None:
+    async def visit(client: Client, world: World) -> None:
+        assert (await client.post(address, data=SOUND, headers=SDP)).status == 201
+        if address.endswith("studio"):
+            assert (await client.post("/whip?name=studio", data=SOUND, headers=SDP)).status == 409
+            assert (await client.post("/whep/studio", data=PLAYER, headers=SDP)).status == 201
+        assert (await client.get(address)).status == 204
+        assert (await client.options(address)).headers["Accept-Post"] == "application/sdp"
+        assert (await client.get("/whep/")).status == 204
 
     visited(tmp_path, visit)
 

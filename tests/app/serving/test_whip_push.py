@@ -252,12 +252,45 @@ class Losses:
             self.waits.append(seconds)
 
 
-async def kept(server: FakeServer, losses: Losses) -> WhipPush:
+async def kept(server: FakeServer, losses: Losses, tell: Callable[[str], None] = lambda text: None) -> WhipPush:
     async with listened(server) as running:
         push = WhipPush(losses.make_peer, str(running.make_url("/whip")), None, ANYWHERE)
         await push.start()
-        await push.keep(losses.is_wanted, losses.sleep)
+        await push.keep(losses.is_wanted, losses.sleep, tell)
         return push
+
+
+def test_a_loss_is_told_once_with_what_stands_in_the_way_and_so_is_the_return() -> None:
+    good = {"status": 201, "text": "v=0 answer"}
+    refused = [web.Response(status=503) for _ in range(2)]
+    server = FakeServer(web.Response(**good), *refused, web.Response(status=404), web.Response(**good))
+    told: list[str] = []
+    asyncio.run(kept(server, Losses(5), told.append))
+    assert [text.partition(" at ")[0] for text in told[:1]] == ["The connection to the WHIP server"]
+    assert "is lost" in told[0]
+    assert "503" in told[1]
+    assert "404" in told[2]
+    assert "takes face and voice again" in told[3]
+    assert len(told) == 4
+
+
+def test_an_unexpected_failure_is_logged_and_the_next_attempt_is_made(caplog: pytest.LogCaptureFixture) -> None:
+    losses = Losses(3)
+    make_peer = losses.make_peer
+
+    def fail_once() -> Any:
+        peer = make_peer()
+        if len(losses.peers) == 2:
+            peer.offer = None
+        return peer
+
+    losses.make_peer = fail_once  # type: ignore[method-assign]
+    server = FakeServer(*(web.Response(status=201, text="v=0 answer") for _ in range(3)))
+    told: list[str] = []
+    asyncio.run(kept(server, losses, told.append))
+    assert len(losses.peers) == 3
+    assert "unexpectedly (TypeError)" in told[1]
+    assert "TypeError" in caplog.text
 
 
 def test_a_lost_connection_is_made_again_with_a_new_peer() -> None:
