@@ -16,6 +16,7 @@ from pathlib import Path
 
 from app.performer import ASSETS
 from engine.errors import CapacityError, LivefaceError, PhotoError
+from engine.photo import FORMATS
 
 MAXIMUM_BYTES = 10_000_000  # of a photo's file
 
@@ -28,6 +29,7 @@ _REFUSED = 2  # the exit status for what the command line explains
 _PREFIX = "liveface: "  # of the explanation
 _OF_MEMORY = re.compile("memory|alloc", re.IGNORECASE)  # in Python's, C++'s and the libraries' words
 _BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF")
+_ISO_MEDIA = b"ftyp"  # after four bytes of length: AVIF and HEIC
 # The frozen program is the command line itself.
 _PROGRAM = (sys.executable,) if hasattr(sys, "frozen") else (sys.executable, "-m", "app.cli")
 _LOGGER = logging.getLogger("liveface")
@@ -49,8 +51,8 @@ class PhotoWorker:
         Raises `PhotoError` with the reason if none can be made, `CapacityError` if too many photos wait, and
         `LivefaceError` if it is not the photo's fault, which the log explains.
         """
-        if not photo.startswith(_BEGINNINGS):
-            raise PhotoError("The file is not a JPEG, PNG or WebP picture: choose another one, or convert it.")
+        if not (photo.startswith(_BEGINNINGS) or photo[4:8] == _ISO_MEDIA):
+            raise PhotoError(f"The file is not a {FORMATS} picture: choose another one, or convert it.")
         if self._waiting >= _WAITING:
             raise CapacityError(f"Found {self._waiting} photos that wait to be prepared: upload yours again later.")
         self._waiting += 1
