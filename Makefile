@@ -27,6 +27,7 @@ test: lint
 lint: .venv/.stamp-test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	scripts/link_packages.sh
 	$(BIN)/mypy
 
 format: .venv/.stamp-test
@@ -37,12 +38,13 @@ setup: .venv/.stamp-run
 
 # build.spec leaves out what only development needs. scripts/test_app.sh tries the result.
 app: .venv/.stamp-app
+	@scripts/link_packages.sh
 	@PYINSTALLER_CONFIG_DIR=build/cache $(BIN)/pyinstaller --noconfirm --log-level WARN build.spec
 	@echo 'dist/liveface: start liveface in it, or put it into your menu with install.sh.'
 
 clean:
 	rm -rf .venv build dist out *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	find app assets engine scripts tests ui -name __pycache__ -type d -prune -exec rm -rf {} +
+	find app assets engine liveface scripts tests ui -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.stamp-venv: scripts/find_python.sh
 	@python=$$(scripts/find_python.sh) && \

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from engine.errors import LivefaceError
+from liveface.engine.errors import LivefaceError
 
 SUMMARIES = {
     "run": "Make a face speak live, from the microphone or a file at real time.",
@@ -111,7 +111,7 @@ def command_line(chosen: str | None) -> typer.Typer:
     ) -> None:
         """One photo and live speech become a talking head. Without a command, its window opens."""
         if context.invoked_subcommand is None:
-            from app.commands.run import run
+            from liveface.app.commands.run import run
 
             run()
 
@@ -127,47 +127,47 @@ def command_line(chosen: str | None) -> typer.Typer:
 def _load(name: str) -> Callable[..., Any] | typer.Typer:
     match name:
         case "run":
-            from app.commands.run import run
+            from liveface.app.commands.run import run
 
             return run
         case "serve":
-            from app.commands.serve import serve
+            from liveface.app.commands.serve import serve
 
             return serve
         case "render":
-            from app.commands.render import render
+            from liveface.app.commands.render import render
 
             return render
         case "prepare":
-            from app.commands.prepare import prepare
+            from liveface.app.commands.prepare import prepare
 
             return prepare
         case "devices":
-            from app.commands.devices import devices
+            from liveface.app.commands.devices import devices
 
             return devices
         case "doctor":
-            from app.commands.doctor import doctor
+            from liveface.app.commands.doctor import doctor
 
             return doctor
         case "demo":
-            from app.commands.demo import demo
+            from liveface.app.commands.demo import demo
 
             return demo
         case "compile":
-            from app.commands.compile import compile_networks
+            from liveface.app.commands.compile import compile_networks
 
             return compile_networks
         case "bench":
-            from app.commands.bench import bench
+            from liveface.app.commands.bench import bench
 
             return bench
         case "evaluate":
-            from app.commands.evaluate import evaluate
+            from liveface.app.commands.evaluate import evaluate
 
             return evaluate
         case _:
-            from app.commands.train import train
+            from liveface.app.commands.train import train
 
             return train
 

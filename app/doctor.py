@@ -14,19 +14,19 @@ from typing import Literal
 
 import numpy as np
 
-from app.admission import measure_drawing
-from app.camera import cameras, remedy
-from app.clock import Clock
-from app.devices import choose
-from app.microphone import Microphone
-from app.model_files import check_sums
-from app.performer import CORES, DEFAULT_AVATAR, MODELS
-from app.screen import check_screen
-from app.sound_server import endpoints
-from app.stats import Stats
-from engine.avatar import Avatar
-from engine.errors import BackendError, ConfigurationError, DeviceError, LivefaceError
-from engine.media import FPS, SAMPLE_RATE
+from liveface.app.audio.devices import choose
+from liveface.app.audio.microphone import Microphone
+from liveface.app.audio.pulse import endpoints
+from liveface.app.capacity.admission import measure_drawing
+from liveface.app.desktop.display_check import check_screen
+from liveface.app.files.model_files import check_sums
+from liveface.app.outputs.virtual_camera import cameras, remedy
+from liveface.app.session.clock import Clock
+from liveface.app.session.pipeline import CORES, DEFAULT_AVATAR, MODELS
+from liveface.app.session.stats import Stats
+from liveface.engine.errors import BackendError, ConfigurationError, DeviceError, LivefaceError
+from liveface.engine.face.avatar import Avatar
+from liveface.engine.media import FPS, SAMPLE_RATE
 
 State = Literal["good", "absent", "bad"]
 _OLDEST, _NEWEST = (3, 11), (3, 12)  # Python
@@ -111,8 +111,8 @@ def _installed(name: str) -> str | None:
 
 def _drawing(clock: Clock) -> str:
     """The arithmetic that was chosen for this machine, and how long a picture takes with it."""
-    from engine.backends.openvino import PaintNetworks
-    from engine.renderer import MouthRenderer
+    from liveface.engine.backends.openvino import PaintNetworks
+    from liveface.engine.drawing.renderer import MouthRenderer
 
     painter = PaintNetworks(MODELS / "identity.onnx", MODELS / "generator.onnx", CORES)
     avatar = Avatar.load(DEFAULT_AVATAR).framed(_SIDE, _SIDE)

@@ -9,7 +9,7 @@ if [ "${1:-}" = --remove ]; then
     exit 0
 fi
 mkdir -p "$data/applications" "$data/icons/hicolor/scalable/apps"
-icons=$here/_internal/assets/icons
+icons=$here/_internal/liveface/assets/icons
 cp "$icons/liveface.svg" "$data/icons/hicolor/scalable/apps/"
 for size in 16 24 32 48 64 128 256 512; do
     mkdir -p "$data/icons/hicolor/${size}x$size/apps"

@@ -1,6 +1,6 @@
 """Measurements of speed: durations summed up, stages timed in passing, old and new compared.
 
-It knows no thread, device or file format, and not what is worth measuring: see `app.bench`.
+It knows no thread, device or file format, and not what is worth measuring: see `app.measure.bench`.
 """
 
 import math
@@ -14,8 +14,8 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from engine.renderer import Painter
-from engine.streamer import MotionNetwork, State
+from liveface.engine.drawing.renderer import Painter
+from liveface.engine.hearing.streamer import MotionNetwork, State
 
 Array = NDArray[np.float32]
 Numbers = NDArray[np.float64]
@@ -160,7 +160,7 @@ class Stopwatch:
 
 
 class TimedNetwork:
-    """A motion network whose steps are noted as the stage `motion`. Implements `engine.streamer.MotionNetwork`."""
+    """A motion network whose steps are noted as the stage `motion`; an `engine.hearing.streamer.MotionNetwork`."""
 
     def __init__(self, network: MotionNetwork, stopwatch: Stopwatch) -> None:
         self._network = network
@@ -177,7 +177,7 @@ class TimedNetwork:
 
 class TimedPainter:
     """A painter of which the stage `generator` is noted per picture: the time that drawing spends on beginning to
-    paint and on waiting for the result, not what passes in between. Implements `engine.renderer.Painter`."""
+    paint and on waiting for the result, not what passes in between. Implements `engine.drawing.renderer.Painter`."""
 
     def __init__(self, painter: Painter, stopwatch: Stopwatch) -> None:
         self.batch = painter.batch

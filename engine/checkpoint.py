@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from engine.errors import CheckpointError, OutputError
+from liveface.engine.errors import CheckpointError, OutputError
 
 FORMAT = "1"  # value of the metadata key "liveface"; raised when an old reader would misread a new file
 

@@ -7,15 +7,15 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from engine.checkpoint import Checkpoint
-from engine.errors import ConfigurationError, OutputError
-from engine.face_space import CODE_SIZE
-from engine.features import HOPS_PER_FRAME, MEL_BINS
-from engine.model.drawing import folded, load_drawing
-from engine.model.generator import DirectDecoder, Drawing, MouthGenerator
-from engine.model.identity_encoder import IdentityEncoder
-from engine.model.motion_network import MotionNetwork
-from engine.mouth import CROP_SIZE, IDENTITY_CHANNELS, INPUT_CHANNELS
+from liveface.engine.checkpoint import Checkpoint
+from liveface.engine.errors import ConfigurationError, OutputError
+from liveface.engine.face.face_space import CODE_SIZE
+from liveface.engine.face.mouth import CROP_SIZE, IDENTITY_CHANNELS, INPUT_CHANNELS
+from liveface.engine.hearing.features import HOPS_PER_FRAME, MEL_BINS
+from liveface.engine.model.drawing import folded, load_drawing
+from liveface.engine.model.generator import DirectDecoder, Drawing, MouthGenerator
+from liveface.engine.model.identity_encoder import IdentityEncoder
+from liveface.engine.model.motion_network import MotionNetwork
 
 _OPSET = 17
 

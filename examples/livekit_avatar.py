@@ -17,11 +17,11 @@ from livekit.agents import Agent, AgentServer, AgentSession, JobContext, cli
 from livekit.agents.voice.avatar import AvatarOptions, AvatarRunner, QueueAudioOutput
 from livekit.agents.voice.room_io import RoomOptions
 
-from app.config import Settings
-from app.integrations.livekit import LivefaceVideoGenerator
-from app.media_files import iterate_audio
-from app.performer import ASSETS, load_performer
-from engine.media import FPS, SAMPLE_RATE
+from liveface.app.files.media_files import iterate_audio
+from liveface.app.integrations.livekit import LivefaceVideoGenerator
+from liveface.app.session.pipeline import ASSETS, load_performer
+from liveface.app.settings import Settings
+from liveface.engine.media import FPS, SAMPLE_RATE
 
 server = AgentServer()
 

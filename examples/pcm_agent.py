@@ -13,9 +13,9 @@ from pathlib import Path
 
 import aiohttp
 
-from app.media_files import iterate_audio
-from app.performer import ASSETS
-from engine.media import SAMPLE_RATE
+from liveface.app.files.media_files import iterate_audio
+from liveface.app.session.pipeline import ASSETS
+from liveface.engine.media import SAMPLE_RATE
 
 
 async def main() -> None:

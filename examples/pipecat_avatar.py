@@ -26,13 +26,13 @@ from pipecat.pipeline.worker import PipelineParams, PipelineWorker
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.workers.runner import WorkerRunner
 
-from app.config import Settings
-from app.integrations.pipecat import LivefaceVideoService
-from app.media_files import iterate_audio
-from app.performer import ASSETS, load_performer
-from app.recorder import Recorder
-from engine.media import HOP, SAMPLE_RATE
-from engine.media import Frame as Moment
+from liveface.app.files.media_files import iterate_audio
+from liveface.app.integrations.pipecat import LivefaceVideoService
+from liveface.app.outputs.recorder import Recorder
+from liveface.app.session.pipeline import ASSETS, load_performer
+from liveface.app.settings import Settings
+from liveface.engine.media import HOP, SAMPLE_RATE
+from liveface.engine.media import Frame as Moment
 
 
 class ShippedVoice(FrameProcessor):

@@ -19,14 +19,14 @@ import openvino
 import torch
 from torch import Tensor, nn
 
-from app.performer import DEFAULT_AVATAR, MODELS
-from engine.action_units import ACTION_UNITS
-from engine.avatar import Avatar
-from engine.backends.openvino import PaintNetworks, operations
-from engine.backends.precision import probe
-from engine.face_space import CODE_SIZE
-from engine.media import HOP, Motion
-from engine.renderer import MouthRenderer
+from liveface.app.session.pipeline import DEFAULT_AVATAR, MODELS
+from liveface.engine.backends.openvino import PaintNetworks, operations
+from liveface.engine.backends.precision import probe
+from liveface.engine.drawing.renderer import MouthRenderer
+from liveface.engine.face.action_units import ACTION_UNITS
+from liveface.engine.face.avatar import Avatar
+from liveface.engine.face.face_space import CODE_SIZE
+from liveface.engine.media import HOP, Motion
 
 SIDE = 512  # pixels of our picture
 # Channels, stride and number of 3x3 layers of each stage of the face encoder.

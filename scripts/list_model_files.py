@@ -3,7 +3,7 @@
 .venv/bin/python scripts/list_model_files.py
 """
 
-from app.model_files import write_sums
-from app.performer import MODELS
+from liveface.app.files.model_files import write_sums
+from liveface.app.session.pipeline import MODELS
 
 write_sums(MODELS)

@@ -20,10 +20,10 @@ from scipy.interpolate import RBFInterpolator
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from engine.avatar import prepare  # noqa: E402 - the script also runs where liveface is not installed
-from engine.landmarks import EYE_OUTER_LEFT, EYE_OUTER_RIGHT, FaceMesh  # noqa: E402
-from engine.media import Picture  # noqa: E402
-from engine.photo import read_photo  # noqa: E402
+from liveface.engine.face.avatar import prepare  # noqa: E402 - the script also runs where liveface is not installed
+from liveface.engine.face.landmarks import EYE_OUTER_LEFT, EYE_OUTER_RIGHT, FaceMesh  # noqa: E402
+from liveface.engine.face.photo import read_photo  # noqa: E402
+from liveface.engine.media import Picture  # noqa: E402
 
 SIDE = 640  # pixels, of the square portraits
 LEVELS = 7  # of the Laplacian pyramid

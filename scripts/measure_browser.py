@@ -28,12 +28,12 @@ import soxr
 from numpy.typing import NDArray
 from playwright.sync_api import Page, sync_playwright
 
-from app.performer import ASSETS, MODELS
-from engine.action_units import ACTION_UNITS
-from engine.backends.openvino import StepNetwork
-from engine.landmarks import EYE_OUTER_LEFT, EYE_OUTER_RIGHT, FaceMesh
-from engine.media import HOP, SAMPLE_RATE
-from engine.streamer import Streamer
+from liveface.app.session.pipeline import ASSETS, MODELS
+from liveface.engine.backends.openvino import StepNetwork
+from liveface.engine.face.action_units import ACTION_UNITS
+from liveface.engine.face.landmarks import EYE_OUTER_LEFT, EYE_OUTER_RIGHT, FaceMesh
+from liveface.engine.hearing.streamer import Streamer
+from liveface.engine.media import HOP, SAMPLE_RATE
 
 CHROMIUM = "/usr/bin/chromium"
 SPEECH = ASSETS / "audio" / "speech.wav"
@@ -127,7 +127,7 @@ def main() -> None:
 @contextmanager
 def serving() -> Iterator[str]:
     """The address of a server, which ends in the end."""
-    command = [sys.executable, "-m", "app.cli", "serve", "--port", "0"]
+    command = [sys.executable, "-m", "liveface.app.cli", "serve", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

@@ -22,19 +22,19 @@ import typer
 from numpy.typing import NDArray
 from scipy.signal import correlate
 
-from app.camera import CameraLook, VirtualCamera
-from app.clock import Clock, MonotonicClock, sleep_until
-from app.config import Settings
-from app.fan_out import FanOut
-from app.matched_voice import MatchedVoice
-from app.microphone import Microphone
-from app.performer import ASSETS, load_performer
-from app.private_sound_server import ROOM_WITH_DESK, private_sound_server
-from app.stats import Stats
-from app.virtual_microphone import SOURCE
-from engine.avatar import Avatar
-from engine.media import SAMPLE_RATE, Frame, Motion, Samples
-from engine.renderer import Renderer
+from liveface.app.audio.microphone import Microphone
+from liveface.app.audio.virtual_microphone import SOURCE
+from liveface.app.measure.private_sound_server import ROOM_WITH_DESK, private_sound_server
+from liveface.app.outputs.fan_out import FanOut
+from liveface.app.outputs.virtual_camera import CameraLook, VirtualCamera
+from liveface.app.outputs.virtual_microphone_sink import MatchedVoice
+from liveface.app.session.clock import Clock, MonotonicClock, sleep_until
+from liveface.app.session.pipeline import ASSETS, load_performer
+from liveface.app.session.stats import Stats
+from liveface.app.settings import Settings
+from liveface.engine.drawing.renderer import Renderer
+from liveface.engine.face.avatar import Avatar
+from liveface.engine.media import SAMPLE_RATE, Frame, Motion, Samples
 
 SIDE = 256  # pixels
 STEP = 10  # frames between two that are compared

@@ -14,15 +14,15 @@ from collections import deque
 
 import numpy as np
 
-from app.clock import MonotonicClock
-from app.config import Settings, parse_size
-from app.media_files import iterate_audio
-from app.performer import ASSETS, Performer, load_performer
-from app.serving.paced_source import PacedSource
-from app.stats import Stats
-from engine.avatar import Avatar
-from engine.media import SAMPLE_RATE, Frame, Motion, Picture
-from engine.renderer import Renderer
+from liveface.app.files.media_files import iterate_audio
+from liveface.app.server.sessions.pcm_source import PacedSource
+from liveface.app.session.clock import MonotonicClock
+from liveface.app.session.pipeline import ASSETS, Performer, load_performer
+from liveface.app.session.stats import Stats
+from liveface.app.settings import Settings, parse_size
+from liveface.engine.drawing.renderer import Renderer
+from liveface.engine.face.avatar import Avatar
+from liveface.engine.media import SAMPLE_RATE, Frame, Motion, Picture
 
 SPEAKING = 1.0  # s before each interrupt, and up to a frame more
 

@@ -11,17 +11,17 @@ import time
 from contextlib import ExitStack
 from dataclasses import asdict
 
-from app.admission import Admission
-from app.clock import MonotonicClock
-from app.config import parse_size
-from app.drawing_cost import DrawingCost
-from app.ensemble import Ensemble, open_ensemble
-from app.performer import ASSETS
-from app.session import Session
-from app.sources import FileSource
-from app.stats import Report, Stats
-from engine.avatar import Avatar
-from engine.errors import CapacityError
+from liveface.app.capacity.admission import Admission
+from liveface.app.capacity.draw_cost import DrawingCost
+from liveface.app.capacity.session_pool import Ensemble, open_ensemble
+from liveface.app.session.clock import MonotonicClock
+from liveface.app.session.pipeline import ASSETS
+from liveface.app.session.session import Session
+from liveface.app.session.sources import FileSource
+from liveface.app.session.stats import Report, Stats
+from liveface.app.settings import parse_size
+from liveface.engine.errors import CapacityError
+from liveface.engine.face.avatar import Avatar
 
 SPEECH = ASSETS / "audio" / "speech.wav"
 PORTRAITS = sorted(folder.parent for folder in (ASSETS / "avatars").glob("*/avatar.json"))

@@ -20,24 +20,24 @@ from multiprocessing.connection import Connection
 import aioice.ice
 import numpy as np
 
-from app.admission import Admission, measure_drawing, measure_hearing
-from app.clock import MonotonicClock
-from app.config import parse_size
-from app.ensemble import Ensemble
-from app.frame_marks import marked, read
-from app.media_files import iterate_audio
-from app.performer import ASSETS, CORES, DEFAULT_AVATAR, MODELS
-from app.scheduler import Scheduler
-from app.serving.conversation import Conversations, Limits, Wish
-from app.serving.peer import PeerSettings
-from app.serving.probe import Heard, Link, Probe, Reception, Seen
-from app.serving.remote_source import RemoteSource
-from app.stats import Stats, percentiles
-from engine.avatar import Avatar
-from engine.backends.openvino import StepNetwork
-from engine.media import SAMPLE_RATE, Frame, Motion, Samples
-from engine.renderer import Renderer, load_renderer
-from engine.streamer import Streamer
+from liveface.app.capacity.admission import Admission, measure_drawing, measure_hearing
+from liveface.app.capacity.scheduler import Scheduler
+from liveface.app.capacity.session_pool import Ensemble
+from liveface.app.files.media_files import iterate_audio
+from liveface.app.measure.frame_marks import marked, read
+from liveface.app.measure.webrtc_probe import Heard, Link, Probe, Reception, Seen
+from liveface.app.server.sessions.session_registry import Conversations, Limits, Wish
+from liveface.app.server.webrtc.peer import PeerSettings
+from liveface.app.server.webrtc.rtp_source import RemoteSource
+from liveface.app.session.clock import MonotonicClock
+from liveface.app.session.pipeline import ASSETS, CORES, DEFAULT_AVATAR, MODELS
+from liveface.app.session.stats import Stats, percentiles
+from liveface.app.settings import parse_size
+from liveface.engine.backends.openvino import StepNetwork
+from liveface.engine.drawing.renderer import Renderer, load_renderer
+from liveface.engine.face.avatar import Avatar
+from liveface.engine.hearing.streamer import Streamer
+from liveface.engine.media import SAMPLE_RATE, Frame, Motion, Samples
 
 SPEECH = ASSETS / "audio" / "speech.wav"
 RATE = 48_000

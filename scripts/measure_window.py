@@ -24,11 +24,11 @@ from measure_call import Recording, serve_sound
 from numpy.typing import NDArray
 from scipy.signal import correlate
 
-from app.clock import MonotonicClock
-from app.virtual_microphone import SOURCE
-from app.virtual_screen import VirtualScreen
-from engine.bench import trend
-from engine.media import SAMPLE_RATE
+from liveface.app.audio.virtual_microphone import SOURCE
+from liveface.app.measure.virtual_screen import VirtualScreen
+from liveface.app.session.clock import MonotonicClock
+from liveface.engine.bench import trend
+from liveface.engine.media import SAMPLE_RATE
 
 APPEARING = 5.0  # s, until the virtual microphone is there
 SETTLING = 30.0  # s, in which the voice finds its delay and buffers fill
@@ -49,7 +49,7 @@ def main(seconds: Annotated[float, typer.Option()] = 120.0) -> None:
         serve_sound(folder, resources)
         os.environ |= {"HOME": str(folder), "XDG_CONFIG_HOME": "", "XDG_DATA_HOME": ""}
         os.environ |= resources.enter_context(VirtualScreen()).environment
-        command = [sys.executable, "-m", "app.cli", "run", "--microphone", "Desk"]
+        command = [sys.executable, "-m", "liveface.app.cli", "run", "--microphone", "Desk"]
         program = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         resources.callback(program.kill)
         # Who records wants the sound sooner than the program does, and PulseAudio then hurries for all.

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from app.model_files import write_sums
-from engine.train.mouth_samples import INPUTS, REFERENCE
+from liveface.app.files.model_files import write_sums
+from liveface.engine.train.mouth_samples import INPUTS, REFERENCE
 
 Feed = dict[str, NDArray[np.float32]]
 

@@ -25,16 +25,16 @@ import numpy as np
 import typer
 from PIL import Image
 
-from app.camera import CameraLook, VirtualCamera
-from app.clock import Clock, MonotonicClock, sleep_until
-from app.config import Settings, parse_size
-from app.fan_out import FanOut
-from app.media_files import read_audio
-from app.performer import ASSETS, load_performer
-from app.sources import FileSource
-from app.stats import Stats
-from engine.camera_picture import fitted
-from engine.media import FPS, HOP, Frame, Picture
+from liveface.app.files.media_files import read_audio
+from liveface.app.outputs.fan_out import FanOut
+from liveface.app.outputs.virtual_camera import CameraLook, VirtualCamera
+from liveface.app.session.clock import Clock, MonotonicClock, sleep_until
+from liveface.app.session.pipeline import ASSETS, load_performer
+from liveface.app.session.sources import FileSource
+from liveface.app.session.stats import Stats
+from liveface.app.settings import Settings, parse_size
+from liveface.engine.drawing.camera_picture import fitted
+from liveface.engine.media import FPS, HOP, Frame, Picture
 
 SPEECH = ASSETS / "audio" / "speech.wav"
 DRAWN = 50  # frames that are drawn beforehand, two seconds of speech

@@ -30,7 +30,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.contrib.media import MediaPlayer
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, MediaStreamTrack
 
-from app.performer import ASSETS
+from liveface.app.session.pipeline import ASSETS
 
 ROOT = Path(__file__).resolve().parents[1]
 SPEECH = ASSETS / "audio" / "speech.wav"
@@ -47,7 +47,7 @@ class Server:
     """The process of `liveface serve`."""
 
     def __init__(self, arguments: list[str]) -> None:
-        command = [sys.executable, "-m", "app.cli", "serve", "--port", "0", *arguments]
+        command = [sys.executable, "-m", "liveface.app.cli", "serve", "--port", "0", *arguments]
         self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         line = self._process.stdout.readline()

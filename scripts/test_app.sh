@@ -13,7 +13,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 # The first second of the shipped sentence, 16 kHz of 16 bits, and in its header that it is no longer.
-head -c 32044 "$application/_internal/assets/audio/speech.wav" >second.wav
+head -c 32044 "$application/_internal/liveface/assets/audio/speech.wav" >second.wav
 printf '\x24\x7d\x00\x00' | dd of=second.wav bs=1 seek=4 conv=notrunc status=none
 printf '\x00\x7d\x00\x00' | dd of=second.wav bs=1 seek=40 conv=notrunc status=none
 liveface() {
@@ -26,7 +26,7 @@ elapsed version
 liveface render --audio second.wav --out second.mp4
 elapsed 'one second rendered'
 [ "$(stat --format=%s second.mp4)" -gt 20000 ] # bytes
-liveface prepare "$application/_internal/assets/avatars/maya/photo.png" --out avatar
+liveface prepare "$application/_internal/liveface/assets/avatars/maya/photo.png" --out avatar
 elapsed 'photo prepared'
 liveface run --headless --audio second.wav --seconds 2
 elapsed 'performed for two seconds'

@@ -3,9 +3,9 @@
 import cv2
 import numpy as np
 
-from engine import face_space, mouth
-from engine.avatar import Avatar
-from engine.media import Picture
+from liveface.engine.face import face_space, mouth
+from liveface.engine.face.avatar import Avatar
+from liveface.engine.media import Picture
 
 Array = face_space.Array
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from engine.streamer import LOOKAHEADS, Array, State
+from liveface.engine.hearing.streamer import LOOKAHEADS, Array, State
 
 N_UNITS = 7
 CODE_SIZE = 16

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.media import HOP, SAMPLE_RATE, Samples
+from liveface.engine.media import HOP, SAMPLE_RATE, Samples
 
 NOISES = ("white", "pink", "brown", "fan", "hum")
 SENTENCE = "Pat put a big bottle of milk back on top of the paper box, and Bob stopped to sip some soup."

@@ -47,7 +47,7 @@ def test_the_licence_of_the_folder_is_told() -> None:
 def test_the_menu_entry_is_installed_with_its_icons_and_removed_again(tmp_path: Path) -> None:
     application, home = tmp_path / "my programs", tmp_path / "data"
     shutil.copytree(BUNDLE, application)
-    shutil.copytree(ICONS, application / "_internal" / "assets" / "icons")
+    shutil.copytree(ICONS, application / "_internal" / "liveface" / "assets" / "icons")
     environment = os.environ | {"XDG_DATA_HOME": str(home)}
     subprocess.run([application / "install.sh"], env=environment, check=True)
     assert f'Exec="{application}/liveface"' in (home / "applications" / "liveface.desktop").read_text()

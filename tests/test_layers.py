@@ -18,24 +18,27 @@ INFERENCE_LIBRARIES = {
 }
 # torch is a training library as well as an inference library: these parts may import it, the rest may not.
 TORCH_PLACES = (
-    *("engine.train", "engine.model", "engine.evaluate", "engine.export"),
-    *("engine.backends.lanes", "engine.backends.torch_cuda", "engine.backends.tensorrt"),
-    *("app.commands.train", "app.commands.evaluate"),
+    *("liveface.engine.train", "liveface.engine.model", "liveface.engine.evaluate", "liveface.engine.export"),
+    *("liveface.engine.backends.lanes", "liveface.engine.backends.torch_cuda", "liveface.engine.backends.tensorrt"),
+    *("liveface.app.commands.train", "liveface.app.commands.evaluate"),
 )
 FORBIDDEN_IN_ENGINE = (
     *("app", "ui", "PyQt6", "aiortc", "av", "aiohttp", "sounddevice", "pyvirtualcam", "typer", "rich"),
     *("asyncio", "threading", "socket"),
 )
 NETWORK_LIBRARIES = ("asyncio", "aiohttp", "aiortc", "aioice", "prometheus_client")
-NETWORK_PLACES = ("app.serving", "app.integrations", "app.commands.serve")
-NETWORK_SINK = ("app.commands.run", "app.serving.whip_sink")  # one sink among others: its event loop is its own
+NETWORK_PLACES = ("liveface.app.server", "liveface.app.integrations", "liveface.app.commands.serve")
+NETWORK_SINK = (
+    "liveface.app.commands.run",
+    "liveface.app.server.webrtc.whip_sink",
+)  # one sink among others: its event loop is its own
 LIVE_COMMANDS = ("run", "serve", "render", "prepare", "devices", "doctor", "demo")
 SOURCES = sorted(path for layer in LAYERS for path in (ROOT / layer).rglob("*.py"))
 
 
 def module_name(path: Path) -> str:
     """Return the dotted name of a source file."""
-    name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    name = "liveface." + ".".join(path.relative_to(ROOT).with_suffix("").parts)
     return name.removesuffix(".__init__")
 
 
@@ -56,7 +59,7 @@ def imports(path: Path) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} has a relative import"
             assert node.module is not None
-            # `from engine import media` names a module, `from engine.media import HOP` does not.
+            # `from liveface.engine import media` names a module, `from liveface.engine.media import HOP` does not.
             yield from (
                 name if (name := f"{node.module}.{alias.name}") in MODULES else node.module for alias in node.names
             )
@@ -103,14 +106,14 @@ def test_the_user_interface_knows_only_the_media_and_qt(module: str) -> None:
         found = {
             name
             for name in imports(MODULES[module])
-            if not is_within(name, "ui", "engine.media", "PyQt6", "numpy")
+            if not is_within(name, "ui", "liveface.engine.media", "PyQt6", "numpy")
             and name.partition(".")[0] not in sys.stdlib_module_names
         }
         assert not found
 
 
 def test_only_the_command_that_opens_a_window_imports_the_user_interface(module: str) -> None:
-    if not is_within(module, "ui", "app.commands.window"):
+    if not is_within(module, "ui", "liveface.app.commands.window"):
         assert not {name for name in imports(MODULES[module]) if is_within(name, "ui", "PyQt6")}
 
 
@@ -136,7 +139,7 @@ def test_event_loops_and_networks_are_known_to_the_server_and_its_integrations_o
 
 
 def test_a_face_in_a_window_does_without_the_libraries_of_networks() -> None:
-    assert_not_loaded("import app.commands.run", *NETWORK_LIBRARIES[1:])
+    assert_not_loaded("import liveface.app.commands.run", *NETWORK_LIBRARIES[1:])
 
 
 def test_shipped_data_is_no_code(module: str) -> None:
@@ -153,21 +156,32 @@ def test_the_package_files_are_a_docstring_only(module: str) -> None:
 
 @pytest.mark.parametrize("command", LIVE_COMMANDS)
 def test_the_live_path_never_reaches_training_or_evaluation(command: str) -> None:
-    importer = reachable(f"app.commands.{command}")
+    importer = reachable(f"liveface.app.commands.{command}")
     found = {
-        f"{by} imports {name}" for name, by in importer.items() if is_within(name, "engine.train", "engine.evaluate")
+        f"{by} imports {name}"
+        for name, by in importer.items()
+        if is_within(name, "liveface.engine.train", "liveface.engine.evaluate")
     }
     assert not found
 
 
 @pytest.mark.parametrize("command", LIVE_COMMANDS)
 def test_a_live_command_loads_neither_torch_nor_training(command: str) -> None:
-    assert_not_loaded(f"import app.commands.{command}", "torch", "jax", "engine.train", "engine.evaluate")
+    assert_not_loaded(
+        f"import liveface.app.commands.{command}", "torch", "jax", "liveface.engine.train", "liveface.engine.evaluate"
+    )
 
 
 def test_the_command_line_loads_no_heavy_library() -> None:
     assert_not_loaded(
-        "import app.cli; app.cli.command_line(None)", "torch", "PyQt6", "openvino", "av", "cv2", "numpy", "aiortc"
+        "import liveface.app.cli; liveface.app.cli.command_line(None)",
+        "torch",
+        "PyQt6",
+        "openvino",
+        "av",
+        "cv2",
+        "numpy",
+        "aiortc",
     )
 
 
@@ -182,6 +196,7 @@ def assert_not_loaded(statement: str, *packages: str) -> None:
 def test_the_rules_above_can_fail(tmp_path: Path) -> None:
     offender = tmp_path / "offender.py"
     offender.write_text(
-        "def late():\n    import torch.nn\n    from engine import media\n    from app.cli import main\n"
+        "def late():\n    import torch.nn\n    from liveface.engine import media\n"
+        "    from liveface.app.cli import main\n"
     )
-    assert list(imports(offender)) == ["torch.nn", "engine.media", "app.cli"]
+    assert list(imports(offender)) == ["torch.nn", "liveface.engine.media", "liveface.app.cli"]

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.performer import MODELS
-from engine import checkpoint
-from engine.backends.openvino import PaintNetworks, StepNetwork
-from engine.backends.precision import REFERENCE
-from engine.features import HOPS_PER_FRAME, MEL_BINS
-from engine.mouth import CROP_SIZE, IDENTITY_CHANNELS, INPUT_CHANNELS
+from liveface.app.session.pipeline import MODELS
+from liveface.engine import checkpoint
+from liveface.engine.backends.openvino import PaintNetworks, StepNetwork
+from liveface.engine.backends.precision import REFERENCE
+from liveface.engine.face.mouth import CROP_SIZE, IDENTITY_CHANNELS, INPUT_CHANNELS
+from liveface.engine.hearing.features import HOPS_PER_FRAME, MEL_BINS
 
 pytest.importorskip("torch", reason="exporting needs torch: install liveface[train]")
 
@@ -18,7 +18,7 @@ pytest.importorskip("torch", reason="exporting needs torch: install liveface[tra
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The networks of the shipped checkpoint, exported anew."""
-    from engine.export import export_model
+    from liveface.engine.export import export_model
 
     folder = tmp_path_factory.mktemp("exported")
     export_model(checkpoint.load(MODELS / "default.safetensors"), folder)

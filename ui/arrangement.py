@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from PyQt6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 if TYPE_CHECKING:
-    from ui.window import Window
+    from liveface.ui.window import Window
 
 _MARGIN = 16  # pixels, like all below
 _PANEL_WIDTH = 284

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from PyQt6.QtCore import QObject, Qt, QTimer, pyqtSignal
 
-from engine.media import FPS, Frame
+from liveface.engine.media import FPS, Frame
 
 _MOST_WAITING = FPS  # frames held back at a time
 

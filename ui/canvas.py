@@ -4,7 +4,7 @@ from PyQt6.QtCore import QRect, QRectF, QSize, Qt
 from PyQt6.QtGui import QBrush, QColor, QFocusEvent, QFont, QFontMetricsF, QImage, QPainter, QPaintEvent, QPalette, QPen
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
-from engine.media import Picture
+from liveface.engine.media import Picture
 
 _SMALLEST = QSize(200, 200)
 _USUAL = QSize(512, 512)

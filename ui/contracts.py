@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.media import Picture
+from liveface.engine.media import Picture
 
 
 class Standing(Protocol):

@@ -4,9 +4,9 @@ from PyQt6.QtCore import QSize, Qt
 from PyQt6.QtGui import QIcon, QPalette, QResizeEvent
 from PyQt6.QtWidgets import QHBoxLayout, QPushButton, QToolButton, QWidget
 
-from ui.contracts import Outputs, Standing
-from ui.icons import icon
-from ui.letters import label
+from liveface.ui.contracts import Outputs, Standing
+from liveface.ui.icons import icon
+from liveface.ui.letters import label
 
 _ICON = QSize(22, 22)
 _WORDS_FROM = 690  # pixels of width, from which there is room for words under the icons

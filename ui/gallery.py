@@ -18,9 +18,9 @@ from PyQt6.QtWidgets import (
     QVBoxLayout,
 )
 
-from ui.contracts import Portrait
-from ui.icons import icon
-from ui.letters import label
+from liveface.ui.contracts import Portrait
+from liveface.ui.icons import icon
+from liveface.ui.letters import label
 
 _CELL = QSize(100, 122)
 _SIDE, _RADIUS = 88.0, 14.0

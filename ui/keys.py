@@ -7,10 +7,10 @@ from PyQt6.QtCore import QEvent, QObject, Qt
 from PyQt6.QtGui import QKeyEvent, QKeySequence, QShortcut
 from PyQt6.QtWidgets import QDialog, QGridLayout, QLabel, QPushButton, QVBoxLayout
 
-from ui.letters import underline
+from liveface.ui.letters import underline
 
 if TYPE_CHECKING:
-    from ui.window import Window
+    from liveface.ui.window import Window
 
 _TALK = Qt.Key.Key_T
 

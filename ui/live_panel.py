@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtWidgets import QFrame, QGridLayout, QLabel, QVBoxLayout
 
-from ui.contracts import Figures
-from ui.meters import Bar
+from liveface.ui.contracts import Figures
+from liveface.ui.meters import Bar
 
 _STRONGEST = 5.0  # intensity of an Action Unit
 _NOTHING = "–"

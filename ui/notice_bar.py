@@ -6,8 +6,8 @@ from PyQt6.QtCore import Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QPalette
 from PyQt6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy
 
-from ui.contracts import Notice
-from ui.icons import icon
+from liveface.ui.contracts import Notice
+from liveface.ui.icons import icon
 
 _WIDEST = 600  # pixels
 _SHOWN = 9000  # ms, for what is no problem

@@ -6,7 +6,7 @@ from PyQt6.QtCore import QRect, QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QPainter, QPaintEvent, QPalette
 from PyQt6.QtWidgets import QComboBox, QSizePolicy
 
-from ui.icons import icon
+from liveface.ui.icons import icon
 
 _HEIGHT, _RADIUS, _MARGIN, _ICON = 36, 10.0, 12, 18
 

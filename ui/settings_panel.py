@@ -14,9 +14,9 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from ui.contracts import Choices, Devices
-from ui.picker import Picker
-from ui.switch import Switch
+from liveface.ui.contracts import Choices, Devices
+from liveface.ui.picker import Picker
+from liveface.ui.switch import Switch
 
 _MOST_AHEAD = 6  # pictures
 _SWITCHES = {

@@ -6,11 +6,11 @@ from PyQt6.QtCore import QPointF, Qt, pyqtSignal
 from PyQt6.QtGui import QKeyEvent, QMouseEvent
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSlider, QStackedWidget, QWidget
 
-from ui.contracts import Player, Reel
-from ui.icons import icon
-from ui.letters import label
-from ui.meters import LevelMeter
-from ui.picker import Picker
+from liveface.ui.contracts import Player, Reel
+from liveface.ui.icons import icon
+from liveface.ui.letters import label
+from liveface.ui.meters import LevelMeter
+from liveface.ui.picker import Picker
 
 _STEP, _PAGE = 500, 5000  # ms by an arrow key, by a page key
 

@@ -1,6 +1,6 @@
 """How it stands, in a word."""
 
-from ui.contracts import Standing
+from liveface.ui.contracts import Standing
 
 
 def state_words(standing: Standing, is_muted: bool, waits_for_talk: bool, is_slow: bool) -> tuple[str, str]:

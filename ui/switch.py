@@ -4,7 +4,7 @@ from PyQt6.QtCore import QRectF, QSize, Qt
 from PyQt6.QtGui import QPainter, QPaintEvent, QPalette
 from PyQt6.QtWidgets import QCheckBox, QSizePolicy
 
-from ui.letters import label
+from liveface.ui.letters import label
 
 _WIDTH, _HEIGHT, _KNOB = 36.0, 20.0, 14.0
 _GAP = 4.0

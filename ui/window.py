@@ -6,20 +6,20 @@ from PyQt6.QtCore import QByteArray, Qt, QTimer
 from PyQt6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QResizeEvent
 from PyQt6.QtWidgets import QApplication, QFileDialog, QMainWindow
 
-from ui.arrangement import Arrangement
-from ui.arrivals import PHOTO_SUFFIXES, SOUND_SUFFIXES, Arrivals, arrivals_in
-from ui.bridge import FrameBridge
-from ui.canvas import Canvas
-from ui.contracts import Program, Standing
-from ui.controls import Controls
-from ui.gallery import Gallery
-from ui.keys import Keys
-from ui.live_panel import LivePanel
-from ui.notice_bar import NoticeBar
-from ui.settings_panel import SettingsPanel
-from ui.source_bar import SourceBar
-from ui.state_words import state_words
-from ui.theme import Theme
+from liveface.ui.arrangement import Arrangement
+from liveface.ui.arrivals import PHOTO_SUFFIXES, SOUND_SUFFIXES, Arrivals, arrivals_in
+from liveface.ui.bridge import FrameBridge
+from liveface.ui.canvas import Canvas
+from liveface.ui.contracts import Program, Standing
+from liveface.ui.controls import Controls
+from liveface.ui.gallery import Gallery
+from liveface.ui.keys import Keys
+from liveface.ui.live_panel import LivePanel
+from liveface.ui.notice_bar import NoticeBar
+from liveface.ui.settings_panel import SettingsPanel
+from liveface.ui.source_bar import SourceBar
+from liveface.ui.state_words import state_words
+from liveface.ui.theme import Theme
 
 _GLANCE = 100  # ms
 _FIGURES_EVERY, _DEVICES_EVERY = 5, 40  # glances

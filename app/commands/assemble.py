@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from app.model_files import write_sums
-from engine import checkpoint
-from engine.errors import ConfigurationError
+from liveface.app.files.model_files import write_sums
+from liveface.engine import checkpoint
+from liveface.engine.errors import ConfigurationError
 
 MODEL = "default.safetensors"
 
@@ -18,7 +18,7 @@ def assemble(
     note: Annotated[str, typer.Option(help="Of where the weights come from, kept with them.")] = "",
 ) -> None:
     """Join trained networks into one model and export it for use without torch; of two networks the last counts."""
-    from engine.export import export_model
+    from liveface.engine.export import export_model
 
     networks: dict[str, dict[str, checkpoint.Tensor]] = {}
     configuration: dict[str, Any] = {}

@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from app import bench_report
-from app.bench import FULL, QUICK, measure
-from app.bench_tables import grids, loopback_grid, show
-from engine.errors import ConfigurationError
+from liveface.app.measure import report as bench_report
+from liveface.app.measure.bench import FULL, QUICK, measure
+from liveface.app.measure.tables import grids, loopback_grid, show
+from liveface.engine.errors import ConfigurationError
 
 _WIDTH = 130  # characters, where the output is no terminal
 _LOOPBACK = 20.0  # s
@@ -57,7 +57,7 @@ def bench(
 
 
 def _look_from_outside(kind: str, seconds: float, console: Console) -> None:
-    from app.loopback import run_loopback
+    from liveface.app.measure.loopback import run_loopback
 
     report = asdict(run_loopback(kind, seconds))
     show(console, [loopback_grid(report)])

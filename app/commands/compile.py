@@ -10,19 +10,19 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from app.commands.demo import SPEECH
-from app.media_files import read_audio
-from app.performer import ASSETS, CORES, MODELS
-from engine import checkpoint
-from engine.avatar import Avatar
-from engine.backends import engine_cache, precision
-from engine.backends.openvino import PaintNetworks, StepNetwork
-from engine.errors import BackendError, ConfigurationError
-from engine.streamer import Streamer
+from liveface.app.commands.demo import SPEECH
+from liveface.app.files.media_files import read_audio
+from liveface.app.session.pipeline import ASSETS, CORES, MODELS
+from liveface.engine import checkpoint
+from liveface.engine.backends import engine_cache, precision
+from liveface.engine.backends.openvino import PaintNetworks, StepNetwork
+from liveface.engine.errors import BackendError, ConfigurationError
+from liveface.engine.face.avatar import Avatar
+from liveface.engine.hearing.streamer import Streamer
 
 if TYPE_CHECKING:
-    from engine.backends.calibration import Crops
-    from engine.backends.tensorrt import Precision
+    from liveface.engine.backends.calibration import Crops
+    from liveface.engine.backends.tensorrt import Precision
 
 _CROPS = 120  # real mouths that 8-bit integers are calibrated and judged on
 _MEGABYTE = 1e6
@@ -74,7 +74,7 @@ def _prepare_openvino(announce: Announce) -> Iterator[str]:
 
 def _prepare_torch(announce: Announce) -> Iterator[str]:
     try:
-        from engine.backends.torch_cuda import choose_kernels, chosen_kernels, compiler_folder, usable_device
+        from liveface.engine.backends.torch_cuda import choose_kernels, chosen_kernels, compiler_folder, usable_device
     except ImportError as error:
         raise BackendError(f"It needs the package {error.name}: install `liveface[train]`.") from error
     usable_device("cuda")
@@ -93,7 +93,7 @@ def _prepare_torch(announce: Announce) -> Iterator[str]:
 
 def _prepare_tensorrt(announce: Announce, kind: "Precision | None") -> Iterator[str]:
     try:
-        from engine.backends import tensorrt
+        from liveface.engine.backends import tensorrt
     except ImportError as error:
         raise BackendError(f"It needs the package {error.name}: install `liveface[tensorrt]`.") from error
     tensorrt.load_library()
@@ -134,7 +134,7 @@ def _prepare_tensorrt(announce: Announce, kind: "Precision | None") -> Iterator[
 
 def shipped_crops(count: int) -> "Crops":
     """The mouths of all shipped portraits, while they speak parts of the shipped sentence."""
-    from engine.backends.calibration import crops_of
+    from liveface.engine.backends.calibration import crops_of
 
     streamer = Streamer(StepNetwork(MODELS / "motion.onnx"))
     motions = streamer.feed(read_audio(SPEECH)) + streamer.flush()

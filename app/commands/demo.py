@@ -8,18 +8,18 @@ import cv2
 import numpy as np
 import typer
 
-from app.clock import Clock, MonotonicClock
-from app.commands.run import measure, run
-from app.config import Settings
-from app.performer import ASSETS, Performer, load_performer
-from app.recorder import Recorder
-from app.screen import check_screen
-from app.session import Sink
-from app.sources import FileSource
-from app.stats import Stats
-from app.whole_file import write_whole
-from engine.errors import DeviceError, OutputError
-from engine.media import FPS, Frame, Picture
+from liveface.app.commands.run import measure, run
+from liveface.app.desktop.display_check import check_screen
+from liveface.app.files.atomic_write import write_whole
+from liveface.app.outputs.recorder import Recorder
+from liveface.app.session.clock import Clock, MonotonicClock
+from liveface.app.session.pipeline import ASSETS, Performer, load_performer
+from liveface.app.session.session import Sink
+from liveface.app.session.sources import FileSource
+from liveface.app.session.stats import Stats
+from liveface.app.settings import Settings
+from liveface.engine.errors import DeviceError, OutputError
+from liveface.engine.media import FPS, Frame, Picture
 
 SPEECH = ASSETS / "audio" / "speech.wav"
 

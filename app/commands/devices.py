@@ -1,7 +1,7 @@
 """The command that lists the microphones, speakers and virtual cameras."""
 
-from app.camera import cameras, remedy
-from app.devices import Kind, sound_devices
+from liveface.app.audio.devices import Kind, sound_devices
+from liveface.app.outputs.virtual_camera import cameras, remedy
 
 
 def devices() -> None:

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from app.clock import MonotonicClock
-from app.doctor import State, examine
+from liveface.app.doctor import State, examine
+from liveface.app.session.clock import MonotonicClock
 
 _MARKS: dict[State, str] = {"good": "+", "absent": "-", "bad": "!"}
 

@@ -18,24 +18,25 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from app import media_files
-from app.commands.prepare import MODELS
-from engine import checkpoint, face_space
-from engine.avatar import Avatar
-from engine.backends.openvino import StepNetwork
-from engine.checkpoint import Checkpoint
-from engine.errors import ConfigurationError
-from engine.landmarks import FaceMesh
-from engine.media import Motion, Picture, Samples
-from engine.streamer import DEFAULT_LOOKAHEAD, LOOKAHEADS, MotionNetwork, State, Streamer
-from engine.train import split
-from engine.train.split import Split, Use
+from liveface.app.commands.prepare import MODELS
+from liveface.app.files import media_files
+from liveface.engine import checkpoint
+from liveface.engine.backends.openvino import StepNetwork
+from liveface.engine.checkpoint import Checkpoint
+from liveface.engine.errors import ConfigurationError
+from liveface.engine.face import face_space
+from liveface.engine.face.avatar import Avatar
+from liveface.engine.face.landmarks import FaceMesh
+from liveface.engine.hearing.streamer import DEFAULT_LOOKAHEAD, LOOKAHEADS, MotionNetwork, State, Streamer
+from liveface.engine.media import Motion, Picture, Samples
+from liveface.engine.train import split
+from liveface.engine.train.split import Split, Use
 
 if TYPE_CHECKING:
-    from engine.evaluate.corpus_run import Curves, Draw, Hear, Instruments, Row, Sheet
-    from engine.evaluate.phones import Utterance
-    from engine.train.corpus import Clip
-    from engine.train.prepare import Outcome
+    from liveface.engine.evaluate.phones import Utterance
+    from liveface.engine.evaluate.run import Curves, Draw, Hear, Instruments, Row, Sheet
+    from liveface.engine.train.corpus import Clip
+    from liveface.engine.train.prepare import Outcome
 
 ClipName = tuple[str, str]  # speaker and name
 
@@ -129,15 +130,15 @@ def evaluate(
     workers: Annotated[int, typer.Option(min=1, help="Processes that prepare a corpus.")] = 1,
 ) -> None:
     """Measure the model on a corpus and write tables and pictures."""
-    from engine.evaluate import report
-    from engine.evaluate.corpus_run import (
+    from liveface.engine.evaluate import report
+    from liveface.engine.evaluate.phones import phone_scores
+    from liveface.engine.evaluate.run import (
         read_clip,
         score_drawing,
         score_hearing,
         score_silence,
         spread,
     )
-    from engine.evaluate.phones import phone_scores
 
     if corpus is None and phones is None:
         raise ConfigurationError("No corpus is given: name one with --corpus or in LIVEFACE_DATA, or give --phones.")
@@ -194,9 +195,9 @@ def evaluate(
 
 def _utterances(folder: Path, limit: int | None) -> "Iterator[Utterance]":
     """The speech of a folder with utterances.csv and phones.csv, at most `limit` utterances of each language."""
-    from engine.evaluate.corpus_run import spread
-    from engine.evaluate.phones import Utterance
-    from engine.train.phones import read_table, read_utterances
+    from liveface.engine.evaluate.phones import Utterance
+    from liveface.engine.evaluate.run import spread
+    from liveface.engine.train.phones import read_table, read_utterances
 
     segments = read_table(folder / "phones.csv")
     by_language: dict[str, list[dict[str, str]]] = {}
@@ -221,7 +222,7 @@ class _Library:
     @classmethod
     def open(cls, folder: Path) -> "_Library":
         """Raises `MediaError` if there is no clip."""
-        from engine.train.corpus import find_clips
+        from liveface.engine.train.corpus import find_clips
 
         if (folder / "pack.json").is_file():
             usable = {(file.parent.name, file.stem) for file in folder.glob("*/*.npz")}
@@ -233,8 +234,8 @@ class _Library:
         """A pack that holds the chosen clips: the corpus itself, or `out`, which is made."""
         if self.recordings is None:
             return self.folder
-        from engine.train.phones import Aligner
-        from engine.train.prepare import Provenance, Sources, prepare_pack
+        from liveface.engine.train.phones import Aligner
+        from liveface.engine.train.prepare import Provenance, Sources, prepare_pack
 
         mesh = partial(FaceMesh.load, MODELS)
         sources = Sources(media_files.read_video, media_files.read_audio, mesh, Aligner)
@@ -323,7 +324,7 @@ def _hearing(models: Path) -> "Hear":
 
 def _drawing(models: Path) -> "Draw":
     """Motions of one avatar to pictures, its head at rest."""
-    from engine.renderer import load_renderer
+    from liveface.engine.drawing.renderer import load_renderer
 
     renderer = load_renderer(models)
 
@@ -337,11 +338,11 @@ def _instruments(weights: Checkpoint) -> "Instruments":
     """What pictures are measured with; networks that the model does not hold are left out."""
     import torch
 
-    from engine.evaluate.corpus_run import Instruments
-    from engine.model.au_classifier import ActionUnitClassifier
-    from engine.model.sync_expert import SyncExpert, embeddings
-    from engine.train.au_classifier import predict
-    from engine.train.prepare import track
+    from liveface.engine.evaluate.run import Instruments
+    from liveface.engine.model.au_classifier import ActionUnitClassifier
+    from liveface.engine.model.sync_expert import SyncExpert, embeddings
+    from liveface.engine.train.au_classifier import predict
+    from liveface.engine.train.prepare import track
 
     def loaded(network: torch.nn.Module, name: str) -> Any:
         network.load_state_dict({key: torch.from_numpy(value.copy()) for key, value in weights.part(name).items()})

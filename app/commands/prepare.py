@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-import assets
-from engine import avatar
-from engine.landmarks import FaceMesh
-from engine.photo import read_photo
+from liveface import assets
+from liveface.engine.face import avatar
+from liveface.engine.face.landmarks import FaceMesh
+from liveface.engine.face.photo import read_photo
 
 MODELS = Path(assets.__file__).parent / "models"
 

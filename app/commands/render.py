@@ -11,16 +11,16 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from app.clock import MonotonicClock
-from app.config import DEFAULT_LOOKAHEAD, Backend, Settings, parse_size
-from app.media_files import iterate_audio
-from app.output_file import check_output
-from app.performer import load_performer
-from app.recorder import SOUND_RATE, Recorder, check_film_name
-from app.session import BareSink, Sink
-from app.sources import FileSource
-from app.stats import Stats
-from engine.media import FPS, HOP, SAMPLE_RATE
+from liveface.app.files.media_files import iterate_audio
+from liveface.app.files.output_file import check_output
+from liveface.app.outputs.recorder import SOUND_RATE, Recorder, check_film_name
+from liveface.app.session.clock import MonotonicClock
+from liveface.app.session.pipeline import load_performer
+from liveface.app.session.session import BareSink, Sink
+from liveface.app.session.sources import FileSource
+from liveface.app.session.stats import Stats
+from liveface.app.settings import DEFAULT_LOOKAHEAD, Backend, Settings, parse_size
+from liveface.engine.media import FPS, HOP, SAMPLE_RATE
 
 
 def render(

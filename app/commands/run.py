@@ -11,25 +11,25 @@ from typing import Annotated, Any
 
 import typer
 
-from app.budget import Plan, make_plan, measure_pace, parse_budget
-from app.clock import Clock, MonotonicClock
-from app.commands.window import Opening, show
-from app.config import CAPTURE_MS, DEFAULT_LOOKAHEAD, Backend, Settings, parse_size
-from app.ending import Ending, noted_signals
-from app.live_stage import Heard
-from app.media_files import read_audio
-from app.microphone import Microphone
-from app.notices import Notice, Noticeboard
-from app.performer import ASSETS, Performer, load_performer, load_streamer
-from app.player import Player
-from app.screen import check_screen
-from app.session import Session, Sink
-from app.sources import FileSource, Source
-from app.stats import Report, Stats, process_age, resident_memory
-from engine.errors import ConfigurationError
-from engine.media import HOP
-from engine.streamer import Streamer
-from engine.voice_gate import VoiceGate
+from liveface.app.audio.microphone import Microphone
+from liveface.app.audio.player import Player
+from liveface.app.capacity.latency_budget import Plan, make_plan, measure_pace, parse_budget
+from liveface.app.commands.window import Opening, show
+from liveface.app.desktop.display_check import check_screen
+from liveface.app.desktop.live_session import Heard
+from liveface.app.desktop.notifications import Notice, Noticeboard
+from liveface.app.files.media_files import read_audio
+from liveface.app.session.clock import Clock, MonotonicClock
+from liveface.app.session.ending import Ending, noted_signals
+from liveface.app.session.pipeline import ASSETS, Performer, load_performer, load_streamer
+from liveface.app.session.session import Session, Sink
+from liveface.app.session.sources import FileSource, Source
+from liveface.app.session.stats import Report, Stats, process_age, resident_memory
+from liveface.app.settings import CAPTURE_MS, DEFAULT_LOOKAHEAD, Backend, Settings, parse_size
+from liveface.engine.errors import ConfigurationError
+from liveface.engine.hearing.streamer import Streamer
+from liveface.engine.hearing.voice_gate import VoiceGate
+from liveface.engine.media import HOP
 
 _BLOCKS_MS = (CAPTURE_MS, CAPTURE_MS // 2)  # of sound, that a microphone can be asked for
 _MEASURED = 40 * HOP  # samples of speech by which the machine is measured, 1.6 s
@@ -104,7 +104,7 @@ def run(
 
     outputs: dict[str, Callable[[], Sink]] = {}
     if whip is not None:
-        from app.serving.whip_sink import WhipSink  # WebRTC takes a second to load
+        from liveface.app.server.webrtc.whip_sink import WhipSink  # WebRTC takes a second to load
 
         tell = partial(print, file=sys.stderr, flush=True)
         outputs["whip"] = partial(WhipSink, whip, whip_token, tell=tell)

@@ -17,24 +17,24 @@ from typing import Annotated, Any
 import typer
 from aiohttp import web
 
-from app.clock import Clock, MonotonicClock
-from app.ensemble import Ensemble, open_ensemble
-from app.performer import DEFAULT_AVATAR
-from app.serving import access_log as journal
-from app.serving.avatar_shelf import AvatarShelf
-from app.serving.conversation import Conversations, Limits
-from app.serving.door import Door
-from app.serving.encoding_cost import EncodingCost, measure_encoding
-from app.serving.leftovers import end_leftovers
-from app.serving.listener import address_of, listening
-from app.serving.logs import configure
-from app.serving.photo_worker import PhotoWorker
-from app.serving.security import is_loopback
-from app.serving.serve_settings import TOKEN_VARIABLE, ServeSettings, combined
-from app.serving.server import make_application
-from app.serving.stage import Stage
-from app.serving.taps import bind_within
-from engine.avatar import Avatar
+from liveface.app.capacity.session_pool import Ensemble, open_ensemble
+from liveface.app.server import access_log as journal
+from liveface.app.server.application import make_application
+from liveface.app.server.avatars.avatar_store import AvatarShelf
+from liveface.app.server.avatars.photo_worker import PhotoWorker
+from liveface.app.server.connection_limits import Door
+from liveface.app.server.context import Stage
+from liveface.app.server.listener import address_of, listening
+from liveface.app.server.logs import configure
+from liveface.app.server.security import is_loopback
+from liveface.app.server.sessions.session_registry import Conversations, Limits
+from liveface.app.server.settings import TOKEN_VARIABLE, ServeSettings, combined
+from liveface.app.server.shutdown import end_leftovers
+from liveface.app.server.webrtc.aiortc_hooks import bind_within
+from liveface.app.server.webrtc.encoding_cost import EncodingCost, measure_encoding
+from liveface.app.session.clock import Clock, MonotonicClock
+from liveface.app.session.pipeline import DEFAULT_AVATAR
+from liveface.engine.face.avatar import Avatar
 
 _WORKERS = 4  # threads for what would hold up the event loop
 _GRACE = 0.3  # s that requests get to finish when the server ends

@@ -13,20 +13,20 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from app import media_files
-from app.commands.assemble import assemble
-from app.commands.prepare import MODELS
-from engine import checkpoint
-from engine.errors import CheckpointError
+from liveface.app.commands.assemble import assemble
+from liveface.app.commands.prepare import MODELS
+from liveface.app.files import media_files
+from liveface.engine import checkpoint
+from liveface.engine.errors import CheckpointError
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
-    from engine.model.au_classifier import ActionUnitClassifier
-    from engine.train.loop import Place
-    from engine.train.prepare import Outcome
-    from engine.train.utterances import Recording
+    from liveface.engine.model.au_classifier import ActionUnitClassifier
+    from liveface.engine.train.loop import Place
+    from liveface.engine.train.prepare import Outcome
+    from liveface.engine.train.speech_dataset import Recording
 
 train = typer.Typer(no_args_is_help=True, help="Prepare a corpus and train the networks.")
 train.command()(assemble)
@@ -39,7 +39,7 @@ Pack = Annotated[Path, typer.Option(help="A corpus prepared by `liveface train p
 Steps = Annotated[int, typer.Option(min=1, help="Training steps in all, also of a run that is continued.")]
 Seed = Annotated[int, typer.Option(help="The same seed and data give the same weights.")]
 LeftOut = Annotated[list[str] | None, typer.Option("--leave-out", help="A speaker to keep for testing; repeatable.")]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda; several GPUs: torchrun -m app.cli train ...")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda; several GPUs: torchrun -m liveface.app.cli train ...")]
 
 
 @train.command()
@@ -53,14 +53,14 @@ def prepare(
     licence: Annotated[str, typer.Option(help="Licence of the corpus, to be told with the weights.")] = "unknown",
 ) -> None:
     """Find faces, motion and phones in every clip of a corpus."""
-    from engine.landmarks import FaceMesh
-    from engine.train import split
-    from engine.train.corpus import find_clips
-    from engine.train.prepare import Provenance, Sources, prepare_pack
+    from liveface.engine.face.landmarks import FaceMesh
+    from liveface.engine.train import split
+    from liveface.engine.train.corpus import find_clips
+    from liveface.engine.train.prepare import Provenance, Sources, prepare_pack
 
     aligner = None
     if phones:
-        from engine.train.phones import Aligner
+        from liveface.engine.train.phones import Aligner
 
         aligner = Aligner
     clips = find_clips(corpus)
@@ -88,8 +88,9 @@ def au_classifier(
     device: Device = "auto",
 ) -> None:
     """Train the Action Unit classifier, which judges pictures and teaches the generator."""
-    from engine.train import au_classifier, filmed
-    from engine.train.loop import Settings, take_place
+    from liveface.engine.train import au_classifier
+    from liveface.engine.train import picture_dataset as filmed
+    from liveface.engine.train.loop import Settings, take_place
 
     with take_place(device) as place, _bar("steps", steps, place.leads) as bar:
         crops = filmed.labelled_crops(pack, leave_out or ())
@@ -107,9 +108,9 @@ def sync(
     device: Device = "auto",
 ) -> None:
     """Train the sync expert, which measures how well lips follow the sound."""
-    from engine.train import filmed
-    from engine.train import sync as training
-    from engine.train.loop import Settings, take_place
+    from liveface.engine.train import picture_dataset as filmed
+    from liveface.engine.train import sync as training
+    from liveface.engine.train.loop import Settings, take_place
 
     with take_place(device) as place, _bar("steps", steps, place.leads) as bar:
         clips = filmed.filmed_clips(pack, leave_out or ())
@@ -144,9 +145,9 @@ def motion(
     device: Device = "auto",
 ) -> None:
     """Train the motion network: sound to Action Units and mouth motion."""
-    from engine.train import split
-    from engine.train.hearing import HearingOptions, train_motion
-    from engine.train.loop import take_place
+    from liveface.engine.train import split
+    from liveface.engine.train.loop import take_place
+    from liveface.engine.train.motion import HearingOptions, train_motion
 
     left_out = {*(leave_out or ()), *(split.read(pack).strangers(fold) if fold else ())}
     options = HearingOptions(
@@ -179,8 +180,8 @@ def generator(
     device: Device = "auto",
 ) -> None:
     """Train the generator with its identity encoder and frame discriminator."""
-    from engine.train import drawing
-    from engine.train.loop import Settings, take_place
+    from liveface.engine.train import generator as drawing
+    from liveface.engine.train.loop import Settings, take_place
 
     options = drawing.Options(design=design, batch=batch)
     settings = Settings(steps, seed, warm_up=0.05, average_decay=0.995)
@@ -203,9 +204,9 @@ def generator(
 def _cut_examples(
     pack: Path, portraits: Path | None, left_out: Collection[str], out: Path, count: int, seed: int, bar: Progress
 ) -> None:
-    from engine.landmarks import FaceMesh
-    from engine.train import filmed
-    from engine.train.mouth_samples import cut_samples
+    from liveface.engine.face.landmarks import FaceMesh
+    from liveface.engine.train import picture_dataset as filmed
+    from liveface.engine.train.mouth_samples import cut_samples
 
     faces = [] if portraits is None else list(filmed.portraits(portraits, FaceMesh.load(MODELS)))
     films, codes = filmed.films(pack, left_out), filmed.codes(pack, left_out)
@@ -217,7 +218,7 @@ def _cut_examples(
 def _read_classifier(path: Path) -> "ActionUnitClassifier":
     import torch
 
-    from engine.model.au_classifier import ActionUnitClassifier
+    from liveface.engine.model.au_classifier import ActionUnitClassifier
 
     model = ActionUnitClassifier()
     try:
@@ -231,8 +232,8 @@ def _read_classifier(path: Path) -> "ActionUnitClassifier":
 
 def unfilmed_speech(folder: Path) -> "list[Recording]":
     """The recordings of a folder of transcribed speech whose phones are known."""
-    from engine.train import phones
-    from engine.train.utterances import unfilmed
+    from liveface.engine.train import phones
+    from liveface.engine.train.speech_dataset import unfilmed
 
     segments = phones.read_table(folder / "phones.csv")
     recordings = []

@@ -9,24 +9,24 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from app.avatar_gallery import AvatarGallery
-from app.call import Call
-from app.clock import Clock
-from app.config import Settings
-from app.desktop import Desktop
-from app.failure_report import report_of, unforeseen
-from app.live_stage import LiveStage, MakeSource
-from app.notices import Notice, Noticeboard
-from app.outputs import Outputs
-from app.performer import ASSETS, DEFAULT_AVATAR, MODELS, Performer
-from app.preferences import Preferences, PreferencesFile, avatars_folder, preferences_path
-from app.session import Sink
-from app.stats import Report
-from engine.action_units import ACTION_UNITS
-from engine.errors import ConfigurationError, LivefaceError
-from engine.landmarks import FaceMesh
-from engine.streamer import Streamer
-from engine.voice_gate import VoiceGate
+from liveface.app.desktop.avatar_library import AvatarGallery
+from liveface.app.desktop.controller import Desktop
+from liveface.app.desktop.failure_report import report_of, unforeseen
+from liveface.app.desktop.live_session import LiveStage, MakeSource
+from liveface.app.desktop.notifications import Notice, Noticeboard
+from liveface.app.desktop.preferences import Preferences, PreferencesFile, avatars_folder, preferences_path
+from liveface.app.outputs.output_set import Outputs
+from liveface.app.outputs.video_call import Call
+from liveface.app.session.clock import Clock
+from liveface.app.session.pipeline import ASSETS, DEFAULT_AVATAR, MODELS, Performer
+from liveface.app.session.session import Sink
+from liveface.app.session.stats import Report
+from liveface.app.settings import Settings
+from liveface.engine.errors import ConfigurationError, LivefaceError
+from liveface.engine.face.action_units import ACTION_UNITS
+from liveface.engine.face.landmarks import FaceMesh
+from liveface.engine.hearing.streamer import Streamer
+from liveface.engine.hearing.voice_gate import VoiceGate
 
 _PATIENCE = 0.8  # s for what cannot be interrupted, when the window closes
 # Windows has no SIGHUP.
@@ -77,12 +77,12 @@ def show(opening: Opening, clock: Clock) -> None:
     from PyQt6.QtGui import QDesktopServices, QIcon
     from PyQt6.QtWidgets import QApplication
 
-    from ui.bridge import FrameBridge
-    from ui.contracts import Program
-    from ui.one_window import OneWindow
-    from ui.report_dialog import ReportDialog
-    from ui.theme import Theme
-    from ui.window import Window
+    from liveface.ui.bridge import FrameBridge
+    from liveface.ui.contracts import Program
+    from liveface.ui.one_window import OneWindow
+    from liveface.ui.report_dialog import ReportDialog
+    from liveface.ui.theme import Theme
+    from liveface.ui.window import Window
 
     application = QApplication(sys.argv[:1])
     application.setApplicationName("liveface")

@@ -2,9 +2,9 @@
 
 from collections.abc import AsyncIterator
 
-from app.integrations.face import Face
-from app.performer import Performer
-from engine.errors import ConfigurationError
+from liveface.app.integrations.realtime_avatar import Face
+from liveface.app.session.pipeline import Performer
+from liveface.engine.errors import ConfigurationError
 
 try:
     from livekit import rtc

@@ -5,10 +5,10 @@ from contextlib import suppress
 
 import numpy as np
 
-from app.integrations.face import Face, Spoken
-from app.performer import Performer
-from app.serving.whole_samples import WholeSamples
-from engine.errors import ConfigurationError
+from liveface.app.integrations.realtime_avatar import Face, Spoken
+from liveface.app.server.whole_samples import WholeSamples
+from liveface.app.session.pipeline import Performer
+from liveface.engine.errors import ConfigurationError
 
 try:
     from pipecat.audio.utils import create_stream_resampler

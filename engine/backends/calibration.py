@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.avatar import Avatar
-from engine.media import Motion
-from engine.renderer import MouthRenderer
+from liveface.engine.drawing.renderer import MouthRenderer
+from liveface.engine.face.avatar import Avatar
+from liveface.engine.media import Motion
 
 Array = NDArray[np.float32]
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.errors import OutputError
+from liveface.engine.errors import OutputError
 
 _FORMAT = "liveface engine 1"
 

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.backends import precision
-from engine.backends.precision import REFERENCE
-from engine.errors import BackendError, CheckpointError
+from liveface.engine.backends import precision
+from liveface.engine.backends.precision import REFERENCE
+from liveface.engine.errors import BackendError, CheckpointError
 
 # Otherwise the library tells its makers over the network that it was imported, and leaves an identifier in the home
 # directory. Without the package it is silent.
@@ -79,7 +79,8 @@ def _compile(path: Path, threads: int, batch: int | None = None, hint: str = "f3
 class StepNetwork:
     """The exported motion network (see `engine.export`) for one stream; the state goes in and comes out as a value.
 
-    Implements `engine.streamer.MotionNetwork`. Raises `CheckpointError` if the file is missing or not such a network.
+    Implements `engine.hearing.streamer.MotionNetwork`. Raises `CheckpointError` if the file is missing or no such
+    network.
     """
 
     def __init__(self, path: Path, threads: int = 1) -> None:
@@ -106,7 +107,7 @@ class StepNetwork:
 
 
 class PaintNetworks:
-    """The exported drawing networks. Implements `engine.renderer.Painter`; compiled anew for each size of batch.
+    """The exported drawing networks, an `engine.drawing.renderer.Painter`; compiled anew for each size of batch.
 
     The generator runs in the fastest arithmetic that this CPU has and that is exact enough: as trained, in bfloat16,
     or in 8-bit integers where `generator.int8.onnx` lies beside its file (see `engine.backends.precision`). The choice
@@ -143,7 +144,7 @@ class PaintNetworks:
         return _infer(self._identify, [photo])
 
     def begin(self, inputs: Array, code: Array, identity: tuple[Array, ...]) -> Callable[[], tuple[Array, Array]]:
-        """Start painting on threads of the library's own; see `engine.renderer.Painter`."""
+        """Start painting on threads of the library's own; see `engine.drawing.renderer.Painter`."""
         batch = len(inputs)
         if batch not in self._requests:
             compiled = self._compile_as(self.precision, batch)

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.mouth import CROP_SIZE, IDENTITY_CHANNELS, INPUT_CHANNELS
+from liveface.engine.face.mouth import CROP_SIZE, IDENTITY_CHANNELS, INPUT_CHANNELS
 
 Array = NDArray[np.float32]
 
@@ -113,7 +113,8 @@ def _read(file: Path) -> dict[str, str]:
 def probe() -> tuple[Array, Array, Array]:
     """A drawn face's open mouth, always the same, to run the drawing networks on.
 
-    Returns `photo` (1, 4, 96, 128), `inputs` (1, 8, 96, 128) and `code` (1, 16) as an `engine.renderer.Painter` takes.
+    Returns `photo` (1, 4, 96, 128), `inputs` (1, 8, 96, 128) and `code` (1, 16) as an
+    `engine.drawing.renderer.Painter` takes.
     """
     width, height = CROP_SIZE
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)

@@ -20,9 +20,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from engine.backends import engine_cache, precision
-from engine.backends.lanes import Lanes, new_stream
-from engine.backends.torch_cuda import (
+from liveface.engine.backends import engine_cache, precision
+from liveface.engine.backends.lanes import Lanes, new_stream
+from liveface.engine.backends.torch_cuda import (
     SHAPES,
     TorchPainter,
     begin,
@@ -32,13 +32,13 @@ from engine.backends.torch_cuda import (
     identity_maps,
     measure,
 )
-from engine.checkpoint import Checkpoint
-from engine.errors import BackendError, OutputError
-from engine.model.drawing import load_drawing
+from liveface.engine.checkpoint import Checkpoint
+from liveface.engine.errors import BackendError, OutputError
+from liveface.engine.model.drawing import load_drawing
 
 if TYPE_CHECKING:
-    from engine.backends.calibration import Crops
-    from engine.renderer import Painter
+    from liveface.engine.backends.calibration import Crops
+    from liveface.engine.drawing.renderer import Painter
 
 Array = NDArray[np.float32]
 Precision = Literal["fp16", "int8"]
@@ -53,7 +53,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class TensorRTPainter:
-    """Implements `engine.renderer.Painter` with a checkpoint's generator as a TensorRT engine.
+    """Implements `engine.drawing.renderer.Painter` with a checkpoint's generator as a TensorRT engine.
 
     Pictures differ from those in single precision by 2/255 in the mean at most. An engine that is missing, stale or
     broken is built first, and one line says so; one in 8-bit integers cannot be, because that needs real mouths.
@@ -102,7 +102,7 @@ class TensorRTPainter:
         return identity_maps(self._identity, photo, self._device)
 
     def begin(self, inputs: Array, code: Array, identity: tuple[Array, ...]) -> Callable[[], tuple[Array, Array]]:
-        """Begin to paint; see `engine.renderer.Painter`."""
+        """Begin to paint; see `engine.drawing.renderer.Painter`."""
         return begin(self._lanes, inputs, code, identity)
 
 

@@ -22,19 +22,19 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from engine.backends import precision
-from engine.backends.lanes import Function, Lanes, Shape
-from engine.checkpoint import Checkpoint
-from engine.errors import BackendError
-from engine.face_space import CODE_SIZE
-from engine.model import blocks, generator
-from engine.model.drawing import load_drawing
-from engine.model.generator import DirectDecoder, Drawing, MouthGenerator
-from engine.model.identity_encoder import CHANNELS as IDENTITY
-from engine.mouth import CROP_SIZE, INPUT_CHANNELS
+from liveface.engine.backends import precision
+from liveface.engine.backends.lanes import Function, Lanes, Shape
+from liveface.engine.checkpoint import Checkpoint
+from liveface.engine.errors import BackendError
+from liveface.engine.face.face_space import CODE_SIZE
+from liveface.engine.face.mouth import CROP_SIZE, INPUT_CHANNELS
+from liveface.engine.model import blocks, generator
+from liveface.engine.model.drawing import load_drawing
+from liveface.engine.model.generator import DirectDecoder, Drawing, MouthGenerator
+from liveface.engine.model.identity_encoder import CHANNELS as IDENTITY
 
 if TYPE_CHECKING:
-    from engine.renderer import Painter
+    from liveface.engine.drawing.renderer import Painter
 
 Array = NDArray[np.float32]
 Kernels = Literal["plain", "compiled"]  # the library's own for each step, or torch.compile's for several at once
@@ -58,7 +58,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class TorchPainter:
-    """Implements `engine.renderer.Painter` with a checkpoint's own networks.
+    """Implements `engine.drawing.renderer.Painter` with a checkpoint's own networks.
 
     On the CPU it computes in float32 and agrees with OpenVINO to 2e-3; in half precision pictures differ from that by
     2/255 in the mean at most. Raises `BackendError` without a usable GPU, `CheckpointError` for unfit weights.
@@ -105,7 +105,7 @@ class TorchPainter:
         return identity_maps(self._identity, photo, self._device)
 
     def begin(self, inputs: Array, code: Array, identity: tuple[Array, ...]) -> Callable[[], tuple[Array, Array]]:
-        """Begin to paint; see `engine.renderer.Painter`."""
+        """Begin to paint; see `engine.drawing.renderer.Painter`."""
         return begin(self._lanes, inputs, code, identity)
 
     def paint(self, inputs: Array, code: Array, identity: tuple[Array, ...]) -> tuple[Array, Array]:
@@ -131,7 +131,7 @@ def identity_maps(encoder: nn.Module, photo: Array, device: torch.device) -> tup
 
 
 def begin(lanes: Lanes, inputs: Array, code: Array, identity: tuple[Array, ...]) -> Callable[[], tuple[Array, Array]]:
-    """Begin to paint on some lanes; see `engine.renderer.Painter.begin`. Raises `BackendError` for other shapes."""
+    """Begin to paint on some lanes; see `engine.drawing.renderer.Painter`. Raises `BackendError` for other shapes."""
     arrays = (inputs, code, *identity)
     _require_shapes(arrays)
     finish = lanes.begin(arrays)

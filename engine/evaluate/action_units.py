@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.evaluate.lipsync import mouth_correlation
+from liveface.engine.evaluate.lipsync import mouth_correlation
 
 Floats = NDArray[np.float32]
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.media import Picture
+from liveface.engine.media import Picture
 
 Floats = NDArray[np.float64]
 

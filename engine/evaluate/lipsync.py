@@ -7,7 +7,7 @@ It does not know where motion comes from or how a picture is drawn.
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.face_space import LIPS
+from liveface.engine.face.face_space import LIPS
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]

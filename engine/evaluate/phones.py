@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.evaluate.lipsync import CLOSED_GAP, motion_per_frame
-from engine.face_space import LIPS, MotionBasis
-from engine.media import FPS, Motion, Samples
-from engine.train import articulation, measures
-from engine.train.measures import GAP, PROTRUSION, WIDTH
+from liveface.engine.evaluate.lipsync import CLOSED_GAP, motion_per_frame
+from liveface.engine.face.face_space import LIPS, MotionBasis
+from liveface.engine.media import FPS, Motion, Samples
+from liveface.engine.train import articulation, measures
+from liveface.engine.train.measures import GAP, PROTRUSION, WIDTH
 
 Floats = NDArray[np.float32]
 Scores = dict[str, float]

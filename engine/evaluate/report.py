@@ -11,10 +11,10 @@ from uuid import uuid4
 import cv2
 import numpy as np
 
-from engine.errors import OutputError
-from engine.evaluate.corpus_run import HEARD, LOUDNESS, NOISE_DBFS, TRUE_MOTION, TRUE_VIDEO, Curves, Row, Sheet
-from engine.evaluate.lipsync import CLOSED_GAP, MAXIMUM_LAG, OPEN_GAP, SYNC_RANGE
-from engine.media import FPS, Picture
+from liveface.engine.errors import OutputError
+from liveface.engine.evaluate.lipsync import CLOSED_GAP, MAXIMUM_LAG, OPEN_GAP, SYNC_RANGE
+from liveface.engine.evaluate.run import HEARD, LOUDNESS, NOISE_DBFS, TRUE_MOTION, TRUE_VIDEO, Curves, Row, Sheet
+from liveface.engine.media import FPS, Picture
 
 DEFINITIONS = {
     "IOD": "distance between the centres of the eyes, each midway between its two corners",

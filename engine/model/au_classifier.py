@@ -6,8 +6,8 @@ It scores generated pictures and is a loss for the generator. It does not know s
 import torch
 from torch import Tensor, nn
 
-from engine.action_units import ACTION_UNITS
-from engine.mouth_crops import HEIGHT, WIDTH
+from liveface.engine.face.action_units import ACTION_UNITS
+from liveface.engine.face.mouth_crops import HEIGHT, WIDTH
 
 _CHANNELS = (16, 32, 64, 96)  # after each halving of the picture
 _SQUEEZED = 16  # channels kept where place matters, before the fully connected layers
@@ -17,7 +17,7 @@ _HIDDEN = 96
 class ActionUnitClassifier(nn.Module):
     """Convolutions with BatchNorm, 0.28 M parameters.
 
-    Input: float (B, 3, 96, 128), RGB in 0..1, the crop of `engine.mouth_crops`. Output: float (B, 7), intensities
+    Input: float (B, 3, 96, 128), RGB in 0..1, the crop of `engine.face.mouth_crops`. Output: float (B, 7), intensities
     meant to lie in 0..5, in the order of `ACTION_UNITS`. Units without any label in training give exactly 0.
     """
 

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.features import HOPS_PER_FRAME, MEL_BINS
-from engine.model.temporal import CausalBlock, CausalConvolution, Memory, Shapes
+from liveface.engine.hearing.features import HOPS_PER_FRAME, MEL_BINS
+from liveface.engine.model.temporal import CausalBlock, CausalConvolution, Memory, Shapes
 
 SILENCE = -13.815511  # the feature of digital silence, ln(1e-6): the past of a fresh start
 # Silence and the phones of the CMU dictionary.
@@ -46,7 +46,7 @@ class AudioEncoder(nn.Module):
         return shapes
 
     def forward(self, mel: Tensor, memory: Memory) -> Tensor:
-        """Features (B, 4 T, 80) as `engine.features` makes them to vectors (B, T, channels)."""
+        """Features (B, 4 T, 80) as `engine.hearing.features` makes them to vectors (B, T, channels)."""
         shift = (self.mean - SILENCE) / self.deviation  # the memory starts with zeros, which stand for silence
         scaled = (mel - SILENCE) / self.deviation
         hops = functional.gelu(self.convolution(scaled, memory) - self._response(shift))

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.model.temporal import CausalBlock, Memory, Shapes
+from liveface.engine.model.temporal import CausalBlock, Memory, Shapes
 
 _SHARPNESS = 4.0  # of the softplus that keeps intensities above 0
 

@@ -6,11 +6,11 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
-from engine.checkpoint import Checkpoint
-from engine.errors import CheckpointError
-from engine.model.blocks import Enlarging, Joining
-from engine.model.generator import DESIGNS, WIDTHS, DirectDecoder, MouthGenerator
-from engine.model.identity_encoder import CHANNELS, IdentityEncoder
+from liveface.engine.checkpoint import Checkpoint
+from liveface.engine.errors import CheckpointError
+from liveface.engine.model.blocks import Enlarging, Joining
+from liveface.engine.model.generator import DESIGNS, WIDTHS, DirectDecoder, MouthGenerator
+from liveface.engine.model.identity_encoder import CHANNELS, IdentityEncoder
 
 
 def load_drawing(model: Checkpoint) -> tuple[IdentityEncoder, MouthGenerator | DirectDecoder]:

@@ -7,7 +7,7 @@ see `MotionNetwork`.
 import torch
 from torch import Tensor, nn
 
-from engine.model.temporal import CausalBlock, Memory, Shapes, WindowedAttention
+from liveface.engine.model.temporal import CausalBlock, Memory, Shapes, WindowedAttention
 
 
 class Fusion(nn.Module):

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.face_space import CODE_SIZE
-from engine.model.blocks import Convolution, Enlarging, Joining, Residual
-from engine.model.identity_encoder import CHANNELS as IDENTITY
-from engine.mouth import INPUT_CHANNELS
+from liveface.engine.face.face_space import CODE_SIZE
+from liveface.engine.face.mouth import INPUT_CHANNELS
+from liveface.engine.model.blocks import Convolution, Enlarging, Joining, Residual
+from liveface.engine.model.identity_encoder import CHANNELS as IDENTITY
 
 WIDTHS = (32, 56, 88, 112)  # channels at 1/2, 1/4, 1/8 and 1/16 of the crop
 _SMOOTHING = 2.5  # pixels, deviation of the Gaussian that keeps the photo's own texture outside the mouth
@@ -124,8 +124,8 @@ class Depth(nn.Module):
     """Darkens the inner mouth towards its depth, where nothing bright was painted.
 
     The corpora show mouths too coarsely to learn their inside, so the network paints the mean of teeth, tongue and
-    shadow: one grey band. Teeth are laid over it afterwards (`engine.teeth`); what is behind them is dark red. Fixed,
-    and used for live drawing only, so that the network does not learn to undo it.
+    shadow: one grey band. Teeth are laid over it afterwards (`engine.drawing.teeth`); what is behind them is dark red.
+    Fixed, and used for live drawing only, so that the network does not learn to undo it.
     """
 
     cavity: Tensor
@@ -174,7 +174,7 @@ class Drawing(nn.Module):
 def compose(inputs: Tensor, picture: Tensor, change: Tensor, inner: Tensor, reach: Tensor) -> Tensor:
     """The finished crop (B, 3, H, W): outside the mouth the bent photo plus the change, inside it the picture.
 
-    `inner`, `reach`: (B, 1, H, W), see `engine.crop_maps.CropMaps`.
+    `inner`, `reach`: (B, 1, H, W), see `engine.drawing.crop_maps.CropMaps`.
     """
     around = inputs[:, :3] + reach * change
     return (inner * picture + (1.0 - inner) * around).clamp(0.0, 1.0)

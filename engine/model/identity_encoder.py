@@ -2,8 +2,8 @@
 
 from torch import Tensor, nn
 
-from engine.model.blocks import Convolution
-from engine.mouth import IDENTITY_CHANNELS
+from liveface.engine.face.mouth import IDENTITY_CHANNELS
+from liveface.engine.model.blocks import Convolution
 
 CHANNELS = (24, 40, 64)  # of the maps at 1/4, 1/8 and 1/16 of the crop
 

@@ -13,15 +13,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from engine.action_units import ACTION_UNITS
-from engine.checkpoint import Checkpoint
-from engine.errors import CheckpointError
-from engine.face_space import CODE_SIZE
-from engine.model.au_encoder import ActionUnitEncoder
-from engine.model.audio_encoder import AudioEncoder
-from engine.model.audio_to_au import AudioToActionUnits
-from engine.model.fusion import Fusion
-from engine.model.temporal import Memory
+from liveface.engine.checkpoint import Checkpoint
+from liveface.engine.errors import CheckpointError
+from liveface.engine.face.action_units import ACTION_UNITS
+from liveface.engine.face.face_space import CODE_SIZE
+from liveface.engine.model.au_encoder import ActionUnitEncoder
+from liveface.engine.model.audio_encoder import AudioEncoder
+from liveface.engine.model.audio_to_au import AudioToActionUnits
+from liveface.engine.model.fusion import Fusion
+from liveface.engine.model.temporal import Memory
 
 LOOKAHEADS = 7  # heads, for lookaheads of 0 to 6 frames
 

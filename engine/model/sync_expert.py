@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from engine.features import HOPS_PER_FRAME, MEL_BINS
-from engine.media import Picture
+from liveface.engine.hearing.features import HOPS_PER_FRAME, MEL_BINS
+from liveface.engine.media import Picture
 
 PICTURES = 5  # frames in one window, centred on its frame
 MEL_COLUMNS = PICTURES * HOPS_PER_FRAME
@@ -24,7 +24,7 @@ class SyncExpert(nn.Module):
     """Two encoders into one space of unit vectors, 0.46 M parameters; distances lie in 0..2.
 
     Pictures: float (B, 5, 48, 64), grey 0..1, mouth crops at half size. Sound: float (B, 80, 20), features of
-    `engine.features` as columns. `temperature` scales cosines into logits in training.
+    `engine.hearing.features` as columns. `temperature` scales cosines into logits in training.
     """
 
     def __init__(self) -> None:
@@ -77,7 +77,7 @@ def embeddings(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Sound and picture embeddings, each float32 (T - 4, 96), of one clip.
 
-    `crops`: uint8 (T, 96, 128, 3) RGB of `engine.mouth_crops`; `features`: float32 (4 T, 80).
+    `crops`: uint8 (T, 96, 128, 3) RGB of `engine.face.mouth_crops`; `features`: float32 (4 T, 80).
     """
     assert len(features) == HOPS_PER_FRAME * len(crops), (
         f"{len(crops)} pictures do not fit {len(features)} feature rows"

@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.model.audio_encoder import PHONES
+from liveface.engine.model.audio_encoder import PHONES
 
 Array = NDArray[np.float32]
 Segments = Sequence[tuple[float, float, str]]  # start and end in seconds, and the phone

@@ -13,11 +13,11 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from engine.media import Picture
-from engine.model.au_classifier import ActionUnitClassifier, intensity_loss
-from engine.mouth_crops import HEIGHT, WIDTH
-from engine.train.loop import Place, Progress, Settings, TrainingState
-from engine.train.loop import train as run
+from liveface.engine.face.mouth_crops import HEIGHT, WIDTH
+from liveface.engine.media import Picture
+from liveface.engine.model.au_classifier import ActionUnitClassifier, intensity_loss
+from liveface.engine.train.loop import Place, Progress, Settings, TrainingState
+from liveface.engine.train.loop import train as run
 
 Array = NDArray[np.float32]
 

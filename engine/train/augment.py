@@ -13,7 +13,7 @@ from numpy.random import Generator
 from torch import Tensor
 from torch.nn import functional
 
-from engine import face_space
+from liveface.engine.face import face_space
 
 _BLOCK = 8  # pixels, side of JPEG's blocks
 _DARKEST = 1e-3  # below it a power has no useful slope

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.errors import MediaError
-from engine.media import HOP, SAMPLE_RATE
+from liveface.engine.errors import MediaError
+from liveface.engine.media import HOP, SAMPLE_RATE
 
 VIDEO_SUFFIXES = frozenset({".mpg", ".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v"})
 _SOUND_SUFFIXES = frozenset({".wav", ".flac"})

@@ -21,8 +21,8 @@ import torch.distributed as distributed
 from numpy.random import Generator
 from torch import Tensor, nn
 
-from engine import checkpoint
-from engine.errors import CheckpointError, ConfigurationError
+from liveface.engine import checkpoint
+from liveface.engine.errors import CheckpointError, ConfigurationError
 
 Batch = TypeVar("Batch")
 Progress = Callable[[int, dict[str, float]], None]  # finished steps, mean losses since the last report

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import face_space
-from engine.face_space import CODE_SIZE, LIPS, MotionBasis
+from liveface.engine.face import face_space
+from liveface.engine.face.face_space import CODE_SIZE, LIPS, MotionBasis
 
 Array = NDArray[np.float32]
 

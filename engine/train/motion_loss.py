@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine.face_space import MotionBasis
-from engine.train import measures
-from engine.train.measures import GAP
+from liveface.engine.face.face_space import MotionBasis
+from liveface.engine.train import measures
+from liveface.engine.train.measures import GAP
 
 SHUT, OPEN = 0.012, 0.03  # IOD, where a mouth that should be closed, or open, is so to everyone's eyes
 _CLOSED_GAP, _OPEN_GAP = 0.02, 0.045  # of the label, from which it counts as closed, or as open

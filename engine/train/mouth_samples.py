@@ -14,11 +14,12 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from engine import face_space, mesh_warp, mouth
-from engine.crop_maps import crop_maps
-from engine.errors import MediaError
-from engine.media import Picture
-from engine.teeth import Teeth
+from liveface.engine.drawing import mesh_warp
+from liveface.engine.drawing.crop_maps import crop_maps
+from liveface.engine.drawing.teeth import Teeth
+from liveface.engine.errors import MediaError
+from liveface.engine.face import face_space, mouth
+from liveface.engine.media import Picture
 
 Array = NDArray[np.float32]
 

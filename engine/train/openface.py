@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.action_units import ACTION_UNITS, MAXIMUM, PRESENT
-from engine.errors import MediaError
-from engine.media import FPS
+from liveface.engine.errors import MediaError
+from liveface.engine.face.action_units import ACTION_UNITS, MAXIMUM, PRESENT
+from liveface.engine.media import FPS
 
 Array = NDArray[np.float32]
 

@@ -7,12 +7,12 @@ that gives the wanted measures, with no more speed than people have.
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.face_space import MotionBasis
-from engine.features import HOPS_PER_FRAME
-from engine.media import FPS
-from engine.train import measures
-from engine.train.articulation import BILABIAL, LABIODENTAL, SILENCE
-from engine.train.measures import GAP, PROTRUSION, WIDTH
+from liveface.engine.face.face_space import MotionBasis
+from liveface.engine.hearing.features import HOPS_PER_FRAME
+from liveface.engine.media import FPS
+from liveface.engine.train import measures
+from liveface.engine.train.articulation import BILABIAL, LABIODENTAL, SILENCE
+from liveface.engine.train.measures import GAP, PROTRUSION, WIDTH
 
 Array = NDArray[np.float32]
 

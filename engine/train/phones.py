@@ -1,6 +1,7 @@
 """Phone labels in time: read from a table of alignments, or forced from what was said; it knows no features.
 
-Labels are int8 at 100 Hz, one for each hop of `engine.features`: an index into `PHONES`, or -1 where nothing is known.
+Labels are int8 at 100 Hz, one for each hop of `engine.hearing.features`: an index into `PHONES`, or -1 where nothing is
+known.
 """
 
 import csv
@@ -10,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import ConfigurationError, MediaError
-from engine.media import SAMPLE_RATE, Samples
-from engine.model.audio_encoder import PHONES
+from liveface.engine.errors import ConfigurationError, MediaError
+from liveface.engine.media import SAMPLE_RATE, Samples
+from liveface.engine.model.audio_encoder import PHONES
 
 Labels = NDArray[np.int8]
 

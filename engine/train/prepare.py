@@ -18,12 +18,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import action_units, face_space
-from engine.errors import ConfigurationError, MediaError, OutputError
-from engine.landmarks import POINT_COUNT, Face, FaceMesh, Region, region_of
-from engine.media import FPS, HOP, SAMPLE_RATE, Picture, Samples
-from engine.train import openface
-from engine.train.corpus import Clip
+from liveface.engine.errors import ConfigurationError, MediaError, OutputError
+from liveface.engine.face import action_units, face_space
+from liveface.engine.face.landmarks import POINT_COUNT, Face, FaceMesh, Region, region_of
+from liveface.engine.media import FPS, HOP, SAMPLE_RATE, Picture, Samples
+from liveface.engine.train import openface
+from liveface.engine.train.corpus import Clip
 
 Array = NDArray[np.float32]
 
@@ -148,7 +148,7 @@ def prepare_clip(
         "transcript": np.array(clip.transcript),
     }
     if aligner is not None:
-        from engine.train.phones import labels  # loads torch, which only phones need here
+        from liveface.engine.train.phones import labels  # loads torch, which only phones need here
 
         known = [(p.start / SAMPLE_RATE, p.end / SAMPLE_RATE, p.text.upper()) for p in clip.phones]
         arrays["phones"] = labels(known or aligner.segments(samples, clip.transcript), len(points))

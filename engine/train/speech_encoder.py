@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from engine.errors import CheckpointError, ConfigurationError
-from engine.media import HOP, SAMPLE_RATE, Samples
+from liveface.engine.errors import CheckpointError, ConfigurationError
+from liveface.engine.media import HOP, SAMPLE_RATE, Samples
 
 Array = NDArray[np.float32]
 

@@ -12,7 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
-from engine.errors import ConfigurationError, MediaError
+from liveface.engine.errors import ConfigurationError, MediaError
 
 ClipName = tuple[str, str]  # speaker and name
 Use = Literal["train", "validation", "test"]

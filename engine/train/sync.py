@@ -13,11 +13,11 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from engine.features import HOPS_PER_FRAME, MEL_BINS
-from engine.model.sync_expert import PICTURES, SyncExpert, picture_windows, sound_windows
-from engine.mouth_crops import HEIGHT, WIDTH
-from engine.train.loop import Place, Progress, Settings, TrainingState
-from engine.train.loop import train as run
+from liveface.engine.face.mouth_crops import HEIGHT, WIDTH
+from liveface.engine.hearing.features import HOPS_PER_FRAME, MEL_BINS
+from liveface.engine.model.sync_expert import PICTURES, SyncExpert, picture_windows, sound_windows
+from liveface.engine.train.loop import Place, Progress, Settings, TrainingState
+from liveface.engine.train.loop import train as run
 
 Array = NDArray[np.float32]
 

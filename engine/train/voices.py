@@ -12,8 +12,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.signal import butter, fftconvolve, sosfilt
 
-from engine.features import MEL_BINS
-from engine.media import SAMPLE_RATE, Samples
+from liveface.engine.hearing.features import MEL_BINS
+from liveface.engine.media import SAMPLE_RATE, Samples
 
 Array = NDArray[np.float32]
 

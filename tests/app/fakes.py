@@ -7,10 +7,10 @@ from pathlib import Path
 import av
 import numpy as np
 
-from app.clock import Clock, sleep_until
-from engine.avatar import Avatar
-from engine.landmarks import POINT_COUNT
-from engine.media import FPS, HOP, Frame, Motion, Samples
+from liveface.app.session.clock import Clock, sleep_until
+from liveface.engine.face.avatar import Avatar
+from liveface.engine.face.landmarks import POINT_COUNT
+from liveface.engine.media import FPS, HOP, Frame, Motion, Samples
 
 WIDTH, HEIGHT = 64, 48
 

@@ -11,12 +11,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-import app.commands.doctor
-import app.doctor
-from app.clock import MonotonicClock
-from app.doctor import Finding, examine
-from engine.errors import CheckpointError, DeviceError, LivefaceError
-from engine.media import SAMPLE_RATE
+import liveface.app.commands.doctor
+import liveface.app.doctor
+from liveface.app.doctor import Finding, examine
+from liveface.app.session.clock import MonotonicClock
+from liveface.engine.errors import CheckpointError, DeviceError, LivefaceError
+from liveface.engine.media import SAMPLE_RATE
 
 CLOCK = MonotonicClock()
 
@@ -52,10 +52,10 @@ def raising(error: Exception) -> Callable[..., str]:
 def healthy(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """A machine on which all is well, as far as devices go; change one thing with the returned monkeypatch."""
     for name in ("_drawing", "_window", "_virtual_microphone", "_gpu", "_packages"):
-        monkeypatch.setattr(app.doctor, name, lambda *_: "fine")
-    monkeypatch.setattr(app.doctor, "Microphone", FakeMicrophone)
-    monkeypatch.setattr(app.doctor, "cameras", lambda: ["/dev/video4"])
-    monkeypatch.setattr(app.doctor, "choose", lambda kind, wanted: FakeMicrophone)
+        monkeypatch.setattr(liveface.app.doctor, name, lambda *_: "fine")
+    monkeypatch.setattr(liveface.app.doctor, "Microphone", FakeMicrophone)
+    monkeypatch.setattr(liveface.app.doctor, "cameras", lambda: ["/dev/video4"])
+    monkeypatch.setattr(liveface.app.doctor, "choose", lambda kind, wanted: FakeMicrophone)
     monkeypatch.setattr(FakeMicrophone, "name", "Desk", raising=False)
     return monkeypatch
 
@@ -78,19 +78,19 @@ def test_a_microphone_that_gives_only_silence_is_bad(healthy: pytest.MonkeyPatch
 
 
 def test_without_a_desktop_neither_window_nor_microphone_are_needed(healthy: pytest.MonkeyPatch) -> None:
-    healthy.setattr(app.doctor, "_window", raising(DeviceError("There is no display.")))
-    healthy.setattr(app.doctor, "_microphone", raising(DeviceError("No microphone was found.")))
+    healthy.setattr(liveface.app.doctor, "_window", raising(DeviceError("There is no display.")))
+    healthy.setattr(liveface.app.doctor, "_microphone", raising(DeviceError("No microphone was found.")))
     assert [findings()[subject].state for subject in ("window", "microphone")] == ["bad", "bad"]
     assert [findings(needs_desktop=False)[subject].state for subject in ("window", "microphone")] == ["absent"] * 2
 
 
 def test_a_changed_model_is_bad(healthy: pytest.MonkeyPatch) -> None:
-    healthy.setattr(app.doctor, "check_sums", raising(CheckpointError("motion.onnx is missing.")))
+    healthy.setattr(liveface.app.doctor, "check_sums", raising(CheckpointError("motion.onnx is missing.")))
     assert findings()["model"] == Finding("model", "bad", "motion.onnx is missing.")
 
 
 def test_a_machine_without_a_camera_is_told_what_to_install_and_goes_on(healthy: pytest.MonkeyPatch) -> None:
-    healthy.setattr(app.doctor, "cameras", list)
+    healthy.setattr(liveface.app.doctor, "cameras", list)
     healthy.setattr("platform.system", lambda: "Linux")
     finding = findings()["virtual camera"]
     assert (finding.state, "v4l2loopback-dkms" in finding.text) == ("absent", True)
@@ -101,13 +101,13 @@ def test_packages_of_other_versions_and_missing_ones_are_named(monkeypatch: pyte
         "importlib.metadata.requires", lambda name: ["numpy==1.0", "nosuchpackage==2.0", 'x==1; extra == "y"']
     )
     with pytest.raises(LivefaceError, match=r"numpy \d.* instead of 1.0, nosuchpackage missing instead of 2.0"):
-        app.doctor._packages()
+        liveface.app.doctor._packages()
 
 
 def test_another_python_is_named_with_those_that_are_expected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.version_info", (3, 10, 1))
     with pytest.raises(LivefaceError, match=r"3\.11 or 3\.12 is expected"):
-        app.doctor._python()
+        liveface.app.doctor._python()
 
 
 def test_a_gpu_without_torch_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -115,11 +115,11 @@ def test_a_gpu_without_torch_is_told_what_to_install(monkeypatch: pytest.MonkeyP
     program.write_text("#!/bin/sh\necho 'NVIDIA Fast, 999.1'\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    monkeypatch.setattr(app.doctor, "find_spec", lambda name: None)
+    monkeypatch.setattr(liveface.app.doctor, "find_spec", lambda name: None)
     with pytest.raises(LivefaceError, match=r"NVIDIA Fast, 999.1, but torch is missing: install"):
-        app.doctor._gpu()
-    monkeypatch.setattr(app.doctor, "find_spec", lambda name: name)
-    assert app.doctor._gpu() == "NVIDIA Fast, 999.1, for --backend torch or tensorrt"
+        liveface.app.doctor._gpu()
+    monkeypatch.setattr(liveface.app.doctor, "find_spec", lambda name: name)
+    assert liveface.app.doctor._gpu() == "NVIDIA Fast, 999.1, for --backend torch or tensorrt"
 
 
 def test_a_driver_that_hangs_is_absent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -127,13 +127,13 @@ def test_a_driver_that_hangs_is_absent(monkeypatch: pytest.MonkeyPatch, tmp_path
     program.write_text("#!/bin/sh\nexec sleep 60\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    monkeypatch.setattr(app.doctor, "_DRIVER_PATIENCE", 0.1)
+    monkeypatch.setattr(liveface.app.doctor, "_DRIVER_PATIENCE", 0.1)
     with pytest.raises(LivefaceError, match=r"does not answer .*timed out.*: start the machine again"):
-        app.doctor._gpu()
+        liveface.app.doctor._gpu()
 
 
 def test_a_mistake_of_ours_is_a_finding_and_the_rest_is_examined(healthy: pytest.MonkeyPatch) -> None:
-    healthy.setattr(app.doctor, "_virtual_microphone", raising(KeyError("index")))
+    healthy.setattr(liveface.app.doctor, "_virtual_microphone", raising(KeyError("index")))
     found = findings()
     assert found["virtual microphone"].state == "absent"
     assert "unexpected KeyError: 'index'" in found["virtual microphone"].text
@@ -142,7 +142,7 @@ def test_a_mistake_of_ours_is_a_finding_and_the_rest_is_examined(healthy: pytest
 
 def command() -> typer.Typer:
     program = typer.Typer()
-    program.command()(app.commands.doctor.doctor)
+    program.command()(liveface.app.commands.doctor.doctor)
     return program
 
 
@@ -153,7 +153,7 @@ FINDINGS = [Finding("Python", "good", "3.11"), Finding("GPU", "absent", "none"),
 def test_the_command_prints_a_line_each_and_its_status_tells(
     monkeypatch: pytest.MonkeyPatch, count: int, status: int
 ) -> None:
-    monkeypatch.setattr(app.commands.doctor, "examine", lambda clock, needs_desktop: iter(FINDINGS[:count]))
+    monkeypatch.setattr(liveface.app.commands.doctor, "examine", lambda clock, needs_desktop: iter(FINDINGS[:count]))
     result = CliRunner().invoke(command(), [])
     assert result.output.splitlines() == ["+ Python: 3.11", "- GPU: none", "! window: no display"][:count]
     assert result.exit_code == status
@@ -164,7 +164,7 @@ def test_the_command_prints_a_line_each_and_its_status_tells(
 
 def test_the_real_program_examines_this_machine() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "app.cli", "doctor", "--headless", "--json"],
+        [sys.executable, "-m", "liveface.app.cli", "doctor", "--headless", "--json"],
         capture_output=True,
         text=True,
         timeout=120,

@@ -9,27 +9,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.media_files import read_audio, read_video
-from app.performer import ASSETS
-from engine.media import SAMPLE_RATE
+from liveface.app.files.media_files import read_audio, read_video
+from liveface.app.session.pipeline import ASSETS
+from liveface.engine.media import SAMPLE_RATE
 from tests.app.fakes import write_sound
 
 SPEECH = ASSETS / "audio" / "speech.wav"
-LIVEFACE = [sys.executable, "-m", "app.cli"]
+LIVEFACE = [sys.executable, "-m", "liveface.app.cli"]
 WITHOUT_TORCH = """
 import sys
-from app.cli import main
+from liveface.app.cli import main
 try:
     main()
 except SystemExit as end:
     assert "torch" not in sys.modules
-    assert not [name for name in sys.modules if name.startswith(("engine.train", "engine.evaluate"))]
+    assert not [name for name in sys.modules if name.startswith(("liveface.engine.train", "liveface.engine.evaluate"))]
     raise
 """
 TELLING = """
 import sys
-from app.cli import main
-from app.session import Session
+from liveface.app.cli import main
+from liveface.app.session.session import Session
 wait = Session.wait
 def tell(*arguments):
     print("performing", file=sys.stderr, flush=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import engine.bench
-from engine.backends.openvino import operations
-from engine.bench import (
+import liveface.engine.bench
+from liveface.engine.backends.openvino import operations
+from liveface.engine.bench import (
     Phases,
     Stopwatch,
     TimedNetwork,
@@ -21,10 +21,10 @@ from engine.bench import (
     sgemm_rate,
     trend,
 )
-from engine.errors import CheckpointError
-from engine.features import FeatureExtractor
-from engine.media import HOP
-from engine.streamer import Streamer
+from liveface.engine.errors import CheckpointError
+from liveface.engine.hearing.features import FeatureExtractor
+from liveface.engine.hearing.streamer import Streamer
+from liveface.engine.media import HOP
 from tests.fakes import FakeMotionNetwork
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
@@ -34,7 +34,7 @@ Array = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Time that stands still but for the seconds that are given to it."""
     now = [100.0]
-    monkeypatch.setattr(engine.bench.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(liveface.engine.bench.time, "perf_counter", lambda: now[0])
 
     def advance(seconds: float) -> None:
         now[0] += seconds
@@ -222,7 +222,7 @@ def test_the_peak_is_operations_over_the_shortest_time(
         multiply(*args, out=out)
         clock(next(durations))
 
-    monkeypatch.setattr(engine.bench, "_SGEMM_SIDE", 8)
+    monkeypatch.setattr(liveface.engine.bench, "_SGEMM_SIDE", 8)
     monkeypatch.setattr(np, "matmul", matmul)
     assert sgemm_rate() == 2 * 8**3
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from engine import checkpoint
-from engine.errors import CheckpointError, OutputError
+from liveface.engine import checkpoint
+from liveface.engine.errors import CheckpointError, OutputError
 
 TENSORS = {
     "motion.weight": np.arange(12, dtype=np.float32).reshape(3, 4).T,

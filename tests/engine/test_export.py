@@ -8,14 +8,14 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
-from engine.backends.openvino import PaintNetworks, StepNetwork  # noqa: E402
-from engine.backends.precision import REFERENCE  # noqa: E402
-from engine.errors import CheckpointError, OutputError  # noqa: E402
-from engine.export import export_drawing, export_motion  # noqa: E402
-from engine.features import MEL_BINS  # noqa: E402
-from engine.model.generator import DirectDecoder, Drawing, MouthGenerator  # noqa: E402
-from engine.model.identity_encoder import IdentityEncoder  # noqa: E402
-from engine.model.motion_network import MotionConfiguration, MotionNetwork  # noqa: E402
+from liveface.engine.backends.openvino import PaintNetworks, StepNetwork  # noqa: E402
+from liveface.engine.backends.precision import REFERENCE  # noqa: E402
+from liveface.engine.errors import CheckpointError, OutputError  # noqa: E402
+from liveface.engine.export import export_drawing, export_motion  # noqa: E402
+from liveface.engine.hearing.features import MEL_BINS  # noqa: E402
+from liveface.engine.model.generator import DirectDecoder, Drawing, MouthGenerator  # noqa: E402
+from liveface.engine.model.identity_encoder import IdentityEncoder  # noqa: E402
+from liveface.engine.model.motion_network import MotionConfiguration, MotionNetwork  # noqa: E402
 
 
 def test_the_exported_step_equals_the_network_on_a_whole_recording(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from dataclasses import FrozenInstanceError
 import numpy as np
 import pytest
 
-from engine.media import FPS, HOP, SAMPLE_RATE, Frame, Motion
+from liveface.engine.media import FPS, HOP, SAMPLE_RATE, Frame, Motion
 
 
 @pytest.mark.parametrize("rate", [SAMPLE_RATE, 48_000, 90_000])

@@ -4,10 +4,10 @@ import pytest
 from PyQt6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from liveface.ui.bridge import FrameBridge
+from liveface.ui.theme import Theme
+from liveface.ui.window import Window
 from tests.ui.program import FakeProgram
-from ui.bridge import FrameBridge
-from ui.theme import Theme
-from ui.window import Window
 
 
 @pytest.fixture(scope="session")

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.avatar_gallery import Portrait
-from app.notices import Notice
-from app.preferences import Preferences
-from app.standing import Figures, Reel, Standing
-from engine.media import HOP, Frame
-from ui.contracts import Program
+from liveface.app.desktop.avatar_library import Portrait
+from liveface.app.desktop.notifications import Notice
+from liveface.app.desktop.preferences import Preferences
+from liveface.app.desktop.state import Figures, Reel, Standing
+from liveface.engine.media import HOP, Frame
+from liveface.ui.contracts import Program
 
 UNITS = [(25, "Lips part"), (26, "Jaw drop")]
 

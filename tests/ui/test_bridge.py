@@ -4,8 +4,8 @@ import time
 
 from pytestqt.qtbot import QtBot
 
+from liveface.ui.bridge import FrameBridge
 from tests.ui.program import a_frame
-from ui.bridge import FrameBridge
 
 
 def test_a_frame_that_is_held_back_arrives_when_it_is_due(qtbot: QtBot) -> None:

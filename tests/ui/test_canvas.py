@@ -4,8 +4,8 @@ import numpy as np
 from PyQt6.QtCore import QSize
 from pytestqt.qtbot import QtBot
 
+from liveface.ui.canvas import Canvas
 from tests.ui.program import a_frame
-from ui.canvas import Canvas
 
 
 def colour_at(canvas: Canvas, x: int, y: int) -> tuple[int, int, int]:

@@ -4,8 +4,8 @@ import pytest
 from PyQt6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from liveface.ui.gallery import Gallery
 from tests.ui.program import a_portrait
-from ui.gallery import Gallery
 
 
 @pytest.fixture

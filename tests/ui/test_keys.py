@@ -5,10 +5,10 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QAbstractButton, QApplication, QDialog, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
-from app.notices import Notice
-from app.standing import Reel
+from liveface.app.desktop.notifications import Notice
+from liveface.app.desktop.state import Reel
+from liveface.ui.window import Window
 from tests.ui.program import FakeProgram
-from ui.window import Window
 
 _CONTROL = Qt.KeyboardModifier.ControlModifier
 

@@ -3,7 +3,7 @@
 from PyQt6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
-from ui.letters import label, underline
+from liveface.ui.letters import label, underline
 
 
 def test_letters_are_underlined_while_they_are_wanted_and_always_work(qtbot: QtBot) -> None:

@@ -2,7 +2,7 @@
 
 from pytestqt.qtbot import QtBot
 
-from ui.meters import Bar, LevelMeter
+from liveface.ui.meters import Bar, LevelMeter
 
 
 def test_the_level_rises_at_once_and_falls_slowly(qtbot: QtBot) -> None:

@@ -5,14 +5,14 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-import ui.notice_bar
-from app.notices import Notice, Noticeboard
-from ui.notice_bar import NoticeBar
+import liveface.ui.notice_bar
+from liveface.app.desktop.notifications import Notice, Noticeboard
+from liveface.ui.notice_bar import NoticeBar
 
 
 @pytest.fixture
 def bar(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> NoticeBar:
-    monkeypatch.setattr(ui.notice_bar, "_SHOWN", 30)
+    monkeypatch.setattr(liveface.ui.notice_bar, "_SHOWN", 30)
     made = NoticeBar()
     qtbot.addWidget(made)
     return made

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from ui.one_window import OneWindow
+from liveface.ui.one_window import OneWindow
 
 ANOTHER = """
 import sys
 from pathlib import Path
 from PyQt6.QtCore import QCoreApplication
-from ui.one_window import OneWindow
+from liveface.ui.one_window import OneWindow
 application = QCoreApplication([])
 one = OneWindow(Path(sys.argv[1]))
 print(one.is_first, flush=True)

@@ -4,7 +4,7 @@ import pytest
 from PyQt6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from ui.report_dialog import ReportDialog
+from liveface.ui.report_dialog import ReportDialog
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import pytest
 from PyQt6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from liveface.ui.settings_panel import SettingsPanel
 from tests.ui.program import FakeProgram
-from ui.settings_panel import SettingsPanel
 
 
 @pytest.fixture

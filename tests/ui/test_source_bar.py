@@ -4,9 +4,9 @@ import pytest
 from PyQt6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
-from app.standing import Reel
+from liveface.app.desktop.state import Reel
+from liveface.ui.source_bar import SourceBar
 from tests.ui.program import FakeProgram
-from ui.source_bar import SourceBar
 
 
 @pytest.fixture

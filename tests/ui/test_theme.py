@@ -4,7 +4,7 @@ import pytest
 from PyQt6.QtGui import QColor, QPalette
 from PyQt6.QtWidgets import QApplication
 
-from ui.theme import DARK, LIGHT, Colours, Theme
+from liveface.ui.theme import DARK, LIGHT, Colours, Theme
 
 
 def luminance(colour: str) -> float:

@@ -9,12 +9,12 @@ from PyQt6.QtGui import QColor, QDropEvent, QImage
 from PyQt6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
-from app.notices import Notice
-from app.standing import Figures, Standing
+from liveface.app.desktop.notifications import Notice
+from liveface.app.desktop.state import Figures, Standing
+from liveface.ui.bridge import FrameBridge
+from liveface.ui.window import Window
 from tests.ui.program import FakeProgram, a_frame, a_portrait
 from tests.ui.test_canvas import colour_at
-from ui.bridge import FrameBridge
-from ui.window import Window
 
 
 def test_a_frame_from_another_part_is_shown_with_its_level_and_action_units(

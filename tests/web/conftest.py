@@ -10,7 +10,7 @@ import pytest
 import soxr
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from app.performer import ASSETS
+from liveface.app.session.pipeline import ASSETS
 from tests.web.live_server import serving
 from tests.web.waiting import PATIENCE_MS, wait_for_room
 

@@ -16,7 +16,7 @@ SERVE = """
 import sys
 import aioice.ice
 aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]
-from app.cli import main
+from liveface.app.cli import main
 sys.argv = ["liveface", "serve", "--port", "0", *sys.argv[1:]]
 main()
 """

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.performer import ASSETS
+from liveface.app.session.pipeline import ASSETS
 from tests.web.waiting import PATIENCE_MS, wait_until, wait_until_live
 
 PORTRAIT = ASSETS / "avatars" / "maya" / "photo.png"

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from app.clock import MonotonicClock
-from app.performer import Performer
-from engine.errors import ConfigurationError
+from liveface.app.session.clock import MonotonicClock
+from liveface.app.session.pipeline import Performer
+from liveface.engine.errors import ConfigurationError
 from tests.app.fakes import FakeRenderer, FakeStreamer, an_avatar
 
 pytest.importorskip("livekit.agents", reason="LiveKit Agents is absent: install liveface[livekit]")
@@ -23,7 +23,7 @@ from livekit.agents import Agent, AgentSession
 from livekit.agents.voice.avatar import AudioSegmentEnd, AvatarOptions, AvatarRunner, QueueAudioOutput
 from livekit.agents.voice.io import PlaybackFinishedEvent
 
-from app.integrations.livekit import LivefaceVideoGenerator
+from liveface.app.integrations.livekit import LivefaceVideoGenerator
 
 RATE = 24_000
 

@@ -11,9 +11,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from app.clock import MonotonicClock
-from app.performer import Performer
-from engine.errors import AudioError
+from liveface.app.session.clock import MonotonicClock
+from liveface.app.session.pipeline import Performer
+from liveface.engine.errors import AudioError
 from tests.app.fakes import FakeRenderer, FakeStreamer, an_avatar
 
 with warnings.catch_warnings():
@@ -43,7 +43,7 @@ with warnings.catch_warnings():
     from pipecat.transports.base_transport import TransportParams
     from pipecat.workers.runner import WorkerRunner
 
-    from app.integrations.pipecat import LivefaceVideoService
+    from liveface.app.integrations.pipecat import LivefaceVideoService
 
 RATE = 24_000
 

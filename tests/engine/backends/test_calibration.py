@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-import assets
-from engine.avatar import Avatar
-from engine.backends.calibration import Array, crops_of
-from engine.media import HOP, Motion
-from engine.renderer import MouthRenderer
+from liveface import assets
+from liveface.engine.backends.calibration import Array, crops_of
+from liveface.engine.drawing.renderer import MouthRenderer
+from liveface.engine.face.avatar import Avatar
+from liveface.engine.media import HOP, Motion
 
 AVATARS = Path(assets.__file__).parent / "avatars"
 

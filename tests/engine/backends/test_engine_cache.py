@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.backends.engine_cache import engine_file, read, write
-from engine.errors import OutputError
+from liveface.engine.backends.engine_cache import engine_file, read, write
+from liveface.engine.errors import OutputError
 
 KEY = {"GPU": "NVIDIA H200 (SXM)", "driver": "580.65.06", "torch": "2.13.0", "network": "abc"}
 ENGINE = bytes(range(256)) + b"\n{}\n" * 3

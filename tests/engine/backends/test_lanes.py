@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the train extra is not installed")
 
-from engine.backends.lanes import HostStream, Lanes, Stream, new_stream  # noqa: E402
+from liveface.engine.backends.lanes import HostStream, Lanes, Stream, new_stream  # noqa: E402
 
 CPU = torch.device("cpu")
 Array = np.ndarray[Any, np.dtype[np.float32]]

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.backends.openvino import StepNetwork, compile_file
-from engine.errors import CheckpointError
-from engine.media import HOP
-from engine.streamer import Streamer
+from liveface.engine.backends.openvino import StepNetwork, compile_file
+from liveface.engine.errors import CheckpointError
+from liveface.engine.hearing.streamer import Streamer
+from liveface.engine.media import HOP
 from tests.speech import noise
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[3]
 INTERRUPTED = """
 import signal
 from pathlib import Path
-from engine.landmarks import FaceMesh
+from liveface.engine.face.landmarks import FaceMesh
 for _ in range(3):
     FaceMesh.load(Path("assets/models"))
 signal.signal(signal.SIGINT, lambda *received: print("caught"))
@@ -118,7 +118,7 @@ def test_an_interrupt_after_networks_were_dropped_reaches_its_handler() -> None:
 
 
 def test_the_library_tells_nobody_that_it_is_used(tmp_path: Path) -> None:
-    program = "import sys; import engine.backends.openvino; print(sys.modules['openvino_telemetry'])"
+    program = "import sys; import liveface.engine.backends.openvino; print(sys.modules['openvino_telemetry'])"
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=ROOT,

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import assets
-from engine.backends import openvino, precision
-from engine.backends.openvino import PaintNetworks
-from engine.backends.precision import Trial
-from engine.errors import BackendError, CheckpointError
+from liveface import assets
+from liveface.engine.backends import openvino, precision
+from liveface.engine.backends.openvino import PaintNetworks
+from liveface.engine.backends.precision import Trial
+from liveface.engine.errors import BackendError, CheckpointError
 
 Array = precision.Array
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.backends.precision import (
+from liveface.engine.backends.precision import (
     MEAN_LIMIT,
     WORST_LIMIT,
     Trial,

@@ -16,12 +16,12 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the train extra is not installed")
 
-from engine import checkpoint  # noqa: E402
-from engine.backends import tensorrt, torch_cuda  # noqa: E402
-from engine.backends.calibration import Crops  # noqa: E402
-from engine.backends.engine_cache import engine_file  # noqa: E402
-from engine.backends.precision import MEAN_LIMIT, WORST_LIMIT, probe  # noqa: E402
-from engine.backends.tensorrt import (  # noqa: E402
+from liveface.engine import checkpoint  # noqa: E402
+from liveface.engine.backends import tensorrt, torch_cuda  # noqa: E402
+from liveface.engine.backends.calibration import Crops  # noqa: E402
+from liveface.engine.backends.engine_cache import engine_file  # noqa: E402
+from liveface.engine.backends.precision import MEAN_LIMIT, WORST_LIMIT, probe  # noqa: E402
+from liveface.engine.backends.tensorrt import (  # noqa: E402
     LARGEST,
     SMALLEST,
     USUAL,
@@ -34,8 +34,8 @@ from engine.backends.tensorrt import (  # noqa: E402
     remember,
     require_gpu,
 )
-from engine.backends.torch_cuda import SHAPES, TorchPainter  # noqa: E402
-from engine.errors import BackendError  # noqa: E402
+from liveface.engine.backends.torch_cuda import SHAPES, TorchPainter  # noqa: E402
+from liveface.engine.errors import BackendError  # noqa: E402
 
 CPU = torch.device("cpu")
 ROOT = Path(__file__).resolve().parents[3]
@@ -468,6 +468,6 @@ def test_a_gpu_is_told_to_the_library_by_its_number(monkeypatch: pytest.MonkeyPa
 
 
 def test_the_module_is_imported_without_the_library() -> None:
-    program = "import sys, engine.backends.tensorrt; print({'torch_tensorrt', 'modelopt'} & set(sys.modules))"
+    program = "import sys, liveface.engine.backends.tensorrt; print({'torch_tensorrt', 'modelopt'} & set(sys.modules))"
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.stdout == "set()\n", result.stderr

@@ -11,11 +11,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the train extra is not installed")
 
-from engine import checkpoint  # noqa: E402
-from engine.backends import torch_cuda  # noqa: E402
-from engine.backends.openvino import PaintNetworks  # noqa: E402
-from engine.backends.precision import MEAN_LIMIT, WORST_LIMIT, probe  # noqa: E402
-from engine.backends.torch_cuda import (  # noqa: E402
+from liveface.engine import checkpoint  # noqa: E402
+from liveface.engine.backends import torch_cuda  # noqa: E402
+from liveface.engine.backends.openvino import PaintNetworks  # noqa: E402
+from liveface.engine.backends.precision import MEAN_LIMIT, WORST_LIMIT, probe  # noqa: E402
+from liveface.engine.backends.torch_cuda import (  # noqa: E402
     SHAPES,
     SIZES,
     TorchPainter,
@@ -26,10 +26,10 @@ from engine.backends.torch_cuda import (  # noqa: E402
     gpu_identity,
     measure,
 )
-from engine.errors import BackendError, CheckpointError  # noqa: E402
-from engine.model.drawing import load_drawing  # noqa: E402
-from engine.model.generator import Drawing  # noqa: E402
-from engine.renderer import load_renderer  # noqa: E402
+from liveface.engine.drawing.renderer import load_renderer  # noqa: E402
+from liveface.engine.errors import BackendError, CheckpointError  # noqa: E402
+from liveface.engine.model.drawing import load_drawing  # noqa: E402
+from liveface.engine.model.generator import Drawing  # noqa: E402
 
 WITHOUT_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 WITH_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no GPU")
@@ -240,7 +240,7 @@ def test_an_installation_without_torch_is_told_what_to_install(model: Path, monk
     usual = builtins.__import__
 
     def without_torch(name: str, *rest: Any) -> Any:
-        if name == "engine.backends.torch_cuda":
+        if name == "liveface.engine.backends.torch_cuda":
             raise ImportError(name)
         return usual(name, *rest)
 

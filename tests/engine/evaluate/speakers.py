@@ -7,10 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from engine import action_units, face_space
-from engine.features import HOPS_PER_FRAME
-from engine.media import HOP, Picture
-from engine.model.audio_encoder import PHONES
+from liveface.engine.face import action_units, face_space
+from liveface.engine.hearing.features import HOPS_PER_FRAME
+from liveface.engine.media import HOP, Picture
+from liveface.engine.model.audio_encoder import PHONES
 
 SCALE, CENTRE = 40.0, np.array([90.0, 70.0, 0.0], np.float32)  # pixels per IOD, and where the face is
 FRAMES = 50

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from engine.evaluate.action_units import unit_scores
+from liveface.engine.evaluate.action_units import unit_scores
 
 
 def test_perfect_intensities_score_one_without_error() -> None:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from skimage.metrics import structural_similarity
 
-from engine.evaluate import image
-from engine.media import Picture
+from liveface.engine.evaluate import image
+from liveface.engine.media import Picture
 
 
 @pytest.fixture

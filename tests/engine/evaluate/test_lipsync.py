@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.evaluate import lipsync
-from engine.face_space import LIPS
+from liveface.engine.evaluate import lipsync
+from liveface.engine.face.face_space import LIPS
 
 
 def speech_gap(frames: int = 75, seed: int = 0) -> lipsync.Floats:

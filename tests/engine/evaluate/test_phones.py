@@ -5,11 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from engine import face_space
-from engine.evaluate.phones import ALL, Utterance, phone_scores
-from engine.media import HOP, Motion, Samples
-from engine.train import measures
-from engine.train.measures import GAP, PROTRUSION, WIDTH
+from liveface.engine.evaluate.phones import ALL, Utterance, phone_scores
+from liveface.engine.face import face_space
+from liveface.engine.media import HOP, Motion, Samples
+from liveface.engine.train import measures
+from liveface.engine.train.measures import GAP, PROTRUSION, WIDTH
 
 BASIS = face_space.basis()
 PHONES = ["SIL", "p", "a", "f", "i", "m", "u", "SIL"]

@@ -9,9 +9,9 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
-from engine.errors import OutputError
-from engine.evaluate import report
-from engine.evaluate.corpus_run import HEARD, LOUDNESS, Curves, Row, Sheet
+from liveface.engine.errors import OutputError
+from liveface.engine.evaluate import report
+from liveface.engine.evaluate.run import HEARD, LOUDNESS, Curves, Row, Sheet
 
 SCORES = {
     "gap_correlation": 0.9,

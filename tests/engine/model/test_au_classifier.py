@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from engine.model.au_classifier import ActionUnitClassifier, intensity_loss  # noqa: E402
+from liveface.engine.model.au_classifier import ActionUnitClassifier, intensity_loss  # noqa: E402
 
 
 def test_a_crop_gives_seven_intensities_and_four_maps() -> None:

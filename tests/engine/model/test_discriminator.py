@@ -6,8 +6,8 @@ torch = pytest.importorskip("torch")
 
 from torch.nn import functional  # noqa: E402
 
-from engine.model.discriminator import Discriminator  # noqa: E402
-from engine.mouth import CROP_SIZE  # noqa: E402
+from liveface.engine.face.mouth import CROP_SIZE  # noqa: E402
+from liveface.engine.model.discriminator import Discriminator  # noqa: E402
 
 WIDTH, HEIGHT = CROP_SIZE
 

@@ -4,10 +4,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from engine.model.blocks import Enlarging, Joining  # noqa: E402
-from engine.model.drawing import folded  # noqa: E402
-from engine.model.generator import DirectDecoder, MouthGenerator  # noqa: E402
-from engine.model.identity_encoder import IdentityEncoder  # noqa: E402
+from liveface.engine.model.blocks import Enlarging, Joining  # noqa: E402
+from liveface.engine.model.drawing import folded  # noqa: E402
+from liveface.engine.model.generator import DirectDecoder, MouthGenerator  # noqa: E402
+from liveface.engine.model.identity_encoder import IdentityEncoder  # noqa: E402
 
 
 def unsettle(network: torch.nn.Module) -> None:

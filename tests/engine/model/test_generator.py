@@ -6,10 +6,10 @@ torch = pytest.importorskip("torch")
 
 from torch import Tensor  # noqa: E402
 
-from engine.face_space import CODE_SIZE  # noqa: E402
-from engine.model.generator import Depth, DirectDecoder, Drawing, MouthGenerator, Smoothing, compose  # noqa: E402
-from engine.model.identity_encoder import IdentityEncoder  # noqa: E402
-from engine.mouth import CROP_SIZE, IDENTITY_CHANNELS, INPUT_CHANNELS  # noqa: E402
+from liveface.engine.face.face_space import CODE_SIZE  # noqa: E402
+from liveface.engine.face.mouth import CROP_SIZE, IDENTITY_CHANNELS, INPUT_CHANNELS  # noqa: E402
+from liveface.engine.model.generator import Depth, DirectDecoder, Drawing, MouthGenerator, Smoothing, compose  # noqa: E402
+from liveface.engine.model.identity_encoder import IdentityEncoder  # noqa: E402
 
 WIDTH, HEIGHT = CROP_SIZE
 DESIGNS = pytest.mark.parametrize("design", [MouthGenerator, DirectDecoder])

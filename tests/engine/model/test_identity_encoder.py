@@ -4,8 +4,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from engine.model.identity_encoder import CHANNELS, IdentityEncoder  # noqa: E402
-from engine.mouth import CROP_SIZE, IDENTITY_CHANNELS  # noqa: E402
+from liveface.engine.face.mouth import CROP_SIZE, IDENTITY_CHANNELS  # noqa: E402
+from liveface.engine.model.identity_encoder import CHANNELS, IdentityEncoder  # noqa: E402
 
 
 def encoder() -> IdentityEncoder:

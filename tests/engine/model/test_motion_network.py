@@ -6,13 +6,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from engine import checkpoint  # noqa: E402
-from engine.action_units import ACTION_UNITS  # noqa: E402
-from engine.errors import CheckpointError  # noqa: E402
-from engine.face_space import CODE_SIZE  # noqa: E402
-from engine.features import MEL_BINS  # noqa: E402
-from engine.model.audio_encoder import PHONE_DELAYS, PHONES  # noqa: E402
-from engine.model.motion_network import LOOKAHEADS, MotionConfiguration, MotionNetwork  # noqa: E402
+from liveface.engine import checkpoint  # noqa: E402
+from liveface.engine.errors import CheckpointError  # noqa: E402
+from liveface.engine.face.action_units import ACTION_UNITS  # noqa: E402
+from liveface.engine.face.face_space import CODE_SIZE  # noqa: E402
+from liveface.engine.hearing.features import MEL_BINS  # noqa: E402
+from liveface.engine.model.audio_encoder import PHONE_DELAYS, PHONES  # noqa: E402
+from liveface.engine.model.motion_network import LOOKAHEADS, MotionConfiguration, MotionNetwork  # noqa: E402
 
 SMALL = MotionConfiguration(mel_channels=16, channels=32, unit_channels=8, attention_window=9)
 
@@ -60,8 +60,8 @@ def test_a_step_never_hears_a_later_frame(network: MotionNetwork) -> None:
 
 
 def test_a_fresh_state_stands_for_silence_in_the_convolution_of_the_features(network: MotionNetwork) -> None:
-    from engine.model.audio_encoder import SILENCE
-    from engine.model.temporal import Memory
+    from liveface.engine.model.audio_encoder import SILENCE
+    from liveface.engine.model.temporal import Memory
 
     encoder = network.audio_encoder
     silent = torch.full((1, 4, MEL_BINS), SILENCE)

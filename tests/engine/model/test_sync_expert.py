@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from engine.model.sync_expert import (  # noqa: E402
+from liveface.engine.model.sync_expert import (  # noqa: E402
     SyncExpert,
     embeddings,
     grey_pictures,

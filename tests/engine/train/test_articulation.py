@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from engine.model.audio_encoder import PHONES
-from engine.train.articulation import (
+from liveface.engine.model.audio_encoder import PHONES
+from liveface.engine.train.articulation import (
     BILABIAL,
     FEATURES,
     LABIODENTAL,

@@ -5,8 +5,8 @@ import pytest
 
 pytest.importorskip("torch")
 
-from engine.train.au_classifier import LabelledCrops, predict, train
-from engine.train.loop import Settings
+from liveface.engine.train.au_classifier import LabelledCrops, predict, train
+from liveface.engine.train.loop import Settings
 
 
 def drawn_mouths(count: int, seed: int) -> LabelledCrops:

@@ -9,9 +9,9 @@ pytest.importorskip("torch")
 import torch
 from torch import Tensor
 
-from engine import face_space
-from engine.train import augment
-from engine.train.augment import Damage, Look, Placement
+from liveface.engine.face import face_space
+from liveface.engine.train import augment
+from liveface.engine.train.augment import Damage, Look, Placement
 
 
 def pictures(count: int = 3, height: int = 44, width: int = 60) -> Tensor:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import MediaError
-from engine.train import corpus
-from engine.train.corpus import Segment
+from liveface.engine.errors import MediaError
+from liveface.engine.train import corpus
+from liveface.engine.train.corpus import Segment
 
 
 def touch(folder: Path, *names: str, content: str = "") -> None:

@@ -16,9 +16,9 @@ import torch
 from numpy.random import Generator
 from torch import Tensor, nn
 
-from engine import checkpoint
-from engine.errors import CheckpointError, ConfigurationError
-from engine.train import loop
+from liveface.engine import checkpoint
+from liveface.engine.errors import CheckpointError, ConfigurationError
+from liveface.engine.train import loop
 
 SETTINGS = loop.Settings(steps=12, average_decay=0.9, report_every=3, save_every=5)
 
@@ -168,7 +168,7 @@ WORKER = """
 import sys
 import numpy as np, torch
 from torch import nn
-from engine.train import loop
+from liveface.engine.train import loop
 torch.set_num_threads(1)
 network = nn.Linear(4, 1)
 state = loop.TrainingState({"net": network}, {"fit": torch.optim.SGD(network.parameters(), 0.1)})

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from engine import face_space
-from engine.face_space import CORNER_LEFT, LIPS
-from engine.train import measures
-from engine.train.measures import MEASURES
+from liveface.engine.face import face_space
+from liveface.engine.face.face_space import CORNER_LEFT, LIPS
+from liveface.engine.train import measures
+from liveface.engine.train.measures import MEASURES
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from engine import face_space  # noqa: E402
-from engine.action_units import ACTION_UNITS  # noqa: E402
-from engine.face_space import CODE_SIZE  # noqa: E402
-from engine.train.motion_loss import LossWeights, MotionLoss  # noqa: E402
+from liveface.engine.face import face_space  # noqa: E402
+from liveface.engine.face.action_units import ACTION_UNITS  # noqa: E402
+from liveface.engine.face.face_space import CODE_SIZE  # noqa: E402
+from liveface.engine.train.motion_loss import LossWeights, MotionLoss  # noqa: E402
 
 LOSS = MotionLoss.of(face_space.basis(), LossWeights())
 

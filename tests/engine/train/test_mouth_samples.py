@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine import face_space, mouth
-from engine.errors import MediaError
-from engine.train import mouth_samples
-from engine.train.mouth_samples import INNER, INPUTS, PLANES, REACH, REFERENCE, TARGET, Filmed, Portrait
+from liveface.engine.errors import MediaError
+from liveface.engine.face import face_space, mouth
+from liveface.engine.train import mouth_samples
+from liveface.engine.train.mouth_samples import INNER, INPUTS, PLANES, REACH, REFERENCE, TARGET, Filmed, Portrait
 from tests import faces
 
 WIDTH, HEIGHT = mouth.CROP_SIZE

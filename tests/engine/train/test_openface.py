@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.action_units import ACTION_UNITS
-from engine.errors import MediaError
-from engine.train import openface
+from liveface.engine.errors import MediaError
+from liveface.engine.face.action_units import ACTION_UNITS
+from liveface.engine.train import openface
 
 POSITION = {unit: index for index, unit in enumerate(ACTION_UNITS)}
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from engine import face_space
-from engine.train import measures, phone_truths
-from engine.train.articulation import BILABIAL, FEATURES, LABIODENTAL
-from engine.train.measures import GAP, WIDTH
-from engine.train.phone_truths import ON_THE_TEETH, SHUT, SPEED
+from liveface.engine.face import face_space
+from liveface.engine.train import measures, phone_truths
+from liveface.engine.train.articulation import BILABIAL, FEATURES, LABIODENTAL
+from liveface.engine.train.measures import GAP, WIDTH
+from liveface.engine.train.phone_truths import ON_THE_TEETH, SHUT, SPEED
 
 BASIS = face_space.basis()
 SHAPES = measures.matrix(BASIS)

@@ -7,9 +7,9 @@ import pytest
 
 pytest.importorskip("torch")
 
-from engine.errors import MediaError
-from engine.model.audio_encoder import PHONES
-from engine.train.phones import UNKNOWN, Aligner, labels, read_table
+from liveface.engine.errors import MediaError
+from liveface.engine.model.audio_encoder import PHONES
+from liveface.engine.train.phones import UNKNOWN, Aligner, labels, read_table
 
 
 def test_a_table_becomes_labels_and_gaps_stay_unknown(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_another_table_is_refused(tmp_path: Path) -> None:
 
 def test_a_sentence_is_aligned_with_its_sound(data_folder: Path) -> None:
     pytest.importorskip("pocketsphinx")
-    from app.media_files import read_audio
+    from liveface.app.files.media_files import read_audio
 
     sound = read_audio(data_folder / "grid" / "s1" / "bbaf2n.mkv")
     segments = Aligner().segments(sound, "bin blue at f two now")

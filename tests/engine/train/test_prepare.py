@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app import media_files
-from engine import face_space
-from engine.action_units import ACTION_UNITS
-from engine.errors import ConfigurationError, MediaError, OutputError
-from engine.landmarks import Face, FaceMesh, Region
-from engine.media import HOP
-from engine.model.audio_encoder import PHONES
-from engine.train import corpus, prepare
-from engine.train.corpus import Clip
-from engine.train.prepare import Outcome, Provenance, Sources
+from liveface.app.files import media_files
+from liveface.engine.errors import ConfigurationError, MediaError, OutputError
+from liveface.engine.face import face_space
+from liveface.engine.face.action_units import ACTION_UNITS
+from liveface.engine.face.landmarks import Face, FaceMesh, Region
+from liveface.engine.media import HOP
+from liveface.engine.model.audio_encoder import PHONES
+from liveface.engine.train import corpus, prepare
+from liveface.engine.train.corpus import Clip
+from liveface.engine.train.prepare import Outcome, Provenance, Sources
 
 MODELS = face_space.ASSET.parent
 IOD = 40.0

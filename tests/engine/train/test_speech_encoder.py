@@ -7,9 +7,9 @@ import pytest
 
 pytest.importorskip("torch")
 
-from engine.media import HOP
-from engine.train import speech_encoder
-from engine.train.speech_encoder import COMPONENTS, WIDTH, Components, SpeechEncoder, remembered
+from liveface.engine.media import HOP
+from liveface.engine.train import speech_encoder
+from liveface.engine.train.speech_encoder import COMPONENTS, WIDTH, Components, SpeechEncoder, remembered
 
 
 @pytest.fixture(scope="module")

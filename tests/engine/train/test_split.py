@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import ConfigurationError, MediaError
-from engine.train import split
-from engine.train.split import Role, Split
+from liveface.engine.errors import ConfigurationError, MediaError
+from liveface.engine.train import split
+from liveface.engine.train.split import Role, Split
 
 TABLE = """speaker,clip,split,fold
 s1,a,train,

@@ -5,10 +5,10 @@ import pytest
 
 pytest.importorskip("torch")
 
-from engine.evaluate.lipsync import sync_distances
-from engine.model.sync_expert import embeddings, grey_pictures
-from engine.train.loop import Settings
-from engine.train.sync import FilmedClip, train
+from liveface.engine.evaluate.lipsync import sync_distances
+from liveface.engine.model.sync_expert import embeddings, grey_pictures
+from liveface.engine.train.loop import Settings
+from liveface.engine.train.sync import FilmedClip, train
 
 
 def drawn_clip(seed: int, frames: int = 60) -> tuple[np.ndarray, np.ndarray]:

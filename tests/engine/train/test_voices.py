@@ -5,9 +5,9 @@ import pytest
 
 pytest.importorskip("soxr")
 
-from engine.features import MEL_BINS, normalised_features
-from engine.media import SAMPLE_RATE
-from engine.train.voices import Voice, coloured_noise, formant_matrix
+from liveface.engine.hearing.features import MEL_BINS, normalised_features
+from liveface.engine.media import SAMPLE_RATE
+from liveface.engine.train.voices import Voice, coloured_noise, formant_matrix
 
 
 def tone(frequency: float, seconds: float = 1.2) -> np.ndarray:

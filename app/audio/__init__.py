@@ -1,0 +1,1 @@
+"""Sound devices: microphone, speaker, their failover, and the drift between their clocks."""

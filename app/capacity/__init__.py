@@ -1,0 +1,1 @@
+"""How many faces a machine can draw: scheduler, admission, session pool, latency budget."""

@@ -1,0 +1,84 @@
+"""Several faces that speak at once on one machine: they share what draws, and each hears for itself."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from liveface.app.capacity.admission import Admission, measure_drawing, measure_hearing
+from liveface.app.capacity.scheduler import Scheduler, SharedRenderer
+from liveface.app.session.clock import Clock
+from liveface.app.session.pipeline import CORES, DEFAULT_AVATAR, MODELS
+from liveface.app.session.session import Session, Sink
+from liveface.app.session.sources import Source
+from liveface.app.session.stats import Stats
+from liveface.engine.backends.openvino import StepNetwork
+from liveface.engine.drawing.renderer import load_renderer
+from liveface.engine.face.avatar import Avatar
+from liveface.engine.hearing.streamer import DEFAULT_LOOKAHEAD, Streamer
+
+Through = Callable[[Sequence[Sink]], Sequence[Sink]]
+
+
+class Ensemble:
+    """Makes sessions with one scheduler, as many as `admission` allows; from any thread."""
+
+    def __init__(
+        self,
+        network: StepNetwork,
+        scheduler: Scheduler,
+        admission: Admission,
+        clock: Clock,
+        through: Through = lambda sinks: sinks,
+    ) -> None:
+        """`through` gives the sinks that a session gets in place of those that were asked for."""
+        self.scheduler = scheduler
+        self.admission = admission
+        self._network = network
+        self._clock = clock
+        self._through = through
+
+    @contextmanager
+    def performing(
+        self,
+        source: Source,
+        avatar: Avatar,
+        sinks: Sequence[Sink],
+        stats: Stats,
+        lookahead: int = DEFAULT_LOOKAHEAD,
+        encoding: float = 0.0,
+    ) -> Iterator[Session]:
+        """A session that has been started, and is stopped in the end, which raises what failed.
+
+        `avatar` is framed to the size of the output. `encoding`: seconds of one core that the sinks take for a picture.
+        Raises `CapacityError` if the machine cannot hold it, and what `Session.start` raises.
+        """
+        height, width = avatar.photo.shape[:2]
+        with self.admission.admit(width, height, stats, encoding):
+            streamer = Streamer(self._network.another(), lookahead)
+            sinks = self._through(sinks)
+            session = Session(source, streamer, self.scheduler, avatar, sinks, self._clock, stats)
+            session.start()
+            try:
+                yield session
+            finally:
+                session.stop()
+
+
+@contextmanager
+def open_ensemble(clock: Clock, seed: int = 0) -> Iterator[Ensemble]:
+    """Load the default model, measure for about a second what this machine holds, and draw until the end.
+
+    `seed`: of blinks and head motion. Raises `CheckpointError` or `BackendError`.
+    """
+    with ensemble_of(load_renderer(MODELS, seed, CORES), clock) as ensemble:
+        yield ensemble
+
+
+@contextmanager
+def ensemble_of(renderer: SharedRenderer, clock: Clock, through: Through = lambda sinks: sinks) -> Iterator[Ensemble]:
+    """As `open_ensemble`, with pictures of another renderer and, if wanted, `through` other sinks."""
+    network = StepNetwork(MODELS / "motion.onnx")
+    cost = measure_drawing(renderer, Avatar.load(DEFAULT_AVATAR), clock)
+    admission = Admission(cost, measure_hearing(Streamer(network.another()), clock), os.cpu_count() or CORES)
+    with Scheduler(renderer, clock, cost) as scheduler:
+        yield Ensemble(network, scheduler, admission, clock, through)

@@ -1,0 +1,1 @@
+"""Files that are read and written: media, models, and whole ones only."""

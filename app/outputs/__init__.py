@@ -1,0 +1,1 @@
+"""Where frames go: recording, virtual camera, virtual microphone, several at once."""

@@ -1,0 +1,190 @@
+"""The web application: joins the requests that can be made, refuses what is too much, explains what fails."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
+
+from liveface.app.capacity.session_pool import Ensemble
+from liveface.app.server.avatars.photo_worker import MAXIMUM_BYTES
+from liveface.app.server.context import Stage
+from liveface.app.server.metrics import CONTENT_TYPE, Metrics
+from liveface.app.server.routes import agent_websocket as pcm_socket
+from liveface.app.server.routes import avatars as gallery
+from liveface.app.server.routes import offers, whip
+from liveface.app.server.security import HEALTHZ, Access, Guard, header_writer
+from liveface.app.server.sessions import pushes
+from liveface.app.session.pipeline import ASSETS
+from liveface.app.settings import parse_size
+from liveface.engine.errors import (
+    CapacityError,
+    ConfigurationError,
+    LivefaceError,
+    MediaError,
+    NotFoundError,
+    OutputError,
+    PeerError,
+)
+
+PAGE = ASSETS.parent / "ui" / "web"
+
+_LARGEST_BODY = 256 * 1024  # bytes of everything but photos: session descriptions have some thousands
+_BODY_SECONDS = 10.0  # for all of it
+_RETRY_SECONDS = 5  # after which one who found no room may ask again
+_STATUSES: Mapping[type[LivefaceError], int] = {
+    CapacityError: 503,
+    NotFoundError: 404,
+    PeerError: 400,
+    ConfigurationError: 400,
+    OutputError: 502,
+    MediaError: 422,
+}
+_KINDS = {  # of the page's files, by how their names end
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+}
+_TOLD = (hdrs.ALLOW, hdrs.RETRY_AFTER, hdrs.WWW_AUTHENTICATE, "Accept-Post", "Accept-Patch")  # headers of refusals
+_LOGGER = logging.getLogger("liveface")
+
+
+def make_application(stage: Stage, ensemble: Ensemble, access: Access, page: Path = PAGE) -> web.Application:
+    """Everything that is served; `page` is a folder whose files are served by name, `index.html` as /.
+
+    When the application is shut down, all conversations end.
+    """
+    metrics = Metrics(stage, ensemble)
+    application = web.Application(
+        client_max_size=_LARGEST_BODY,
+        middlewares=[metrics.middleware(), _explained, Guard(access, stage.clock).middleware(), _received],
+    )
+    application.on_response_prepare.append(header_writer(access))
+    about = _About(stage, ensemble, metrics)
+    application.add_routes(
+        [
+            web.get("/health", about.health),
+            web.get(HEALTHZ, about.healthz),
+            web.get("/metrics", about.metrics),
+            web.get("/settings", about.settings),
+            *offers.routes(stage),
+            *gallery.routes(stage.avatars, access.proxies.client),
+            *whip.routes(stage),
+            *pushes.routes(stage),
+            *pcm_socket.routes(stage),
+            *(_file_route(path) for path in sorted(page.iterdir()) if path.suffix in _KINDS),
+        ]
+    )
+
+    async def end(_: web.Application) -> None:
+        await stage.conversations.close_all()
+
+    application.on_shutdown.append(end)
+    return application
+
+
+class _About:
+    """What the server tells of itself."""
+
+    def __init__(self, stage: Stage, ensemble: Ensemble, metrics: Metrics) -> None:
+        self._stage = stage
+        self._ensemble = ensemble
+        self._metrics = metrics
+
+    async def health(self, request: web.Request) -> web.Response:
+        width, height = parse_size(self._stage.size)
+        admission = self._ensemble.admission
+        return self._condition(
+            {
+                "version": version("liveface"),
+                "sessions": len(self._stage.conversations),
+                "capacity": admission.holds(width, height, self._stage.encoding.predict(width * height)),
+                "load": round(admission.load(), 3),
+            }
+        )
+
+    async def healthz(self, request: web.Request) -> web.Response:
+        return self._condition({})
+
+    def _condition(self, numbers: Mapping[str, object]) -> web.Response:
+        """Whether faces can speak here: 503 where none ever will until the program is started again."""
+        is_drawing = self._ensemble.scheduler.is_running
+        reason = {} if is_drawing else {"reason": "Nothing is drawn any more: start the server again."}
+        return web.json_response(
+            {"status": "ok" if is_drawing else "failed", **reason, **numbers}, status=200 if is_drawing else 503
+        )
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        return web.Response(body=self._metrics.text(), headers={hdrs.CONTENT_TYPE: CONTENT_TYPE})
+
+    async def settings(self, request: web.Request) -> web.Response:
+        servers: list[dict[str, Any]] = []
+        for server in self._stage.settings.ice_servers:
+            secrets = {"username": server.username, "credential": server.credential}
+            servers.append({"urls": list(server.urls)} | {key: value for key, value in secrets.items() if value})
+        return web.json_response(
+            {
+                "version": version("liveface"),
+                "ice_servers": servers,
+                "size": self._stage.size,
+                "lookahead": self._stage.lookahead,
+                "codec": self._stage.settings.codec,
+                "maximum_upload_bytes": MAXIMUM_BYTES,
+            }
+        )
+
+
+@web.middleware
+async def _explained(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every refusal and failure as a sentence."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        headers = {name: value for name, value in error.headers.items() if name in _TOLD}
+        return _refusal(request, error.status, error.text or error.reason, headers)
+    except LivefaceError as error:
+        status = next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), 500)
+        headers = {hdrs.RETRY_AFTER: str(_RETRY_SECONDS)} if isinstance(error, CapacityError) else {}
+        return _refusal(request, status, str(error), headers)
+    except Exception:
+        _LOGGER.exception("A request to %s failed.", request.match_info.route)
+        return _refusal(request, 500, "The server failed at this request: its log says more.", {})
+
+
+@web.middleware
+async def _received(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Read the body in bounded time and memory before anything is done; a photo's is read where it is needed."""
+    if request.can_read_body and (request.method, request.path) != ("POST", "/avatars"):
+        try:
+            async with asyncio.timeout(_BODY_SECONDS):
+                await request.read()
+        except TimeoutError as error:
+            raise web.HTTPRequestTimeout(
+                text=f"The request's body did not arrive within {_BODY_SECONDS:.0f} s: send it again."
+            ) from error
+    return await handler(request)
+
+
+def _refusal(request: web.Request, status: int, text: str, headers: Mapping[str, str]) -> web.Response:
+    """JSON, or plain text for a person who opens an address in a browser."""
+    if "text/html" in request.headers.get(hdrs.ACCEPT, ""):
+        return web.Response(status=status, text=text, headers=headers)
+    return web.Response(
+        status=status, text=json.dumps({"error": text}), content_type="application/json", headers=headers
+    )
+
+
+def _file_route(path: Path) -> web.RouteDef:
+    async def send(request: web.Request) -> web.FileResponse:
+        return web.FileResponse(path, headers={hdrs.CACHE_CONTROL: "no-cache", hdrs.CONTENT_TYPE: _KINDS[path.suffix]})
+
+    return web.get("/" if path.name == "index.html" else f"/{path.name}", send)

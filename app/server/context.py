@@ -1,0 +1,54 @@
+"""What the handlers of requests need: conversations, avatars, and what a client may leave open."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from liveface.app.server.avatars.avatar_store import AvatarShelf
+from liveface.app.server.offer_limits import Turnstile
+from liveface.app.server.sessions.session_registry import Conversations, Wish
+from liveface.app.server.webrtc.encoding_cost import EncodingCost
+from liveface.app.server.webrtc.peer import PeerSettings
+from liveface.app.session.clock import Clock
+from liveface.app.session.pipeline import DEFAULT_AVATAR
+from liveface.app.settings import DEFAULT_LOOKAHEAD, Settings, parse_size
+from liveface.engine.errors import ConfigurationError
+
+_LOOKAHEADS = [str(frames) for frames in range(7)]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """`encoding`: of `settings.codec`. `size`, such as 512x512, and `lookahead` are for clients that name none.
+
+    `push_to`: addresses of other servers at or below which clients may have faces sent to.
+    """
+
+    conversations: Conversations
+    avatars: AvatarShelf
+    settings: PeerSettings
+    clock: Clock
+    encoding: EncodingCost
+    size: str = "512x512"
+    lookahead: int = DEFAULT_LOOKAHEAD
+    push_to: tuple[str, ...] = ()
+    turnstile: Turnstile = field(default_factory=Turnstile)
+
+    async def wish(self, named: Mapping[str, object]) -> Wish:
+        """What a client asks for: `avatar`, `size`, `lookahead` of a query or of JSON, each of which may be absent.
+
+        Raises `NotFoundError` for an avatar that is not there, `ConfigurationError` for what cannot be.
+        """
+        name = str(named.get("avatar") or DEFAULT_AVATAR.name)
+        lookahead = str(named.get("lookahead", self.lookahead))
+        if lookahead not in _LOOKAHEADS:
+            raise ConfigurationError(
+                f"The lookahead is “{lookahead[:20]}”: it must be a number from 0 to 6, in frames."
+            )
+        size = Settings(*parse_size(str(named.get("size") or self.size)[:20]))
+        avatar = await self.avatars.framed(name, size.width, size.height)
+        return Wish(avatar, name, int(lookahead), self.avatars.is_uploaded(name))
+
+    def encoding_cost(self, wish: Wish) -> float:
+        """Seconds of one core that one viewer's encoder takes for a picture."""
+        height, width = wish.avatar.photo.shape[:2]
+        return self.encoding.predict(width * height)

@@ -1,0 +1,101 @@
+"""The requests about avatars: list, look, upload and delete. Knows nothing of how a photo becomes one."""
+
+import asyncio
+from collections.abc import Callable
+
+from aiohttp import web
+
+from liveface.app.server.avatars.avatar_store import AvatarShelf
+from liveface.app.server.avatars.photo_worker import MAXIMUM_BYTES
+from liveface.app.server.routes.offers import OWNER
+from liveface.engine.errors import CapacityError
+
+_RECEIVED_AT_ONCE = 8  # uploads, each of which may take `MAXIMUM_BYTES` of memory
+_SECONDS = 30.0  # for the bytes of an upload
+_CHUNK = 1 << 16  # bytes
+_MOST_SECRETS = 32  # that are compared for one request
+
+
+def routes(avatars: AvatarShelf, client: Callable[[web.Request], str]) -> list[web.RouteDef]:
+    """The requests about avatars; `client` tells the address of who asks."""
+    gallery = _Gallery(avatars, client)
+    return [
+        web.get("/avatars", gallery.names),
+        web.post("/avatars", gallery.add),
+        web.get("/avatars/{name}/photo.jpg", gallery.photo),
+        web.delete("/avatars/{name}", gallery.remove),
+    ]
+
+
+class _Gallery:
+    def __init__(self, avatars: AvatarShelf, client: Callable[[web.Request], str]) -> None:
+        self._avatars = avatars
+        self._client = client
+        self._received = 0
+
+    async def names(self, request: web.Request) -> web.Response:
+        about = [
+            {"name": name, "photo": _photo_address(name), "uploaded": self._avatars.is_uploaded(name)}
+            for name in self._avatars.names(_secrets(request))
+        ]
+        return web.json_response({"avatars": about})
+
+    async def photo(self, request: web.Request) -> web.Response:
+        picture = await self._avatars.preview(request.match_info["name"])
+        return web.Response(body=picture, content_type="image/jpeg", headers={"Cache-Control": "private, max-age=600"})
+
+    async def add(self, request: web.Request) -> web.Response:
+        face = request.query.get("face")
+        if face is not None and (not face.isdecimal() or len(face) > 2):
+            raise web.HTTPBadRequest(text="The face is chosen by its number from the left: send face=1, 2 and so on.")
+        if self._received >= _RECEIVED_AT_ONCE:
+            raise CapacityError(f"Found {self._received} photos that are being uploaded: send yours again.")
+        self._received += 1
+        try:
+            photo = await _read(request)
+            number = None if face is None else int(face)
+            upload = await self._avatars.add(photo, request.query.get("name", ""), number, self._client(request))
+        finally:
+            self._received -= 1
+        about = {"name": upload.name, "secret": upload.secret, "photo": _photo_address(upload.name)}
+        return web.json_response(about, status=201, headers={"Location": f"/avatars/{upload.name}"})
+
+    async def remove(self, request: web.Request) -> web.Response:
+        self._avatars.remove(request.match_info["name"], request.headers.get(OWNER, ""))
+        return web.Response(status=204)
+
+
+def _secrets(request: web.Request) -> list[str]:
+    """What proves that uploads are the client's, apart by commas."""
+    sent = [secret.strip() for secret in request.headers.get(OWNER, "").split(",")]
+    return [secret for secret in sent if secret][:_MOST_SECRETS]
+
+
+async def _read(request: web.Request) -> bytes:
+    """The body, of which never more than `MAXIMUM_BYTES` are held."""
+    photo = bytearray()
+    if (request.content_length or 0) > MAXIMUM_BYTES:
+        raise _too_large(request.content_length or 0)
+    try:
+        async with asyncio.timeout(_SECONDS):
+            async for chunk in request.content.iter_chunked(_CHUNK):
+                photo += chunk
+                if len(photo) > MAXIMUM_BYTES:
+                    raise _too_large(len(photo))
+    except TimeoutError as error:
+        raise web.HTTPRequestTimeout(
+            text=f"The photo did not arrive within {_SECONDS:.0f} s: send it again."
+        ) from error
+    return bytes(photo)
+
+
+def _too_large(size: int) -> web.HTTPRequestEntityTooLarge:
+    return web.HTTPRequestEntityTooLarge(
+        MAXIMUM_BYTES,
+        size,
+        text=f"The photo has more than {MAXIMUM_BYTES // 1_000_000} MB: scale it down first, or save it as JPEG.",
+    )
+
+
+def _photo_address(name: str) -> str:
+    return f"/avatars/{name}/photo.jpg"

@@ -1,0 +1,164 @@
+"""The plain way to a face: one request with a WebRTC offer, one answer; and what an owner may do with a session."""
+
+import asyncio
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from liveface.app.server.avatars.avatar_store import encode_photo
+from liveface.app.server.context import Stage
+from liveface.app.server.json_object import parse_object
+from liveface.app.server.security import is_same_secret
+from liveface.app.server.sessions.session_registry import Conversation
+from liveface.app.server.webrtc.negotiation import chosen
+from liveface.app.server.webrtc.rtp_source import RemoteSource
+from liveface.app.session.stats import Stats
+
+OWNER = "Liveface-Owner"  # the header with the secret of who opened a conversation or uploaded a photo
+
+_KEYS = {"sdp", "type", "avatar", "size", "lookahead", "conversation", "owner"}
+
+
+def routes(stage: Stage) -> list[web.RouteDef]:
+    """The requests about conversations."""
+    offers = _Offers(stage)
+    address = "/conversations/{conversation}"
+    return [
+        web.post("/offer", offers.answer),
+        web.get(address, offers.numbers),
+        web.get(f"{address}/photo.jpg", offers.photo),
+        web.delete(address, offers.end),
+        web.post(f"{address}/interrupt", offers.interrupt),
+        web.post(f"{address}/mute", offers.mute),
+    ]
+
+
+async def read_json(request: web.Request) -> dict[str, object]:
+    """The object that a request's body holds; raises `web.HTTPBadRequest` for anything else."""
+    document = parse_object(await request.read())
+    if document is None:
+        raise web.HTTPBadRequest(text="The request's body is not an object in JSON: send one, such as {}.")
+    return document
+
+
+def owned(stage: Stage, request: web.Request) -> Conversation:
+    """The conversation that the path names; refuses who does not own it. Raises `NotFoundError`."""
+    conversation = stage.conversations.get(request.match_info["conversation"])
+    if not is_same_secret(request.headers.get(OWNER, ""), conversation.owner):
+        raise _forbidden()
+    return conversation
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """What a client has sent. `named`: what it wants of avatar, size and lookahead."""
+
+    sdp: str
+    conversation: str | None
+    owner: str | None
+    named: dict[str, object]
+
+
+class _Offers:
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    async def answer(self, request: web.Request) -> web.Response:
+        offer = _parsed(await read_json(request))
+        async with self._stage.turnstile.turn():
+            return web.json_response(await (self._begin(offer) if offer.conversation is None else self._join(offer)))
+
+    async def numbers(self, request: web.Request) -> web.Response:
+        return web.json_response(self._named(request).numbers())
+
+    async def photo(self, request: web.Request) -> web.Response:
+        """The face as it is before it speaks, for who watches; its name is nothing that they need to know."""
+        avatar = self._named(request).wish.avatar
+        picture = await asyncio.to_thread(encode_photo, avatar)
+        return web.Response(body=picture, content_type="image/jpeg", headers={"Cache-Control": "private, max-age=600"})
+
+    async def end(self, request: web.Request) -> web.Response:
+        await self._stage.conversations.close(owned(self._stage, request).id)
+        return web.Response(status=204)
+
+    async def interrupt(self, request: web.Request) -> web.Response:
+        await owned(self._stage, request).interrupt()
+        return web.Response(status=204)
+
+    async def mute(self, request: web.Request) -> web.Response:
+        conversation = owned(self._stage, request)
+        is_muted = (await read_json(request)).get("muted")
+        if not isinstance(is_muted, bool):
+            raise web.HTTPBadRequest(text='Whether to mute is not said: send {"muted": true} or {"muted": false}.')
+        conversation.mute(is_muted)
+        return web.Response(status=204)
+
+    async def _begin(self, offer: _Offer) -> dict[str, str]:
+        """A new conversation, which ends at once if its peer cannot be answered."""
+        chosen(offer.sdp, is_heard=True, is_shown=True)  # before anything is begun for it
+        wish = await self._stage.wish(offer.named)
+        stats = Stats()
+        source = RemoteSource(self._stage.clock, stats)
+        cost = self._stage.encoding_cost(wish)
+        conversation = await self._stage.conversations.open(wish, source, cost, stats)
+        try:
+            return await self._answered(conversation, offer, speaks=True) | {"owner": conversation.owner}
+        except BaseException:
+            await self._stage.conversations.close(conversation.id)
+            raise
+
+    async def _join(self, offer: _Offer) -> dict[str, str]:
+        """A viewer of a conversation, or its owner who comes back."""
+        assert offer.conversation is not None
+        conversation = self._stage.conversations.get(offer.conversation)
+        if offer.owner is None:
+            return await self._answered(conversation, offer, speaks=False)
+        if not is_same_secret(offer.owner, conversation.owner):
+            raise _forbidden()
+        speaks = isinstance(conversation.source, RemoteSource)
+        chosen(offer.sdp, is_heard=speaks, is_shown=True)  # before the peer there is gives way
+        answer = await self._answered(conversation, offer, speaks=speaks, controls=True)
+        # Who takes over is told a new secret; who looks on while an agent speaks leaves the agent its own.
+        return answer | {"owner": conversation.renew_owner()} if speaks else answer
+
+    async def _answered(
+        self, conversation: Conversation, offer: _Offer, *, speaks: bool, controls: bool = False
+    ) -> dict[str, str]:
+        peer = conversation.join(self._stage.settings, speaks=speaks, controls=controls)
+        try:
+            sdp = await peer.answer(offer.sdp)
+        except BaseException:
+            await peer.close()
+            raise
+        return {"sdp": sdp, "type": "answer", "conversation": conversation.id}
+
+    def _named(self, request: web.Request) -> Conversation:
+        return self._stage.conversations.get(request.match_info["conversation"])
+
+
+def _parsed(document: dict[str, object]) -> _Offer:
+    """Raises `web.HTTPBadRequest` for what cannot be an offer."""
+    if unknown := sorted(document.keys() - _KEYS):
+        raise web.HTTPBadRequest(text=f"The offer has an unknown key “{unknown[0][:40]}”: known are {_listed(_KEYS)}.")
+    sdp, kind, conversation, owner = (_text(document, key) for key in ("sdp", "type", "conversation", "owner"))
+    if sdp is None or kind != "offer":
+        raise web.HTTPBadRequest(text='An offer is needed: send {"type": "offer", "sdp": "v=0..."}.')
+    named = {key: document[key] for key in ("avatar", "size", "lookahead") if document.get(key) is not None}
+    return _Offer(sdp, conversation, owner, named)
+
+
+def _text(document: dict[str, object], key: str) -> str | None:
+    value = document.get(key)
+    if value is not None and not isinstance(value, str):
+        raise web.HTTPBadRequest(text=f"The offer's “{key}” is not a text: send one, or leave it out.")
+    return value
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+def _forbidden() -> web.HTTPForbidden:
+    return web.HTTPForbidden(
+        text=f"Only who opened the conversation may do this: send the “owner” that was answered, in the header {OWNER}."
+    )

@@ -1,0 +1,1 @@
+"""The sessions that the server runs, who made them and who watches them."""

@@ -1,0 +1,82 @@
+"""Faces that are sent on to other WHIP servers, as their owners ask. Knows nothing of how a push is done."""
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from functools import partial
+
+from aiohttp import hdrs, web
+
+from liveface.app.server.context import Stage
+from liveface.app.server.routes.offers import owned, read_json
+from liveface.app.server.sessions.session_registry import Conversation
+from liveface.app.server.webrtc.whip_client import Destinations, WhipPush
+from liveface.engine.errors import CapacityError, NotFoundError
+
+_MOST = 4  # of one conversation
+
+
+def routes(stage: Stage) -> list[web.RouteDef]:
+    """Where pushes are begun, looked at and ended; raises `ConfigurationError` for what `stage.push_to` cannot be."""
+    pushes = _Pushes(stage)
+    address = "/conversations/{conversation}/push"
+    return [
+        web.post(address, pushes.begin),
+        web.get(f"{address}/{{push}}", pushes.numbers),
+        web.delete(f"{address}/{{push}}", pushes.end),
+    ]
+
+
+@dataclass(slots=True)
+class _Running:
+    """`keeping`: None until it has started."""
+
+    conversation: Conversation
+    push: WhipPush
+    keeping: asyncio.Task[None] | None = None
+
+
+class _Pushes:
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._destinations = Destinations(stage.push_to)
+        self._running: dict[str, _Running] = {}
+
+    async def begin(self, request: web.Request) -> web.Response:
+        conversation = owned(self._stage, request)
+        asked = await read_json(request)
+        address, token = asked.get("url"), asked.get("token")
+        if not isinstance(address, str) or not isinstance(token, str | None):
+            raise web.HTTPBadRequest(text='Where to send to is not said: send {"url": "https://...", "token": "..."}.')
+        if sum(one.conversation is conversation for one in self._running.values()) >= _MOST:
+            raise CapacityError(f"Found {_MOST} pushes of this conversation, which is the most: end one.")
+        make_peer = partial(conversation.join, self._stage.settings, speaks=False)
+        push = WhipPush(make_peer, address, token, self._destinations)
+        key = secrets.token_urlsafe(8)
+        running = self._running[key] = _Running(conversation, push)  # those that start at the same time count, too
+        try:
+            async with self._stage.turnstile.turn():
+                await push.start()
+        except BaseException:
+            del self._running[key]
+            raise
+        running.keeping = asyncio.create_task(push.keep(lambda: conversation.is_running))
+        running.keeping.add_done_callback(lambda _: self._running.pop(key, None))
+        return web.json_response({"push": key}, status=201, headers={hdrs.LOCATION: f"{request.path}/{key}"})
+
+    async def numbers(self, request: web.Request) -> web.Response:
+        return web.json_response(self._find(request).push.numbers())
+
+    async def end(self, request: web.Request) -> web.Response:
+        running = self._find(request)
+        assert running.keeping is not None, "its key was told before it had started"
+        running.keeping.cancel()
+        await asyncio.wait([running.keeping])
+        return web.Response(status=204)
+
+    def _find(self, request: web.Request) -> _Running:
+        conversation = owned(self._stage, request)
+        running = self._running.get(request.match_info["push"])
+        if running is None or running.conversation is not conversation:
+            raise NotFoundError("Found no such push of this conversation: it has ended, or never was.")
+        return running

@@ -1,0 +1,185 @@
+"""What a server can be set to, from a file and the command line. Knows nothing of how it is honoured."""
+
+import os
+import re
+import ssl
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, get_args
+from urllib.parse import unquote
+
+from liveface.app.server.logs import LogFormat, LogLevel
+from liveface.app.server.proxies import TrustedProxies
+from liveface.app.server.security import Access, is_loopback, parse_origin
+from liveface.app.server.webrtc.peer import IceServer, PeerSettings
+from liveface.app.server.webrtc.whip_client import Destinations
+from liveface.app.settings import DEFAULT_LOOKAHEAD, Settings, parse_size
+from liveface.engine.errors import ConfigurationError
+
+TOKEN_VARIABLE = "LIVEFACE_TOKEN"
+DEFAULT_PORT = 8080
+
+_SHORTEST_TOKEN = 16  # letters: one that nobody can guess by asking
+_BITRATES = (100_000, 20_000_000)  # bits per second
+
+_NAMES = {str: "a text", bool: "true or false", int: "a whole number", float: "a number", tuple: "a list of texts"}
+
+Codec = Literal["vp8", "h264"]
+
+
+@dataclass(frozen=True, slots=True)
+class ServeSettings:
+    """See docs/serving.md; raises `ConfigurationError` for what cannot be.
+
+    `cert`, `key`: paths of PEM files. `stun`, `turn`: as `ice_servers` reads them. `bitrate`: bits per second.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    cert: str | None = None
+    key: str | None = None
+    token: str | None = None
+    allow_origin: tuple[str, ...] = ()
+    max_sessions: int = 16
+    stun: tuple[str, ...] = ()
+    turn: tuple[str, ...] = ()
+    bitrate: int = 2_000_000
+    codec: Codec = "vp8"
+    size: str = "512x512"
+    lookahead: int = DEFAULT_LOOKAHEAD
+    idle_seconds: float = 600.0
+    push_to: tuple[str, ...] = ()
+    trusted_proxy: tuple[str, ...] = ()
+    udp_ports: str | None = None
+    public_peers_only: bool = False
+    log_level: LogLevel = "info"
+    log_format: LogFormat = "text"
+    access_log: bool = False
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("port", 0, 65535),
+            ("max_sessions", 1, 1000),
+            ("bitrate", *_BITRATES),
+            ("lookahead", 0, 6),
+            ("idle_seconds", 1, 86_400),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ConfigurationError(f"{name} is {value}: it must be from {low} to {high}.")
+        if self.codec not in get_args(Codec):
+            raise ConfigurationError(f"codec is “{self.codec}”: it must be vp8 or h264.")
+        for name, known in (("log_level", get_args(LogLevel)), ("log_format", get_args(LogFormat))):
+            if getattr(self, name) not in known:
+                raise ConfigurationError(f"{name} is “{getattr(self, name)}”: it must be {' or '.join(known)}.")
+        if (self.cert is None) != (self.key is None):
+            raise ConfigurationError("Of cert and key only one is given: https needs both.")
+        if self.token is not None and (len(self.token) < _SHORTEST_TOKEN or not self.token.isprintable()):
+            raise ConfigurationError(
+                f"The token has {len(self.token)} letters: at least {_SHORTEST_TOKEN} printable ones are needed; leave "
+                "it out and one is made."
+            )
+        Settings(*parse_size(self.size))
+        self.ice_servers()
+        self.origins()
+        self.proxies()
+        self.port_range()
+        Destinations(self.push_to)
+
+    def origins(self) -> frozenset[str]:
+        """Of the sites whose pages may ask."""
+        return frozenset(parse_origin(text) for text in self.allow_origin)
+
+    def proxies(self) -> TrustedProxies:
+        """Whose word about clients is taken."""
+        return TrustedProxies.parse(self.trusted_proxy)
+
+    def access(self) -> Access:
+        """Who may ask."""
+        return Access(self.token, self.origins(), is_loopback(self.host), self.proxies())
+
+    def ice_servers(self) -> tuple[IceServer, ...]:
+        """From `stun:HOST:PORT` and `turn:USER:SECRET@HOST:PORT?transport=udp`."""
+        return tuple(_ice_server(text, "stun") for text in self.stun) + tuple(
+            _ice_server(text, "turn") for text in self.turn
+        )
+
+    def port_range(self) -> range | None:
+        """The UDP ports over which peers are met; None for those that the system chooses."""
+        if self.udp_ports is None:
+            return None
+        found = re.fullmatch(r"([0-9]{1,5})-([0-9]{1,5})", self.udp_ports)
+        if found is None or not 1024 <= int(found[1]) <= int(found[2]) <= 65535:
+            raise ConfigurationError(
+                f"udp_ports is “{self.udp_ports[:20]}”: write two numbers from 1024 to 65535, such as 50000-50100."
+            )
+        return range(int(found[1]), int(found[2]) + 1)
+
+    def peers(self) -> PeerSettings:
+        """What holds for every peer."""
+        return PeerSettings(self.ice_servers(), self.bitrate, self.codec, self.public_peers_only)
+
+    def tls(self) -> ssl.SSLContext | None:
+        """For https, None for http; raises `ConfigurationError` if the files cannot be used."""
+        if self.cert is None or self.key is None:
+            return None
+        for path in (self.cert, self.key):
+            if not Path(path).is_file():
+                raise ConfigurationError(f"{path} does not exist: give the path of a PEM file.")
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        try:
+            context.load_cert_chain(self.cert, self.key, password=lambda: "")
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigurationError(
+                f"{self.cert} and {self.key} cannot be used ({error}): they must be a certificate and its own key, "
+                "without a password, as PEM."
+            ) from error
+        return context
+
+
+def combined(
+    config: Path | None, given: Mapping[str, Any], environment: Mapping[str, str] = os.environ
+) -> ServeSettings:
+    """Settings of a TOML file, over which the environment wins, over which what is `given` wins.
+
+    Raises `ConfigurationError` for a file that cannot be read, an unknown key or a value of the wrong kind.
+    """
+    found = {} if config is None else _read(config)
+    if token := environment.get(TOKEN_VARIABLE):
+        found["token"] = token
+    return ServeSettings(**(found | dict(given)))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"{path} cannot be read as TOML ({error}): correct it, or leave --config out."
+        ) from error
+    defaults = {field.name: field.default for field in fields(ServeSettings)}
+    for name, value in found.items():
+        if name not in defaults:
+            raise ConfigurationError(f"{path} has an unknown key “{name}”: known are {', '.join(defaults)}.")
+        expected = str if defaults[name] is None else type(defaults[name])
+        if expected is tuple and isinstance(value, list) and all(isinstance(item, str) for item in value):
+            found[name] = tuple(value)
+        elif type(value) is not expected and not (expected is float and type(value) is int):
+            # The value may be a secret, so it is not repeated.
+            raise ConfigurationError(f"{path} has a {type(value).__name__} as {name}: expected is {_NAMES[expected]}.")
+    return found
+
+
+def _ice_server(text: str, scheme: Literal["stun", "turn"]) -> IceServer:
+    example = "stun:stun.example.org:3478" if scheme == "stun" else "turn:USER:SECRET@turn.example.org:3478"
+    kind, separator, rest = text.partition(":")
+    userinfo, at, address = rest.rpartition("@")
+    user, colon, secret = userinfo.partition(":")
+    is_complete = bool(at and user and colon and secret) if scheme == "turn" else not at
+    if not separator or kind not in (scheme, f"{scheme}s") or not address or not is_complete:
+        # What was given may hold a secret, so it is not repeated.
+        raise ConfigurationError(f"The {scheme.upper()} server is not of the form {example}: write it so.")
+    url = f"{kind}:{address}"
+    return IceServer((url,), unquote(user), unquote(secret)) if scheme == "turn" else IceServer((url,))

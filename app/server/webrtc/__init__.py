@@ -1,0 +1,1 @@
+"""Media to and from WebRTC peers."""

@@ -1,0 +1,195 @@
+"""Which sections of a peer's offer are answered, and the names of what is wrong with it. Text in, `PeerError` out."""
+
+import logging
+from dataclasses import dataclass
+
+from aiortc import RTCRtpCodecParameters, RTCRtpSender
+from aiortc import sdp as webrtc
+from aiortc.rtcpeerconnection import is_codec_compatible
+
+from liveface.app.server.webrtc.codecs import PictureCodec
+from liveface.app.server.webrtc.sdp import SessionDescription
+from liveface.engine.errors import CapacityError, PeerError
+
+PICTURE_CODECS: dict[str, PictureCodec] = {"VP8": "vp8", "H264": "h264"}  # by their names in SDP
+
+_MOST_TEXT = 100_000  # characters
+_MOST_SECTIONS = 32
+_WANTED = {"audio": "opus", "video": "VP8, or H.264 as constrained baseline with packetization-mode=1"}
+_LOGGER = logging.getLogger("liveface")
+
+
+class NotAcceptableError(PeerError):
+    """An offer that is sound in itself, and asks for what is not done here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What a section with sound or pictures is for: the peer `is_heard` in it, or `is_shown` something, or both."""
+
+    kind: str
+    is_heard: bool
+    is_shown: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An offer, each of whose sections is `kept` or refused; `roles` of those that are kept, data apart."""
+
+    offer: SessionDescription
+    kept: tuple[bool, ...]
+    roles: tuple[Role, ...]
+
+    @property
+    def wanted(self) -> str:
+        """The offer without what is refused."""
+        return str(self.offer.named().only(list(self.kept)))
+
+    def answered(self, answer: str) -> str:
+        """The answer to the whole offer, where `answer` is that to what is wanted."""
+        named = self.offer.named()
+        whole = SessionDescription.parse(answer).refusing(named, list(self.kept))
+        return str(whole if named == self.offer else whole.unnamed())
+
+
+def chosen(sdp: str, *, is_heard: bool, is_shown: bool, refuses_rest: bool = True) -> Choice:
+    """The sections of an offer that fit, wherever they are, for a peer that is heard, is shown a face, or both.
+
+    `refuses_rest`: what is not needed is refused. Some libraries cannot bear that of their own offers: for them it is
+    kept where it can be, with a role for nothing.
+    Raises `NotAcceptableError` where none fits, and `PeerError` where the offer itself is broken.
+    """
+    offer = _read(sdp, "offer")
+    found = [_Section.of(offer, place) for place in range(len(offer.sections))]
+    heard = _fitting(found, "audio", ("sendrecv", "sendonly")) if is_heard else None
+    voice, picture = (
+        (_fitting(found, kind, ("sendrecv", "recvonly")) if is_shown else None) for kind in ("audio", "video")
+    )
+    if heard is not None and voice is not None and found[heard].media.direction == "sendrecv":
+        voice = heard
+    if is_heard and heard is None:
+        raise NotAcceptableError(
+            "Found no sound in the offer: add a microphone, or any track of sound, and offer again."
+        )
+    if is_shown and voice is None and picture is None:
+        raise NotAcceptableError(
+            "Found nothing in the offer that receives: add video and audio with direction recvonly."
+        )
+    data = next((place for place, one in enumerate(found) if one.kind == "application" and not one.fault), None)
+    kept = {place for place in (heard, voice, picture, data) if place is not None}
+    if not refuses_rest:
+        kept |= {place for place, one in enumerate(found) if one.is_possible}
+    roles = tuple(Role(found[place].kind, place == heard, place in (voice, picture)) for place in sorted(kept - {data}))
+    return Choice(offer, tuple(place in kept for place in range(len(found))), roles)
+
+
+def check_answer(sdp: str) -> None:
+    """Raises `PeerError` for what is no answer of WebRTC."""
+    answer = _read(sdp, "answer")
+    sections = [_Section.of(answer, place, "answer") for place in range(len(answer.sections))]
+    for one in sections:
+        if one.is_refused:
+            raise PeerError(f"The answer refuses the {one.kind[:20]}: send to a server that takes pictures and sound.")
+        if one.fault is not None:
+            raise one.fault
+
+
+def chosen_picture_codec(description: str) -> PictureCodec | None:
+    """The codec of the first pictures in an answer that are not refused; None if there are none."""
+    pictures = [media for media in webrtc.SessionDescription.parse(description).media if media.kind == "video"]
+    used = [media.rtp.codecs for media in pictures if media.port and media.direction != "inactive"]
+    codecs = next(filter(None, used), None)
+    return PICTURE_CODECS.get(codecs[0].name.upper()) if codecs else None
+
+
+def told(error: Exception, what: str) -> PeerError | CapacityError:
+    """What to tell the peer of a failure in using its `what`: what a library says of it is for the log only."""
+    if isinstance(error, PeerError | CapacityError):
+        return error
+    _LOGGER.info("An %s of a peer cannot be used: %s: %s", what, type(error).__name__, str(error)[:200])
+    return PeerError(f"The {what} cannot be used: send it unchanged, as a WebRTC library makes it.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """`media`: as read by WebRTC. `fault`: why it cannot be used, whatever for. `is_refused`: by who sent it."""
+
+    kind: str
+    media: webrtc.MediaDescription
+    is_refused: bool
+    fault: Exception | None
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether it could be used for sound or pictures."""
+        return self.kind in ("audio", "video") and self.fault is None and _codec_fault(self.media) is None
+
+    @classmethod
+    def of(cls, description: SessionDescription, place: int, what: str = "offer") -> "_Section":
+        section = description.sections[place]
+        alone = str(description.only([number == place for number in range(len(description.sections))]))
+        nothing = webrtc.MediaDescription(section.kind, 0, "", [])
+        if section.is_refused:
+            return cls(section.kind, nothing, True, PeerError("It is refused."))
+        try:
+            (media,) = webrtc.SessionDescription.parse(alone).media
+        except Exception as error:  # the parser raises whatever happens to it
+            _LOGGER.info("A section of an %s cannot be read: %s", what, str(error)[:200])
+            fault = PeerError(
+                f"The {what} cannot be read as SDP at its section for {section.kind[:20]}: send it unchanged."
+            )
+            return cls(section.kind, nothing, False, fault)
+        return cls(section.kind, media, False, _fault(media, what))
+
+
+def _read(sdp: str, what: str) -> SessionDescription:
+    if len(sdp) > _MOST_TEXT:
+        raise PeerError(f"Found an {what} of {len(sdp):,} characters: {_MOST_TEXT:,} is the most.")
+    description = SessionDescription.parse(sdp)
+    if not description.sections:
+        raise PeerError(f"Found an {what} without any media: it must have an m=audio or m=video section.")
+    if len(description.sections) > _MOST_SECTIONS:
+        raise PeerError(f"Found {len(description.sections)} media in an {what}: {_MOST_SECTIONS} is the most.")
+    return description
+
+
+def _fitting(found: list[_Section], kind: str, directions: tuple[str, ...]) -> int | None:
+    """The first section that can be used for it; None where none was meant for it, else its fault is raised."""
+    meant = [place for place, one in enumerate(found) if one.kind == kind and not one.is_refused]
+    unreadable = [one.fault for one in (found[place] for place in meant) if one.fault and not one.media.fmt]
+    meant = [place for place in meant if found[place].media.fmt and found[place].media.direction in directions]
+    fault: Exception | None = unreadable[0] if unreadable else None
+    for place in meant:
+        complaint = found[place].fault or _codec_fault(found[place].media)
+        if complaint is None:
+            return place
+        fault = fault or complaint
+    if fault is not None:
+        raise fault
+    return None
+
+
+def _fault(media: webrtc.MediaDescription, what: str) -> PeerError | None:
+    if media.ice is None or not media.ice.usernameFragment or not media.ice.password:
+        return PeerError(f"Found no ICE name and password for {media.kind} in the {what}: it must be one of WebRTC.")
+    if media.dtls is None or not media.dtls.fingerprints:
+        return PeerError(f"Found no DTLS fingerprint for {media.kind} in the {what}: it must be one of WebRTC.")
+    if media.kind in ("audio", "video") and not media.rtcp_mux:
+        return PeerError(f"Found {media.kind} without a=rtcp-mux in the {what}: RTP and RTCP must share a port.")
+    return None
+
+
+def _codec_fault(media: webrtc.MediaDescription) -> PeerError | None:
+    """Whether none of its codecs, with their parameters, is one that is spoken here."""
+    names = {"audio": ("audio/opus",), "video": ("video/vp8", "video/h264")}[media.kind]
+    spoken = [
+        RTCRtpCodecParameters(codec.mimeType, codec.clockRate, codec.channels, parameters=codec.parameters)
+        for codec in RTCRtpSender.getCapabilities(media.kind).codecs
+        if codec.mimeType.lower() in names
+    ]
+    if any(is_codec_compatible(ours, theirs) for ours in spoken for theirs in media.rtp.codecs):
+        return None
+    offered = ", ".join(sorted({codec.name for codec in media.rtp.codecs}))[:100] or "none"
+    return NotAcceptableError(
+        f"Found no known codec for {media.kind} in the offer ({offered}): offer {_WANTED[media.kind]}."
+    )

@@ -1,0 +1,47 @@
+"""What a run can be set to, and the delays that are promised. Knows nothing of how they are reached."""
+
+from dataclasses import dataclass
+
+from liveface.engine.drawing.painters import Backend as Backend
+from liveface.engine.errors import ConfigurationError
+
+CAPTURE_MS = 20  # of sound in one block of a live source
+BACKLOG_MS = 200  # of live sound that may wait unheard; older sound becomes silence
+HOLD_MS = 25  # a finished live picture waits at most this long for its moment, which absorbs the jitter of drawing
+SHORTEST_HOLD_MS = 5  # likewise, where the device's own delay has used up the time to spare
+BOUND_MS = 170  # published: 95 of 100 live pictures at the default lookahead are younger
+DEFAULT_LOOKAHEAD = 2  # frames
+
+_SMALLEST_SIDE, _LARGEST_SIDE = 128, 1920  # pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The choices of one run: `width` and `height` in pixels, `lookahead` in frames, `seed` of the idle motion,
+    `backend` that draws: on the CPU, or with torch or TensorRT on an NVIDIA GPU.
+
+    Raises `ConfigurationError` for a size that cannot be drawn or encoded.
+    """
+
+    width: int = 512
+    height: int = 512
+    lookahead: int = DEFAULT_LOOKAHEAD
+    mouth_amount: float = 1.0
+    seed: int = 0
+    backend: Backend = "openvino"
+
+    def __post_init__(self) -> None:
+        for side in (self.width, self.height):
+            if side % 2 or not _SMALLEST_SIDE <= side <= _LARGEST_SIDE:
+                raise ConfigurationError(
+                    f"The size is {self.width}x{self.height}: both sides must be even and from {_SMALLEST_SIDE} "
+                    f"to {_LARGEST_SIDE} pixels, such as 512x512."
+                )
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Width and height from text such as `512x512`; raises `ConfigurationError`."""
+    width, separator, height = text.lower().partition("x")
+    if not (separator and width.isdecimal() and height.isdecimal()):
+        raise ConfigurationError(f"The size is “{text}”: write width x height in pixels, such as 512x512.")
+    return int(width), int(height)

@@ -1,0 +1,1 @@
+"""From motions and avatars to pictures."""

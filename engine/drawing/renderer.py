@@ -1,0 +1,140 @@
+"""The renderer: motions and avatars to finished pictures, many at once.
+
+It keeps what it has prepared for an avatar as long as the avatar lives, and nothing else between calls.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+from weakref import WeakKeyDictionary
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from liveface.engine.drawing import compositor
+from liveface.engine.drawing.crop_maps import crop_maps
+from liveface.engine.drawing.liveliness import REST, Idle, IdleMotion
+from liveface.engine.drawing.painters import Backend, load_painter
+from liveface.engine.face import face_space, mouth
+from liveface.engine.face.avatar import Avatar
+from liveface.engine.media import Frame, Motion
+
+Array = NDArray[np.float32]
+
+_WIDEST = 0.3  # IOD, the widest opening drawn
+
+
+class Renderer(Protocol):
+    """What draws; implementations agree within the tolerance that their docstrings state."""
+
+    def draw(self, motions: list[Motion], avatars: list[Avatar]) -> list[Frame]:
+        """One picture for each motion, of the avatar at the same place; avatars are framed to the output's size."""
+
+
+class Painter(Protocol):
+    """The drawing networks on some backend; all arrays float32, channels first.
+
+    `batch`: how many pictures it paints at once where there are more.
+    """
+
+    batch: int
+
+    def identify(self, photo: Array) -> tuple[Array, ...]:
+        """Identity maps of one photo's mouth (1, 4, 96, 128), computed once per avatar."""
+
+    def begin(self, inputs: Array, code: Array, identity: tuple[Array, ...]) -> Callable[[], tuple[Array, Array]]:
+        """Begin to paint; the returned function waits for the end. Two may be under way at a time.
+
+        It returns the inner mouth's picture and the colour change around it, (B, 3, 96, 128) each.
+        `inputs` (B, 8, 96, 128), `code` (B, 16), `identity` maps (B, ...).
+        """
+
+
+class MouthRenderer:
+    """Bends the photo by geometry and lets the generator paint the mouth."""
+
+    def __init__(self, painter: Painter, seed: int | None = None) -> None:
+        """`seed` of blinks and head motion; None keeps the head at rest."""
+        self._painter = painter
+        self._idle = None if seed is None else IdleMotion(seed)
+        self._basis = face_space.basis()
+        self._gap_weights = self._basis.gap_weights()
+        self._prepared: WeakKeyDictionary[Avatar, tuple[compositor.Scene, tuple[Array, ...]]] = WeakKeyDictionary()
+
+    def prepare(self, avatar: Avatar) -> None:
+        """Do what is done once for an avatar; one thread may do it while another draws other avatars."""
+        self._prepare(avatar)
+
+    def draw(self, motions: list[Motion], avatars: list[Avatar]) -> list[Frame]:
+        """See `Renderer.draw`."""
+        assert len(motions) == len(avatars)
+        frames: list[Frame] = []
+        under_way: Callable[[], list[Frame]] | None = None
+        for start in range(0, len(motions), self._painter.batch):
+            part = np.s_[start : start + self._painter.batch]
+            begun = self._begin(motions[part], avatars[part])
+            # The last pictures are finished while the next ones are painted.
+            if under_way is not None:
+                frames += under_way()
+            under_way = begun
+        return frames if under_way is None else frames + under_way()
+
+    def _begin(self, motions: list[Motion], avatars: list[Avatar]) -> Callable[[], list[Frame]]:
+        """Begin to draw; the returned function waits for the end."""
+        prepared = [self._prepare(avatar) for avatar in avatars]
+        scenes = [scene for scene, _ in prepared]
+        codes = self._within_reach(np.stack([motion.code for motion in motions]))
+        speech, maps = [], []
+        for scene, displacement in zip(scenes, self._basis.decode(codes), strict=True):
+            landmarks = scene.mouth.landmarks(displacement)
+            speech.append(scene.speech(landmarks))
+            maps.append(crop_maps(scene.reference, scene.mouth, scene.teeth, landmarks, scene.in_crop(speech[-1])))
+        painted = self._painter.begin(
+            np.stack([one.inputs for one in maps]),
+            codes,
+            tuple(np.concatenate(level) for level in zip(*(identity for _, identity in prepared), strict=True)),
+        )
+        # The photos are bent while the mouths are painted.
+        idles = [self._resting(motion.index) for motion in motions]
+        bent = [compositor.bend(*each) for each in zip(scenes, speech, idles, strict=True)]
+
+        def finish() -> list[Frame]:
+            pictures, changes = ([cv2.merge(list(planes)) for planes in layer] for layer in painted())
+            for scene, photo, seen, picture, change, idle in zip(
+                scenes, bent, maps, pictures, changes, idles, strict=True
+            ):
+                compositor.lay_in(scene, photo, seen, seen.teeth.over(picture, seen.inner), change, idle)
+            return [
+                Frame(motion.index, image, motion.pcm, drawn=True) for motion, image in zip(motions, bent, strict=True)
+            ]
+
+        return finish
+
+    def _within_reach(self, codes: Array) -> Array:
+        """Codes (B, CODE_SIZE) with openings beyond what the generator has seen scaled back to it."""
+        gap = codes @ self._gap_weights
+        return np.asarray(codes * np.minimum(1.0, _WIDEST / np.maximum(gap, _WIDEST))[:, None], np.float32)
+
+    def _resting(self, index: int) -> Idle:
+        return REST if self._idle is None else self._idle.at(index)
+
+    def _prepare(self, avatar: Avatar) -> tuple[compositor.Scene, tuple[Array, ...]]:
+        found = self._prepared.get(avatar)
+        if found is None:
+            scene = compositor.Scene.of(avatar)
+            photo = mouth.identity_input(scene.reference, scene.mouth)
+            found = scene, self._painter.identify(np.ascontiguousarray(photo.transpose(2, 0, 1)[None], np.float32))
+            self._prepared[avatar] = found
+        return found
+
+
+def load_renderer(
+    models: Path, seed: int | None = None, threads: int = 2, backend: Backend = "openvino"
+) -> MouthRenderer:
+    """The renderer with the networks in the folder `models` on a back end, see `engine.drawing.painters.load_painter`.
+
+    `seed`: of blinks and head motion, None for a head at rest; `threads`: of the CPU.
+    Raises `CheckpointError` or `BackendError`.
+    """
+    return MouthRenderer(load_painter(models, threads, backend), seed)

@@ -1,0 +1,58 @@
+"""Speech-related facial Action Units: which they are, and their estimate from the motion of the face mesh.
+
+Intensities run from 0 to 5 as in FACS and OpenFace. The estimates are geometric proxies: each is a length in the
+pose-free face, scaled so that the 99th percentile of one fluent speaker is 3. AU 14 (dimpler) has no geometric sign;
+it is NaN here and comes from OpenFace columns where a corpus has them.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liveface.engine.face import face_space
+
+Array = NDArray[np.float32]
+
+# Upper-lip raiser, dimpler, lip pucker, lip stretcher, lip pressor, lips part, jaw drop.
+ACTION_UNITS = (10, 14, 18, 20, 24, 25, 26)
+PRESENT = 1.0  # intensity from which a unit counts as present
+MAXIMUM = 5.0
+
+# IOD of motion for an intensity of 3 (the 99th percentile of GRID speaker s1), in the order of ACTION_UNITS.
+_FULL_SCALE = np.array([0.0233, np.nan, 0.0363, 0.0228, 0.0047, 0.1746, 0.1578])
+
+_NOSE_BASE = 2
+_UPPER_LIP_EDGE = np.array([37, 0, 267])
+_LOWER_LIP_EDGE = np.array([84, 17, 314])
+_LIP_CENTRE = np.array([0, 13, 14, 17])
+
+
+def lengths(displacement: Array) -> Array:
+    """The lengths behind the units, float32 (..., 7) in IOD, NaN for AU 14.
+
+    `displacement`: (..., 468, 3) IOD from the closed mouth at rest, in the pose-free face.
+    """
+    rise = -displacement[..., face_space.CORNER_RIGHT, 1] / 2 - displacement[..., face_space.CORNER_LEFT, 1] / 2
+    width = displacement[..., face_space.CORNER_LEFT, 0] - displacement[..., face_space.CORNER_RIGHT, 0]
+    protrusion = -displacement[..., _LIP_CENTRE, 2].mean(axis=-1)
+    y = displacement[..., 1]
+    upper = y[..., face_space.INNER_UPPER].mean(axis=-1) - y[..., _UPPER_LIP_EDGE].mean(axis=-1)
+    lower = y[..., _LOWER_LIP_EDGE].mean(axis=-1) - y[..., face_space.INNER_LOWER].mean(axis=-1)
+    gap = face_space.mouth_gap(displacement)
+    apart = gap >= 0.03
+    return np.stack(
+        [
+            y[..., _NOSE_BASE] - y[..., _UPPER_LIP_EDGE].mean(axis=-1),
+            np.full_like(gap, np.nan),
+            protrusion - width / 2,
+            width - np.maximum(rise, 0.0),
+            np.where(apart, 0.0, -(upper + lower)),
+            gap,
+            y[..., face_space.CHIN],
+        ],
+        axis=-1,
+    ).astype(np.float32)
+
+
+def from_landmarks(displacement: Array) -> Array:
+    """Unit intensities 0 to 5, float32 (..., 7), NaN for AU 14; `displacement` as for `lengths`."""
+    return np.asarray(np.clip(lengths(displacement) / _FULL_SCALE * 3.0, 0.0, MAXIMUM), np.float32)

@@ -1,0 +1,287 @@
+"""Trains the motion network: phones of many voices first, then the mouths of the speakers who were filmed.
+
+    liveface train motion --pack PACK [--speech FOLDER ...] [--encoded FOLDER] --out MODELS
+
+The bottleneck is the variety of voices. So the audio encoder first learns phones, and what a speech recogniser makes of
+the sound, from transcribed speech, and keeps both as auxiliary tasks; every recording is heard in several other voices
+(`engine.train.voices`); and unfilmed speech is given a mouth by a teacher (`engine.train.pseudo_labels`), which is trained on
+the same films.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from liveface.engine import checkpoint
+from liveface.engine.face import face_space
+from liveface.engine.face.face_space import MotionBasis
+from liveface.engine.hearing.features import HOPS_PER_FRAME
+from liveface.engine.model.audio_encoder import PHONE_DELAYS
+from liveface.engine.model.motion_network import LOOKAHEADS, MotionConfiguration, MotionNetwork
+from liveface.engine.model.temporal import Memory
+from liveface.engine.train.loop import Place, Progress, Settings, TrainingState, train
+from liveface.engine.train.motion_loss import LossWeights, MotionLoss
+from liveface.engine.train.phones import UNKNOWN
+from liveface.engine.train.pseudo_labels import learn_visemes, mime
+from liveface.engine.train.speech_dataset import Batch, Heard, InVoices, Recording, Repertoire, read_pack, with_heard
+from liveface.engine.train.speech_encoder import COMPONENTS, Components, SpeechEncoder, remembered
+
+_SPEECH_SHARE = 0.85  # of unfilmed speech while only phones are learned
+_ALIKE = 6  # clips from which a speaker is heard as often as another: one clip must not be learned by heart
+
+
+@dataclass(frozen=True, slots=True)
+class HearingOptions:
+    """Everything that is chosen about one training."""
+
+    network: MotionConfiguration = field(default_factory=MotionConfiguration)
+    pretraining_steps: int = 1500
+    steps: int = 2500
+    batch: int = 8  # rows of `row_frames`
+    row_frames: int = 100
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.02
+    seed: int = 0
+    versions: int = 40  # voices in which the recordings of a rare speaker are heard; a frequent one has fewer
+    strength: float = 1.0  # of the change of voice
+    filmed_share: float = 0.2  # of a batch: the speaker with most recordings
+    others_share: float = 0.4  # the other filmed speakers; the rest of the batch is unfilmed speech
+    silence_share: float = 0.05
+    weights: LossWeights = field(default_factory=LossWeights)
+    phone_weight: float = 0.3
+    encoder_weight: float = 0.6  # of what the speech recogniser hears
+    viseme_steps: int = 600  # of the teacher that gives unfilmed speech a mouth; 0 leaves it without
+    viseme_weights: LossWeights = field(default_factory=lambda: LossWeights(spread=0.0, closures=0.1))
+    average_decay: float = 0.995  # per step, of the running average of the weights
+    save_every: int = 200  # steps between saved states of an unfinished training
+
+
+def delayed(labels: Tensor, delays: Sequence[int], unknown: float) -> Tensor:
+    """Labels (B, T, ...) as heads with delays are trained on them, (B, T, delays, ...).
+
+    Row d of step t is frame t - delays[d], or `unknown` before the first frame.
+    """
+    shifted = []
+    for delay in delays:
+        missing = torch.full_like(labels[:, :delay], unknown)
+        shifted.append(torch.cat((missing, labels[:, : labels.shape[1] - delay]), dim=1))
+    return torch.stack(shifted, dim=2)
+
+
+def phone_loss(scores: Tensor, phones: Tensor) -> Tensor:
+    """Cross-entropy of scores (B, T, delays, 4, phones) with labels (B, 4 T); unknown ones do not count."""
+    by_frame = phones.reshape(len(phones), -1, HOPS_PER_FRAME)
+    targets = delayed(by_frame, PHONE_DELAYS, UNKNOWN)
+    return functional.cross_entropy(scores.flatten(0, 3), targets.flatten(), ignore_index=UNKNOWN)
+
+
+def encoder_loss(components: Tensor, heard: Tensor) -> Tensor:
+    """Mean square error of components (B, T, delays * 64) with what the recogniser hears (B, T, 64), NaN unknown."""
+    targets = delayed(heard, PHONE_DELAYS, float("nan")).flatten(2)
+    known = torch.isfinite(targets)
+    error = torch.where(known, components - torch.nan_to_num(targets), 0.0)
+    return error.square().sum() / known.sum().clamp(min=1)
+
+
+def encoder_head(network: MotionNetwork) -> nn.Linear:
+    """The auxiliary head that says what the recogniser hears, after each of `PHONE_DELAYS`; it is not kept."""
+    return nn.Linear(network.configuration.channels, len(PHONE_DELAYS) * COMPONENTS)
+
+
+def heads_loss(
+    network: MotionNetwork, recogniser: nn.Linear, batch: Batch, loss: MotionLoss, options: HearingOptions
+) -> Tensor:
+    """The loss of all heads of the network, each against its own delayed labels, and of the auxiliary tasks."""
+    vectors, action_units, code = network.hear(batch.mel)
+    delays = range(LOOKAHEADS)
+    true_units = delayed(batch.action_units, delays, float("nan"))
+    true_code = delayed(batch.code, delays, float("nan"))
+    return (
+        loss(action_units, code, true_units, true_code)
+        + options.phone_weight * phone_loss(network.audio_encoder.name_phones(vectors), batch.phones)
+        + options.encoder_weight * encoder_loss(recogniser(vectors), batch.heard)
+    )
+
+
+def listen(recordings: Sequence[Recording], folder: Path) -> list[Recording]:
+    """The recordings with what a speech recogniser makes of them; its answers are kept in `folder`."""
+    encoder = SpeechEncoder.load()
+    vectors = [remembered(encoder, recording.pcm, folder) for recording in recordings]
+    components = Components.of(vectors)
+    return [with_heard(one, components(heard)) for one, heard in zip(recordings, vectors, strict=True)]
+
+
+def repertoire(
+    recordings: Sequence[Recording],
+    speech: Sequence[Recording],
+    options: HearingOptions,
+    progress: Progress | None = None,
+) -> Repertoire:
+    """The voices of a training: the most filmed speaker, the other filmed ones, and unfilmed speech with its mime."""
+    counts = Counter(recording.speaker for recording in recordings)
+    main = counts.most_common(1)[0][0]
+    few = max(2, options.versions // 13)
+    groups: list[tuple[float, Sequence[Heard]]] = []
+    others = {name: min(count, _ALIKE) for name, count in sorted(counts.items()) if name != main}
+    shares = {main: options.filmed_share}
+    shares |= {name: options.others_share * weight / sum(others.values()) for name, weight in others.items()}
+    for number, (name, share) in enumerate(shares.items()):
+        own = [recording for recording in recordings if recording.speaker == name]
+        versions = few if name == main else options.versions
+        groups.append((share, InVoices(own, versions, options.strength, options.seed + number)))
+    if speech:
+        if any(np.isfinite(recording.articulation).any() for recording in recordings) and options.viseme_steps:
+            basis = face_space.basis()
+            teacher = learn_visemes(
+                recordings, basis, options.viseme_weights, options.viseme_steps, options.seed, progress
+            )
+            labelled = tuple(np.flatnonzero(_labelled_units(recordings)).tolist())
+            speech = [mime(teacher, recording, basis, labelled) for recording in speech]
+        share = 1.0 - options.filmed_share - options.others_share
+        groups.append((share, InVoices(speech, few, options.strength, options.seed + len(shares))))
+    return Repertoire(tuple(group for group in groups if group[0] > 0.0), options.silence_share)
+
+
+def _labelled_units(recordings: Sequence[Recording]) -> NDArray[np.bool_]:
+    """Which units have a label in any frame, bool (units,)."""
+    labels = np.concatenate([recording.action_units for recording in recordings])
+    return np.asarray(np.isfinite(labels).any(axis=0), np.bool_)
+
+
+def fit_statistics(network: MotionNetwork, voices: Repertoire) -> None:
+    """Set the encoder's mean and deviation of each mel bin from a sample of what will be heard."""
+    generator = np.random.default_rng(0)
+    mel = voices.batch(64, 100, generator).mel
+    network.audio_encoder.mean.copy_(mel.mean(dim=(0, 1)))
+    network.audio_encoder.deviation.copy_(mel.std(dim=(0, 1)).clamp(min=0.5))
+
+
+def pretrain(
+    network: MotionNetwork,
+    recogniser: nn.Linear,
+    voices: Repertoire,
+    options: HearingOptions,
+    file: Path | None = None,
+    progress: Progress | None = None,
+    place: Place | None = None,
+) -> None:
+    """Teach the audio encoder the phones of all voices, and what the recogniser hears; the rest is left alone."""
+    place = place or Place.current()
+    fit_statistics(network, voices)
+    encoder = network.to(place.device).audio_encoder
+    recogniser.to(place.device)
+    together = nn.ModuleDict({"encoder": encoder, "recogniser": recogniser})
+    state = TrainingState({"encoder": together}, {"phones": _optimiser(together, options)})
+
+    def loss(batch: Batch) -> Tensor:
+        memory = Memory(network.initial_state(len(batch.mel)))
+        vectors = encoder(batch.mel, memory)
+        named = phone_loss(encoder.name_phones(vectors), batch.phones)
+        return named + options.encoder_weight * encoder_loss(recogniser(vectors), batch.heard)
+
+    def draw(generator: Generator) -> Batch:
+        return voices.batch(options.batch, options.row_frames, generator).to(place.device)
+
+    network.train()
+    settings = Settings(options.pretraining_steps, options.seed, save_every=options.save_every)
+    train(state, draw, {"phones": loss}, settings, file, progress, place)
+
+
+def fit(
+    network: MotionNetwork,
+    recogniser: nn.Linear,
+    voices: Repertoire,
+    basis: MotionBasis,
+    options: HearingOptions,
+    file: Path | None = None,
+    progress: Progress | None = None,
+    place: Place | None = None,
+) -> None:
+    """Teach the whole network, with both auxiliary tasks; afterwards it holds its averaged weights."""
+    place = place or Place.current()
+    network.to(place.device)
+    recogniser.to(place.device)
+    loss = MotionLoss.of(basis, options.weights)
+    together = nn.ModuleDict({"network": network, "recogniser": recogniser})
+    state = TrainingState({"motion": together}, {"motion": _optimiser(together, options)})
+
+    def objective(batch: Batch) -> Tensor:
+        return heads_loss(network, recogniser, batch, loss, options)
+
+    def draw(generator: Generator) -> Batch:
+        return voices.batch(options.batch, options.row_frames, generator).to(place.device)
+
+    network.train()
+    settings = Settings(options.steps, options.seed, average_decay=options.average_decay, save_every=options.save_every)
+    train(state, draw, {"motion": objective}, settings, file, progress, place)
+    together.load_state_dict(state.weights("motion"))
+    network.cpu().eval()
+
+
+def _optimiser(module: nn.Module, options: HearingOptions) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(
+        module.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, betas=(0.9, 0.98)
+    )
+
+
+def train_motion(
+    pack: Path,
+    out: Path,
+    options: HearingOptions,
+    progress: Progress | None = None,
+    speech: Sequence[Recording] = (),
+    left_out: Collection[str] = (),
+    place: Place | None = None,
+    encoded: Path | None = None,
+    start: Path | None = None,
+) -> Path:
+    """Train on the speakers of a prepared corpus and write `out/motion.safetensors`; returns its path.
+
+    `speech`: unfilmed recordings with phones, see `unfilmed`; without, there is no pre-training. `left_out`: speakers
+    to keep for testing. `encoded`: where a speech recogniser's answers are kept; without, none is asked. `start`: a
+    checkpoint whose motion network is trained on, instead of pre-training a new one. The states of an interrupted
+    training lie in `out` and are continued from, and removed at the end.
+    """
+    recordings = read_pack(pack, left_out)
+    if encoded is not None:
+        both = listen([*recordings, *speech], encoded)
+        recordings, speech = both[: len(recordings)], both[len(recordings) :]
+    torch.manual_seed(options.seed)
+    network = MotionNetwork(options.network)
+    recogniser = encoder_head(network)
+    provenance: dict[str, Any] = {
+        "network": "motion",
+        "options": asdict(options),
+        "speakers": sorted({recording.speaker for recording in recordings}),
+        "recordings": len(recordings),
+        "unfilmed_recordings": len(speech),
+        "speech_encoder": encoded is not None,
+    }
+    if start is not None:
+        begun = checkpoint.load(start)
+        network = MotionNetwork.from_checkpoint(begun)
+        provenance["from"] = begun.provenance.get("motion", {})
+        provenance["speakers"] = sorted({*provenance["speakers"], *provenance["from"].get("speakers", [])})
+    network.learned_units.copy_(torch.from_numpy(_labelled_units(recordings)))
+    voices = repertoire(recordings, speech, options, progress)
+    states = [out / "motion.phones.training.safetensors", out / "motion.training.safetensors"]
+    if start is None:
+        if speech and not states[1].is_file():
+            pretrain(network, recogniser, voices.mostly_last(_SPEECH_SHARE), options, states[0], progress, place)
+        else:
+            fit_statistics(network, voices)
+    fit(network, recogniser, voices, face_space.basis(), options, states[1], progress, place)
+    path = out / "motion.safetensors"
+    checkpoint.save(path, network.tensors(), {"motion": network.configuration.to_json()}, {"motion": provenance})
+    for state in states:
+        state.unlink(missing_ok=True)
+    return path

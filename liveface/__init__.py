@@ -1,0 +1,1 @@
+"""One photo and live speech become a talking head."""

@@ -1,0 +1,26 @@
+"""Tests of the board of notices."""
+
+from liveface.app.desktop.notifications import Notice, Noticeboard
+
+
+def test_a_notice_is_read_once() -> None:
+    board = Noticeboard()
+    board.post(Notice("a"))
+    board.post(Notice("b", is_problem=True))
+    assert [notice.text for notice in board.take()] == ["a", "b"]
+    assert board.take() == []
+
+
+def test_what_says_the_same_is_posted_once_and_the_oldest_give_way() -> None:
+    board = Noticeboard()
+    for number in range(20):
+        board.post(Notice(str(number)))
+        board.post(Notice(str(number)))
+    assert [notice.text for notice in board.take()] == [str(number) for number in range(4, 20)]
+
+
+def test_a_device_that_has_gone_is_a_problem_and_one_that_is_back_is_none() -> None:
+    board = Noticeboard()
+    board.tell_of_device("The microphone “Headset” has gone: it is silent until one is connected.")
+    board.tell_of_device("The microphone “Headset” is back.")
+    assert [notice.is_problem for notice in board.take()] == [True, False]
