@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from liveface.engine.drawing.renderer import Painter
+from liveface.engine.backends.painter import Painter
 from liveface.engine.hearing.streamer import MotionNetwork, State
 
 Array = NDArray[np.float32]
@@ -177,7 +177,7 @@ class TimedNetwork:
 
 class TimedPainter:
     """A painter of which the stage `generator` is noted per picture: the time that drawing spends on beginning to
-    paint and on waiting for the result, not what passes in between. Implements `engine.drawing.renderer.Painter`."""
+    paint and on waiting for the result, not what passes in between. Implements `engine.backends.painter.Painter`."""
 
     def __init__(self, painter: Painter, stopwatch: Stopwatch) -> None:
         self.batch = painter.batch

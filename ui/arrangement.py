@@ -1,11 +1,16 @@
 """Where the parts of the window are, and which of them have room."""
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from PyQt6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
-if TYPE_CHECKING:
-    from liveface.ui.window import Window
+from liveface.ui.canvas import Canvas
+from liveface.ui.controls import Controls
+from liveface.ui.gallery import Gallery
+from liveface.ui.live_panel import LivePanel
+from liveface.ui.notice_bar import NoticeBar
+from liveface.ui.settings_panel import SettingsPanel
+from liveface.ui.source_bar import SourceBar
 
 _MARGIN = 16  # pixels, like all below
 _PANEL_WIDTH = 284
@@ -13,32 +18,45 @@ _WIDEST = 860  # of the bars under the face
 _MIDDLE = 460  # the least that the face and the bars under it need
 
 
+class Parts(Protocol):
+    """What is arranged."""
+
+    canvas: Canvas
+    controls: Controls
+    gallery: Gallery
+    live: LivePanel
+    notice: NoticeBar
+    settings: SettingsPanel
+    source: SourceBar
+
+
 class Arrangement:
     """Belongs to one window. `panel` is live, settings or empty; `is_bare`: nothing but the face."""
 
-    def __init__(self, window: "Window") -> None:
+    def __init__(self, window: QMainWindow, parts: Parts) -> None:
         self._window = window
+        self._parts = parts
         self.is_bare = False
         self._wants_gallery = True
         self._first: QWidget | None = None  # what was asked for last
         self.panel = ""
         self.panels = QStackedWidget()
         self.panels.setFixedWidth(_PANEL_WIDTH)
-        self.panels.addWidget(window.live)
-        self.panels.addWidget(window.settings)
-        over_face = QVBoxLayout(window.canvas)
+        self.panels.addWidget(parts.live)
+        self.panels.addWidget(parts.settings)
+        over_face = QVBoxLayout(parts.canvas)
         over_face.setContentsMargins(_MARGIN, _MARGIN, _MARGIN, _MARGIN)
         over_face.addStretch(1)
-        over_face.addLayout(_centred(window.notice))
+        over_face.addLayout(_centred(parts.notice))
         middle = QVBoxLayout()
         middle.setSpacing(12)
-        middle.addWidget(window.canvas, stretch=1)
-        for widget in (window.source, window.controls):
+        middle.addWidget(parts.canvas, stretch=1)
+        for widget in (parts.source, parts.controls):
             widget.setMaximumWidth(_WIDEST)
             middle.addLayout(_centred(widget))
         self._outer = QHBoxLayout()
         self._outer.setSpacing(_MARGIN)
-        self._outer.addWidget(window.gallery)
+        self._outer.addWidget(parts.gallery)
         self._outer.addLayout(middle, stretch=1)
         self._outer.addWidget(self.panels)
         central = QWidget()
@@ -57,14 +75,14 @@ class Arrangement:
 
     def toggle_gallery(self) -> None:
         """Show the faces, or hide them."""
-        self._wants_gallery = not self._window.gallery.isVisible()
-        self._show_first(self._window.gallery if self._wants_gallery else None)
+        self._wants_gallery = not self._parts.gallery.isVisible()
+        self._show_first(self._parts.gallery if self._wants_gallery else None)
 
     def fit(self) -> None:
         """Show what is wanted and has room beside the face, first what was asked for last."""
-        window = self._window
+        window, parts = self._window, self._parts
         room = window.width() - _MIDDLE - 2 * _MARGIN
-        wanted = {window.gallery: self._wants_gallery, self.panels: bool(self.panel)}
+        wanted = {parts.gallery: self._wants_gallery, self.panels: bool(self.panel)}
         shown = dict.fromkeys(wanted, False)
         for side in sorted(wanted, key=lambda side: side is not self._first):
             needed = side.maximumWidth() + _MARGIN
@@ -72,15 +90,15 @@ class Arrangement:
                 shown[side], room = True, room - needed
         for side, is_shown in shown.items():
             side.setVisible(is_shown and not self.is_bare)
-        self.panels.setCurrentWidget(window.settings if self.panel == "settings" else window.live)
-        for widget in (window.source, window.controls):
+        self.panels.setCurrentWidget(parts.settings if self.panel == "settings" else parts.live)
+        for widget in (parts.source, parts.controls):
             widget.setVisible(not self.is_bare)
         margin = 0 if self.is_bare else _MARGIN
         self._outer.setContentsMargins(margin, margin, margin, margin)
         self._outer.activate()
-        window.controls.faces.setChecked(shown[window.gallery])
-        window.controls.live.setChecked(shown[self.panels] and self.panel == "live")
-        window.controls.settings.setChecked(shown[self.panels] and self.panel == "settings")
+        parts.controls.faces.setChecked(shown[parts.gallery])
+        parts.controls.live.setChecked(shown[self.panels] and self.panel == "live")
+        parts.controls.settings.setChecked(shown[self.panels] and self.panel == "settings")
 
     def _show_first(self, side: QWidget | None) -> None:
         """Make room for what was asked for, if the window may grow."""

@@ -1,44 +1,85 @@
 """The window's keys, and the page that lists them."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from PyQt6.QtCore import QEvent, QObject, Qt
 from PyQt6.QtGui import QKeyEvent, QKeySequence, QShortcut
-from PyQt6.QtWidgets import QDialog, QGridLayout, QLabel, QPushButton, QVBoxLayout
+from PyQt6.QtWidgets import QDialog, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from liveface.ui.controls import Controls
+from liveface.ui.gallery import Gallery
 from liveface.ui.letters import underline
-
-if TYPE_CHECKING:
-    from liveface.ui.window import Window
+from liveface.ui.notice_bar import NoticeBar
+from liveface.ui.settings_panel import SettingsPanel
+from liveface.ui.source_bar import SourceBar
 
 _TALK = Qt.Key.Key_T
 
 
-class Keys(QObject):
-    """Belongs to one window."""
+class Acts(Protocol):
+    """What the keys act on: parts of the window, and what it can do."""
 
-    def __init__(self, window: "Window") -> None:
+    controls: Controls
+    gallery: Gallery
+    notice: NoticeBar
+    settings: SettingsPanel
+    source: SourceBar
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether there is nothing but the face."""
+
+    def show_bare(self, is_bare: bool) -> None:
+        """Show nothing but the face, or everything."""
+
+    def toggle_running(self) -> None:
+        """Start, or stop."""
+
+    def apply_mute(self) -> None:
+        """Be heard, unless muted or not talking while that is needed."""
+
+    def choose_photo(self) -> None:
+        """Ask for photos."""
+
+    def choose_sound(self) -> None:
+        """Ask for a sound file."""
+
+    def paste(self) -> None:
+        """Take what is in the clipboard."""
+
+    def toggle_gallery(self) -> None:
+        """Show the faces, or hide them."""
+
+    def toggle_panel(self, name: str) -> None:
+        """Show the panel live or settings, or none if it is shown already."""
+
+
+class Keys(QObject):
+    """Belongs to one window, which is given as the widget that has the keys, and as what they act on."""
+
+    def __init__(self, window: QWidget, acts: Acts) -> None:
         super().__init__(window)
         self._window = window
-        controls, transport = window.controls, window.source.transport
+        self._acts = acts
+        controls, transport = acts.controls, acts.source.transport
         self.bindings: list[tuple[str, str, Callable[[], object]]] = [
-            ("Ctrl+Return", "Start or stop", window.toggle_running),
+            ("Ctrl+Return", "Start or stop", acts.toggle_running),
             ("M", "Mute", controls.mute.toggle),
             ("I", "Interrupt: forget what has been said", controls.interrupt.click),
-            ("Ctrl+O", "Make a face of a photo", window.choose_photo),
-            ("Ctrl+V", "Paste a photo", window.paste),
-            ("Ctrl+Shift+O", "Let a sound file speak", window.choose_sound),
+            ("Ctrl+O", "Make a face of a photo", acts.choose_photo),
+            ("Ctrl+V", "Paste a photo", acts.paste),
+            ("Ctrl+Shift+O", "Let a sound file speak", acts.choose_sound),
             ("P", "Play or pause the sound file", transport.button.click),
             ("Ctrl+R", "Record", controls.record.click),
             ("Ctrl+S", "Save the picture", controls.snapshot.click),
             ("Ctrl+K", "Virtual camera", controls.camera.click),
             ("Ctrl+J", "Voice in step with the face", controls.voice.click),
-            ("N", "Do what a notice offers", window.notice.act),
-            ("Ctrl+G", "Faces", window.toggle_gallery),
-            ("Ctrl+L", "Live figures", lambda: window.toggle_panel("live")),
-            ("Ctrl+,", "Settings", lambda: window.toggle_panel("settings")),
-            ("Ctrl+F", "Nothing but the face", lambda: window.show_bare(not window.is_bare)),
+            ("N", "Do what a notice offers", acts.notice.act),
+            ("Ctrl+G", "Faces", acts.toggle_gallery),
+            ("Ctrl+L", "Live figures", lambda: acts.toggle_panel("live")),
+            ("Ctrl+,", "Settings", lambda: acts.toggle_panel("settings")),
+            ("Ctrl+F", "Nothing but the face", lambda: acts.show_bare(not acts.is_bare)),
             ("F11", "Full screen", self._toggle_full_screen),
             ("F1", "This page", self.show_page),
             ("Ctrl+Q", "Quit", window.close),
@@ -47,9 +88,9 @@ class Keys(QObject):
             QShortcut(QKeySequence(keys), window).activated.connect(action)
         # Not on the application, which would also bring widgets that are not whole yet, and Python ends at that. Those
         # named here keep letters for themselves, all others let them through to the window.
-        settings = window.settings
-        pickers = (window.source.microphone, settings.speaker, settings.camera, settings.voice)
-        for widget in (window, window.gallery.list, *pickers):
+        settings = acts.settings
+        pickers = (acts.source.microphone, settings.speaker, settings.camera, settings.voice)
+        for widget in (window, acts.gallery.list, *pickers):
             widget.installEventFilter(self)
         for picker in pickers:
             picker.opened.connect(self._let_go)
@@ -87,26 +128,26 @@ class Keys(QObject):
         if event.key() == Qt.Key.Key_Alt:
             underline(self._window, event.type() == kinds.KeyPress)
             return False
-        talk = self._window.controls.talk
+        talk = self._acts.controls.talk
         if event.key() == Qt.Key.Key_Escape and event.type() == kinds.KeyPress:
             return self._leave()
         if event.key() != _TALK or talk.isHidden() or (event.type() == kinds.KeyPress and event.modifiers()):
             return False
         if event.type() in (kinds.KeyPress, kinds.KeyRelease) and not event.isAutoRepeat():
             talk.setDown(event.type() == kinds.KeyPress)
-            self._window.apply_mute()
+            self._acts.apply_mute()
         return event.type() in (kinds.KeyPress, kinds.KeyRelease)
 
     def _let_go(self) -> None:
         """Be heard no more: whoever has the focus now gets the release of the key."""
-        talk = self._window.controls.talk
+        talk = self._acts.controls.talk
         if talk.isDown():
             talk.setDown(False)
-            self._window.apply_mute()
+            self._acts.apply_mute()
 
     def _leave(self) -> bool:
-        if self._window.is_bare:
-            self._window.show_bare(False)
+        if self._acts.is_bare:
+            self._acts.show_bare(False)
         elif self._window.isFullScreen():
             self._window.showNormal()
         else:

@@ -48,10 +48,10 @@ class Window(QMainWindow):
         self.controls = Controls()
         self.live = LivePanel(program.units)
         self.settings = SettingsPanel(program.choices, program.devices)
-        self._arrangement = Arrangement(self)
+        self._arrangement = Arrangement(self, self)
         self._arrangement.panel = chosen["panel"]
         self._connect()
-        self.keys = Keys(self)
+        self.keys = Keys(self, self)
         theme.choose(chosen["theme"])
         self._show_push_to_talk(chosen["is_push_to_talk"])
         self._restore(chosen["geometry"])

@@ -10,6 +10,7 @@ from weakref import WeakSet
 from liveface.app.capacity.draw_cost import DrawingCost
 from liveface.app.capacity.draw_queue import Agenda, Call, Order
 from liveface.app.session.clock import Clock
+from liveface.app.session.session import Artist
 from liveface.engine.drawing.renderer import Renderer
 from liveface.engine.face.avatar import Avatar
 from liveface.engine.media import Frame, Motion
@@ -38,7 +39,7 @@ class Drawn:
     busy: float = 0.0
 
 
-class Scheduler:
+class Scheduler(Artist):
     """Draws for all sessions that call `draw`, each of them with one order at a time.
 
     The thread "liveface draw" runs from `start` to `close`. What fails in a call is raised in the session whose

@@ -134,7 +134,7 @@ def _prepare_tensorrt(announce: Announce, kind: "Precision | None") -> Iterator[
 
 def shipped_crops(count: int) -> "Crops":
     """The mouths of all shipped portraits, while they speak parts of the shipped sentence."""
-    from liveface.engine.backends.calibration import crops_of
+    from liveface.engine.drawing.calibration_crops import crops_of
 
     streamer = Streamer(StepNetwork(MODELS / "motion.onnx"))
     motions = streamer.feed(read_audio(SPEECH)) + streamer.flush()

@@ -40,6 +40,10 @@ class Noticeboard:
             if not self._waiting or self._waiting[-1] != notice:
                 self._waiting.append(notice)
 
+    def tell(self, text: str, is_problem: bool = False, remedy: Remedy = "", subject: str = "") -> None:
+        """Add a notice, in words that those know who know no notice."""
+        self.post(Notice(text, is_problem, remedy, subject))
+
     def tell_of_device(self, text: str) -> None:
         """Add what a microphone or a speaker has to say: a problem where it has gone."""
         self.post(Notice(text, is_problem="has gone" in text, subject=text.partition("” ")[0]))

@@ -28,10 +28,11 @@ from liveface.app.session.stats import process_age
 from liveface.app.settings import BACKLOG_MS, DEFAULT_LOOKAHEAD
 from liveface.engine import checkpoint
 from liveface.engine.backends.openvino import PaintNetworks, StepNetwork, operations
+from liveface.engine.backends.painter import Painter
 from liveface.engine.backends.precision import REFERENCE, probe
 from liveface.engine.bench import WARM, Stopwatch, TimedNetwork, TimedPainter, distribution, phases, repeat
 from liveface.engine.checkpoint import Checkpoint
-from liveface.engine.drawing.renderer import MouthRenderer, Painter
+from liveface.engine.drawing.renderer import MouthRenderer
 from liveface.engine.errors import BackendError, ConfigurationError, LivefaceError
 from liveface.engine.face.avatar import Avatar
 from liveface.engine.hearing.features import FeatureExtractor

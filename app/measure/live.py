@@ -13,8 +13,9 @@ from liveface.app.session.clock import Clock, MonotonicClock
 from liveface.app.session.session import Session
 from liveface.app.session.sources import FileSource, Source
 from liveface.app.session.stats import Stats
+from liveface.engine.backends.painter import Painter
 from liveface.engine.bench import Numbers, Stopwatch, TimedNetwork, TimedPainter, Trend, distribution, trend
-from liveface.engine.drawing.renderer import MouthRenderer, Painter
+from liveface.engine.drawing.renderer import MouthRenderer
 from liveface.engine.face.avatar import Avatar
 from liveface.engine.hearing.features import FeatureExtractor
 from liveface.engine.hearing.streamer import MotionNetwork, Streamer

@@ -7,10 +7,10 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Literal, Protocol
 
 import cv2
 
-from liveface.app.desktop.notifications import Notice, Noticeboard
 from liveface.app.files.atomic_write import write_whole
 from liveface.app.files.film import leftovers, recover
 from liveface.app.outputs.fan_out import WAITING_MS, FanOut
@@ -25,12 +25,20 @@ _BEGINNING = "liveface "  # of the names of our files
 _RECORDING_MS = 4000  # of frames that wait while the disk or the encoder is slow: nothing of a recording shall be lost
 
 Open = Callable[[], Sink]
+Remedy = Literal["", "show", "recover"]
+
+
+class Board(Protocol):
+    """Where texts for the user go, from any thread."""
+
+    def tell(self, text: str, is_problem: bool = False, remedy: Remedy = "", subject: str = "") -> None:
+        """Add a text; `remedy` is what can be done about it to the file that `subject` names."""
 
 
 class Outputs:
     """`fan_out` is the sink of the sessions. Names of files are made of the date."""
 
-    def __init__(self, clock: Clock, board: Noticeboard, movies: Path, pictures: Path) -> None:
+    def __init__(self, clock: Clock, board: Board, movies: Path, pictures: Path) -> None:
         self.fan_out = FanOut(clock, self._failed)
         self._board = board
         self._movies = movies
@@ -74,7 +82,7 @@ class Outputs:
         """Say which recordings something has ended before they were complete, each with the offer to recover it."""
         for path in leftovers(self._movies, _BEGINNING):
             text = f"A recording has not come to its end: {path.name}. It can be played, and made an ordinary video."
-            self._board.post(Notice(text, is_problem=True, remedy="recover", subject=str(path)))
+            self._board.tell(text, is_problem=True, remedy="recover", subject=str(path))
 
     def recover(self, path: Path) -> None:
         """Make an ordinary video of a recording that was ended; counts from the next `settle` on."""
@@ -98,7 +106,7 @@ class Outputs:
                 else:
                     self._given[name] = open_sink
                     if text := self._success.get(name):
-                        self._board.post(Notice(text))
+                        self._board.tell(text)
         for path in ended:
             self._recover(path)
 
@@ -109,9 +117,9 @@ class Outputs:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes())
         except OSError as error:
-            self._board.post(Notice(f"The snapshot cannot be written to {path} ({error.strerror}).", is_problem=True))
+            self._board.tell(f"The snapshot cannot be written to {path} ({error.strerror}).", is_problem=True)
         else:
-            self._board.post(Notice(f"Snapshot saved: {path.name}", remedy="show", subject=str(path)))
+            self._board.tell(f"Snapshot saved: {path.name}", remedy="show", subject=str(path))
 
     def _new_recorder(self) -> Sink:
         try:
@@ -125,9 +133,9 @@ class Outputs:
         try:
             recovered = recover(path)
         except MediaError as error:
-            self._board.post(Notice(str(error), is_problem=True, remedy="show", subject=str(path)))
+            self._board.tell(str(error), is_problem=True, remedy="show", subject=str(path))
         else:
-            self._board.post(Notice(f"Recording recovered: {recovered.name}", remedy="show", subject=str(recovered)))
+            self._board.tell(f"Recording recovered: {recovered.name}", remedy="show", subject=str(recovered))
 
     def _remove(self, name: str) -> None:
         delivery = self.fan_out.remove(name)
@@ -135,7 +143,7 @@ class Outputs:
             file = self._recorder.written
             if file is not None and delivery.failure is None:
                 lost = f", {delivery.dropped} pictures left out" if delivery.dropped else ""
-                self._board.post(Notice(f"Recording saved: {file.name}{lost}", remedy="show", subject=str(file)))
+                self._board.tell(f"Recording saved: {file.name}{lost}", remedy="show", subject=str(file))
 
     def _failed(self, name: str, error: Exception) -> None:
         self.want(name, None)
@@ -144,9 +152,10 @@ class Outputs:
         incomplete = self._recorder.incomplete if name == RECORDING and self._recorder is not None else None
         if incomplete is not None and not is_known:
             text += f" What there is of it is kept as “{incomplete.name}”."
-        self._board.post(
-            Notice(text, True) if incomplete is None else Notice(text, True, remedy="show", subject=str(incomplete))
-        )
+        if incomplete is None:
+            self._board.tell(text, True)
+        else:
+            self._board.tell(text, True, remedy="show", subject=str(incomplete))
 
 
 def _dated(folder: Path, suffix: str) -> Path:

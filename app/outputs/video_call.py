@@ -4,12 +4,32 @@ Knows what the user has chosen for them, and nothing of when they are on.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
-from liveface.app.desktop.preferences import Preferences
 from liveface.app.outputs.virtual_camera import CameraLook, VirtualCamera
 from liveface.app.outputs.virtual_microphone_sink import MatchedVoice
 from liveface.app.session.clock import Clock
 from liveface.app.session.session import Sink
+
+
+class Chosen(Protocol):
+    """What the user has chosen for a call."""
+
+    @property
+    def camera(self) -> str:
+        """The device's name, or nothing for the first."""
+
+    @property
+    def camera_fit(self) -> str:
+        """Letterbox or crop."""
+
+    @property
+    def camera_background(self) -> str:
+        """The word blur, or a colour such as #202020."""
+
+    @property
+    def voice(self) -> str:
+        """The device's name, or nothing for a virtual microphone of our own."""
 
 
 class Call:
@@ -20,11 +40,11 @@ class Call:
         self._voice: MatchedVoice | None = None
 
     @property
-    def openers(self) -> Mapping[str, Callable[[Preferences], Sink]]:
+    def openers(self) -> Mapping[str, Callable[[Chosen], Sink]]:
         """What makes each, by its name."""
         return {"camera": self._camera, "voice": self._new_voice}
 
-    def _camera(self, chosen: Preferences) -> Sink:
+    def _camera(self, chosen: Chosen) -> Sink:
         background = chosen.camera_background
         look = CameraLook(
             fit="crop" if chosen.camera_fit == "crop" else "letterbox",
@@ -32,7 +52,7 @@ class Call:
         )
         return VirtualCamera(look, chosen.camera or None, clock=self._clock, hold=self._delay)
 
-    def _new_voice(self, chosen: Preferences) -> Sink:
+    def _new_voice(self, chosen: Chosen) -> Sink:
         self._voice = MatchedVoice(chosen.voice or None, self._clock)
         return self._voice
 

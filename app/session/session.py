@@ -1,6 +1,7 @@
 """One face speaking: threads that carry sound from a source through the engine to the sinks."""
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -9,7 +10,6 @@ from typing import Protocol
 
 import numpy as np
 
-from liveface.app.capacity.scheduler import Scheduler
 from liveface.app.session.clock import Clock, PlayoutClock
 from liveface.app.session.queues import FrameQueue, Owed
 from liveface.app.session.sources import Source
@@ -60,9 +60,10 @@ class BareSink:
         """See `Sink`."""
 
 
-class Artist(Protocol):
-    """What draws for a session."""
+class Artist(ABC):
+    """What draws for a session. A class and no protocol, so that a session can tell it from a renderer."""
 
+    @abstractmethod
     def draw(self, motions: list[Motion], avatar: Avatar, due: float, deadline: float) -> list[Frame]:
         """Pictures in order, wanted at the moment `due`; those that could not be begun by `deadline` may be missing."""
 
@@ -79,16 +80,16 @@ class Session:
         self,
         source: Source,
         streamer: Streamer,
-        renderer: Renderer | Scheduler,
+        renderer: Renderer | Artist,
         avatar: Avatar,
         sinks: Sequence[Sink],
         clock: Clock,
         stats: Stats,
     ) -> None:
-        """`avatar` is framed to the size of the output. A scheduler draws for other sessions too."""
+        """`avatar` is framed to the size of the output. An artist may draw for other sessions too."""
         self._source = source
         self._streamer = streamer
-        self._artist: Artist = renderer if isinstance(renderer, Scheduler) else _Alone(renderer)
+        self._artist: Artist = renderer if isinstance(renderer, Artist) else _Alone(renderer)
         self._avatar = avatar
         self._sinks = sinks
         self._clock = clock
@@ -325,8 +326,8 @@ class Session:
             closing.callback(self._source.close)
 
 
-class _Alone:
-    """Draws for one session, in its own thread. Implements `Artist`."""
+class _Alone(Artist):
+    """Draws for one session, in its own thread."""
 
     def __init__(self, renderer: Renderer) -> None:
         self._renderer = renderer

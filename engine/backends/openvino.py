@@ -107,7 +107,7 @@ class StepNetwork:
 
 
 class PaintNetworks:
-    """The exported drawing networks, an `engine.drawing.renderer.Painter`; compiled anew for each size of batch.
+    """The exported drawing networks, an `engine.backends.painter.Painter`; compiled anew for each size of batch.
 
     The generator runs in the fastest arithmetic that this CPU has and that is exact enough: as trained, in bfloat16,
     or in 8-bit integers where `generator.int8.onnx` lies beside its file (see `engine.backends.precision`). The choice
@@ -144,7 +144,7 @@ class PaintNetworks:
         return _infer(self._identify, [photo])
 
     def begin(self, inputs: Array, code: Array, identity: tuple[Array, ...]) -> Callable[[], tuple[Array, Array]]:
-        """Start painting on threads of the library's own; see `engine.drawing.renderer.Painter`."""
+        """Start painting on threads of the library's own; see `engine.backends.painter.Painter`."""
         batch = len(inputs)
         if batch not in self._requests:
             compiled = self._compile_as(self.precision, batch)

@@ -114,7 +114,7 @@ def probe() -> tuple[Array, Array, Array]:
     """A drawn face's open mouth, always the same, to run the drawing networks on.
 
     Returns `photo` (1, 4, 96, 128), `inputs` (1, 8, 96, 128) and `code` (1, 16) as an
-    `engine.drawing.renderer.Painter` takes.
+    `engine.backends.painter.Painter` takes.
     """
     width, height = CROP_SIZE
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -21,7 +21,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from liveface.engine.backends import engine_cache, precision
+from liveface.engine.backends.calibration import Crops
 from liveface.engine.backends.lanes import Lanes, new_stream
+from liveface.engine.backends.painter import Painter
 from liveface.engine.backends.torch_cuda import (
     SHAPES,
     TorchPainter,
@@ -36,10 +38,6 @@ from liveface.engine.checkpoint import Checkpoint
 from liveface.engine.errors import BackendError, OutputError
 from liveface.engine.model.drawing import load_drawing
 
-if TYPE_CHECKING:
-    from liveface.engine.backends.calibration import Crops
-    from liveface.engine.drawing.renderer import Painter
-
 Array = NDArray[np.float32]
 Precision = Literal["fp16", "int8"]
 
@@ -53,7 +51,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class TensorRTPainter:
-    """Implements `engine.drawing.renderer.Painter` with a checkpoint's generator as a TensorRT engine.
+    """Implements `engine.backends.painter.Painter` with a checkpoint's generator as a TensorRT engine.
 
     Pictures differ from those in single precision by 2/255 in the mean at most. An engine that is missing, stale or
     broken is built first, and one line says so; one in 8-bit integers cannot be, because that needs real mouths.
@@ -102,7 +100,7 @@ class TensorRTPainter:
         return identity_maps(self._identity, photo, self._device)
 
     def begin(self, inputs: Array, code: Array, identity: tuple[Array, ...]) -> Callable[[], tuple[Array, Array]]:
-        """Begin to paint; see `engine.drawing.renderer.Painter`."""
+        """Begin to paint; see `engine.backends.painter.Painter`."""
         return begin(self._lanes, inputs, code, identity)
 
 
@@ -233,7 +231,7 @@ def _dynamic_shapes() -> dict[str, dict[int, Any]]:
     return {name: {0: batch} for name in SHAPES}
 
 
-def _batch(encoder: nn.Module, crops: "Crops", start: int, device: torch.device) -> tuple[Tensor, ...]:
+def _batch(encoder: nn.Module, crops: Crops, start: int, device: torch.device) -> tuple[Tensor, ...]:
     part = np.s_[start : start + _CALIBRATION_BATCH]
     photos, inputs, codes = (
         torch.from_numpy(array[part]).to(device) for array in (crops.photos, crops.inputs, crops.codes)
@@ -284,7 +282,7 @@ def _loaded(library: ModuleType, engine: bytes) -> Callable[..., tuple[Tensor, .
     return lambda *inputs: tuple(module(*inputs))
 
 
-def choose(model: Checkpoint, crops: "Crops", device: str = "cuda") -> dict[Precision, precision.Trial]:
+def choose(model: Checkpoint, crops: Crops, device: str = "cuda") -> dict[Precision, precision.Trial]:
     """Measure the engines of both precisions, remember the better, and return the trials, the chosen first.
 
     Integers are chosen if they paint `crops` as single precision does, to the eye, and save a tenth of the time.
@@ -302,7 +300,7 @@ def choose(model: Checkpoint, crops: "Crops", device: str = "cuda") -> dict[Prec
     return {best: trials[best], **trials}
 
 
-def _painted(painter: "Painter", crops: "Crops") -> Array:
+def _painted(painter: Painter, crops: Crops) -> Array:
     """Pictures and changes (2, N, 3, 96, 128) of all crops."""
     painted = [
         painter.begin(inputs[None], code[None], painter.identify(photo[None]))()

@@ -14,7 +14,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from liveface.engine.backends import precision
 from liveface.engine.backends.lanes import Function, Lanes, Shape
+from liveface.engine.backends.painter import Painter
 from liveface.engine.checkpoint import Checkpoint
 from liveface.engine.errors import BackendError
 from liveface.engine.face.face_space import CODE_SIZE
@@ -32,9 +33,6 @@ from liveface.engine.model import blocks, generator
 from liveface.engine.model.drawing import load_drawing
 from liveface.engine.model.generator import DirectDecoder, Drawing, MouthGenerator
 from liveface.engine.model.identity_encoder import CHANNELS as IDENTITY
-
-if TYPE_CHECKING:
-    from liveface.engine.drawing.renderer import Painter
 
 Array = NDArray[np.float32]
 Kernels = Literal["plain", "compiled"]  # the library's own for each step, or torch.compile's for several at once
@@ -58,7 +56,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class TorchPainter:
-    """Implements `engine.drawing.renderer.Painter` with a checkpoint's own networks.
+    """Implements `engine.backends.painter.Painter` with a checkpoint's own networks.
 
     On the CPU it computes in float32 and agrees with OpenVINO to 2e-3; in half precision pictures differ from that by
     2/255 in the mean at most. Raises `BackendError` without a usable GPU, `CheckpointError` for unfit weights.
@@ -105,7 +103,7 @@ class TorchPainter:
         return identity_maps(self._identity, photo, self._device)
 
     def begin(self, inputs: Array, code: Array, identity: tuple[Array, ...]) -> Callable[[], tuple[Array, Array]]:
-        """Begin to paint; see `engine.drawing.renderer.Painter`."""
+        """Begin to paint; see `engine.backends.painter.Painter`."""
         return begin(self._lanes, inputs, code, identity)
 
     def paint(self, inputs: Array, code: Array, identity: tuple[Array, ...]) -> tuple[Array, Array]:
@@ -131,7 +129,7 @@ def identity_maps(encoder: nn.Module, photo: Array, device: torch.device) -> tup
 
 
 def begin(lanes: Lanes, inputs: Array, code: Array, identity: tuple[Array, ...]) -> Callable[[], tuple[Array, Array]]:
-    """Begin to paint on some lanes; see `engine.drawing.renderer.Painter`. Raises `BackendError` for other shapes."""
+    """Begin to paint on some lanes; see `engine.backends.painter.Painter`. Raises `BackendError` for other shapes."""
     arrays = (inputs, code, *identity)
     _require_shapes(arrays)
     finish = lanes.begin(arrays)
@@ -254,7 +252,7 @@ def _memory_key(model: Checkpoint, device: torch.device) -> str:
     return f"{about}, kernels, {fingerprint(model)}"
 
 
-def measure(painter: "Painter", count: int) -> float:
+def measure(painter: Painter, count: int) -> float:
     """Seconds for a batch of `count`, the quickest of some, with all transfers."""
     photo, inputs, code = precision.probe()
     identity = tuple(np.repeat(level, count, axis=0) for level in painter.identify(photo))

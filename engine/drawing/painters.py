@@ -2,20 +2,18 @@
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from liveface.engine import checkpoint
+from liveface.engine.backends.painter import Painter
 from liveface.engine.errors import BackendError
-
-if TYPE_CHECKING:
-    from liveface.engine.drawing.renderer import Painter
 
 Backend = Literal["openvino", "torch", "torch-compile", "tensorrt"]
 
 _LOG = logging.getLogger(__name__)
 
 
-def load_painter(models: Path, threads: int = 2, backend: Backend = "openvino") -> "Painter":
+def load_painter(models: Path, threads: int = 2, backend: Backend = "openvino") -> Painter:
     """The networks in the folder `models` on a back end: OpenVINO with so many `threads` of the CPU, or a GPU.
 
     TensorRT that cannot be used gives way to torch, and that to OpenVINO, with one line in the log; the others are
@@ -32,7 +30,7 @@ def load_painter(models: Path, threads: int = 2, backend: Backend = "openvino") 
             return _torch(models, is_compiled=backend == "torch-compile")
 
 
-def _torch(models: Path, is_compiled: bool) -> "Painter":
+def _torch(models: Path, is_compiled: bool) -> Painter:
     """`is_compiled`: with torch.compile in any case; otherwise only if that was measured to be faster."""
     try:
         from liveface.engine.backends.torch_cuda import TorchPainter, chosen_kernels, usable_device
@@ -43,7 +41,7 @@ def _torch(models: Path, is_compiled: bool) -> "Painter":
     return TorchPainter(model, kernels="compiled" if is_compiled else chosen_kernels(model) or "plain")
 
 
-def _tensorrt_or_next(models: Path, threads: int) -> "Painter":
+def _tensorrt_or_next(models: Path, threads: int) -> Painter:
     try:
         return _tensorrt(models)
     except BackendError as error:
@@ -58,7 +56,7 @@ def _tensorrt_or_next(models: Path, threads: int) -> "Painter":
     return painter
 
 
-def _tensorrt(models: Path) -> "Painter":
+def _tensorrt(models: Path) -> Painter:
     try:
         from liveface.engine.backends.tensorrt import TensorRTPainter
     except ImportError as error:

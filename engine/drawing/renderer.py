@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from liveface.engine.backends.painter import Painter
 from liveface.engine.drawing import compositor
 from liveface.engine.drawing.crop_maps import crop_maps
 from liveface.engine.drawing.liveliness import REST, Idle, IdleMotion
@@ -30,25 +31,6 @@ class Renderer(Protocol):
 
     def draw(self, motions: list[Motion], avatars: list[Avatar]) -> list[Frame]:
         """One picture for each motion, of the avatar at the same place; avatars are framed to the output's size."""
-
-
-class Painter(Protocol):
-    """The drawing networks on some backend; all arrays float32, channels first.
-
-    `batch`: how many pictures it paints at once where there are more.
-    """
-
-    batch: int
-
-    def identify(self, photo: Array) -> tuple[Array, ...]:
-        """Identity maps of one photo's mouth (1, 4, 96, 128), computed once per avatar."""
-
-    def begin(self, inputs: Array, code: Array, identity: tuple[Array, ...]) -> Callable[[], tuple[Array, Array]]:
-        """Begin to paint; the returned function waits for the end. Two may be under way at a time.
-
-        It returns the inner mouth's picture and the colour change around it, (B, 3, 96, 128) each.
-        `inputs` (B, 8, 96, 128), `code` (B, 16), `identity` maps (B, ...).
-        """
 
 
 class MouthRenderer:

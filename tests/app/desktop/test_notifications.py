@@ -24,3 +24,13 @@ def test_a_device_that_has_gone_is_a_problem_and_one_that_is_back_is_none() -> N
     board.tell_of_device("The microphone “Headset” has gone: it is silent until one is connected.")
     board.tell_of_device("The microphone “Headset” is back.")
     assert [notice.is_problem for notice in board.take()] == [True, False]
+
+
+def test_what_is_told_becomes_a_notice() -> None:
+    board = Noticeboard()
+    board.tell("Snapshot saved", remedy="show", subject="a.png")
+    board.tell("It cannot be written", is_problem=True)
+    assert board.take() == [
+        Notice("Snapshot saved", remedy="show", subject="a.png"),
+        Notice("It cannot be written", is_problem=True),
+    ]

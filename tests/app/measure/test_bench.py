@@ -35,7 +35,7 @@ from liveface.app.measure.tables import loopback_grid
 from liveface.app.session.pipeline import MODELS
 from liveface.app.session.stats import Percentiles
 from liveface.engine.backends.openvino import PaintNetworks
-from liveface.engine.drawing.renderer import Painter
+from liveface.engine.backends.painter import Painter
 from liveface.engine.errors import BackendError
 from liveface.engine.media import HOP
 from tests import faces

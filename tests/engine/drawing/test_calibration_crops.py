@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from liveface import assets
-from liveface.engine.backends.calibration import Array, crops_of
+from liveface.engine.backends.calibration import Array
+from liveface.engine.drawing.calibration_crops import crops_of
 from liveface.engine.drawing.renderer import MouthRenderer
 from liveface.engine.face.avatar import Avatar
 from liveface.engine.media import HOP, Motion
