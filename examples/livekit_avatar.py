@@ -19,7 +19,7 @@ from livekit.agents.voice.room_io import RoomOptions
 
 from liveface.app.files.media_files import iterate_audio
 from liveface.app.integrations.livekit import LivefaceVideoGenerator
-from liveface.app.session.pipeline import ASSETS, load_performer
+from liveface.app.session.pipeline import ASSETS, load_pipeline
 from liveface.app.settings import Settings
 from liveface.engine.media import FPS, SAMPLE_RATE
 
@@ -38,7 +38,7 @@ async def appear(context: JobContext) -> None:
     """Join the room with a face, and speak."""
     photo = os.environ.get("AVATAR_PHOTO")
     settings = Settings(512, 512)
-    performer = await asyncio.to_thread(load_performer, settings, Path(photo) if photo else None)
+    performer = await asyncio.to_thread(load_pipeline, settings, Path(photo) if photo else None)
     face = LivefaceVideoGenerator(performer, rate=SAMPLE_RATE)
     voice = QueueAudioOutput(sample_rate=face.rate)
     options = AvatarOptions(face.width, face.height, FPS, face.rate, 1)

@@ -27,9 +27,9 @@ from liveface.app.audio.virtual_microphone import SOURCE
 from liveface.app.measure.private_sound_server import ROOM_WITH_DESK, private_sound_server
 from liveface.app.outputs.fan_out import FanOut
 from liveface.app.outputs.virtual_camera import CameraLook, VirtualCamera
-from liveface.app.outputs.virtual_microphone_sink import MatchedVoice
+from liveface.app.outputs.virtual_microphone_sink import VirtualMicrophoneSink
 from liveface.app.session.clock import Clock, MonotonicClock, sleep_until
-from liveface.app.session.pipeline import ASSETS, load_performer
+from liveface.app.session.pipeline import ASSETS, load_pipeline
 from liveface.app.session.stats import Stats
 from liveface.app.settings import Settings
 from liveface.engine.drawing.renderer import Renderer
@@ -52,12 +52,12 @@ def main(seconds: Annotated[float, typer.Option()] = 30.0) -> None:
         serve_sound(Path(resources.enter_context(tempfile.TemporaryDirectory())), resources)
         driver = Driver(clock)
         sys.modules["pyvirtualcam"] = driver
-        voice = MatchedVoice(None, clock)
+        voice = VirtualMicrophoneSink(None, clock)
         camera = VirtualCamera(CameraLook(SIDE, SIDE), clock=clock, hold=voice.delay)
         outputs, log, stats = FanOut(clock), Log(), Stats()
         for name, sink in (("voice", voice), ("camera", camera), ("log", log)):
             outputs.add(name, sink)
-        performer = load_performer(Settings(SIDE, SIDE))
+        performer = load_pipeline(Settings(SIDE, SIDE))
         microphone = Microphone("Desk", clock, stats)
         performer = type(performer)(performer.streamer, Numbered(performer.renderer), performer.avatar)
         session = performer.session(microphone, [outputs], clock, stats)

@@ -17,7 +17,7 @@ import numpy as np
 from liveface.app.files.media_files import iterate_audio
 from liveface.app.server.sessions.pcm_source import PacedSource
 from liveface.app.session.clock import MonotonicClock
-from liveface.app.session.pipeline import ASSETS, Performer, load_performer
+from liveface.app.session.pipeline import ASSETS, Pipeline, load_pipeline
 from liveface.app.session.stats import Stats
 from liveface.app.settings import Settings, parse_size
 from liveface.engine.drawing.renderer import Renderer
@@ -78,9 +78,9 @@ def main() -> None:
     parser.add_argument("--interrupts", type=int, default=30)
     parser.add_argument("--size", type=parse_size, default=(512, 512))
     options = parser.parse_args()
-    loaded = load_performer(Settings(*options.size))
+    loaded = load_pipeline(Settings(*options.size))
     notebook = Notebook(loaded.renderer)
-    delays, stale, skipped = measure(Performer(loaded.streamer, notebook, loaded.avatar), notebook, options.interrupts)
+    delays, stale, skipped = measure(Pipeline(loaded.streamer, notebook, loaded.avatar), notebook, options.interrupts)
     p50, p95 = np.percentile(delays, (50, 95))
     print(
         json.dumps(
@@ -93,7 +93,7 @@ def main() -> None:
     )
 
 
-def measure(performer: Performer, notebook: Notebook, count: int) -> tuple[list[float], int, int]:
+def measure(performer: Pipeline, notebook: Notebook, count: int) -> tuple[list[float], int, int]:
     """Delays in milliseconds, samples of stale sound, pictures left out."""
     clock, stats, witness = MonotonicClock(), Stats(), Witness(notebook)
     source = PacedSource(clock)

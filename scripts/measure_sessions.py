@@ -13,7 +13,7 @@ from dataclasses import asdict
 
 from liveface.app.capacity.admission import Admission
 from liveface.app.capacity.draw_cost import DrawingCost
-from liveface.app.capacity.session_pool import Ensemble, open_ensemble
+from liveface.app.capacity.session_pool import SessionPool, open_session_pool
 from liveface.app.session.clock import MonotonicClock
 from liveface.app.session.pipeline import ASSETS
 from liveface.app.session.session import Session
@@ -37,7 +37,7 @@ def main() -> None:
     options = parser.parse_args()
     clock = MonotonicClock()
     began = time.perf_counter()
-    with open_ensemble(clock) as ensemble:
+    with open_session_pool(clock) as ensemble:
         width, height = options.size
         print(f"Ready after {time.perf_counter() - began:.1f} s.")
         holds = ensemble.admission.holds(width, height)
@@ -46,7 +46,7 @@ def main() -> None:
         print(json.dumps({"holds": holds} | perform(ensemble, options.sessions, width, height, options.seconds)))
 
 
-def perform(ensemble: Ensemble, count: int, width: int, height: int, seconds: float) -> dict[str, object]:
+def perform(ensemble: SessionPool, count: int, width: int, height: int, seconds: float) -> dict[str, object]:
     """Start the sessions one after the other, as many as are admitted, and let them speak together."""
     clock = MonotonicClock()
     sessions: list[Session] = []

@@ -22,11 +22,11 @@ import numpy as np
 
 from liveface.app.capacity.admission import Admission, measure_drawing, measure_hearing
 from liveface.app.capacity.scheduler import Scheduler
-from liveface.app.capacity.session_pool import Ensemble
+from liveface.app.capacity.session_pool import SessionPool
 from liveface.app.files.media_files import iterate_audio
 from liveface.app.measure.frame_marks import marked, read
 from liveface.app.measure.webrtc_probe import Heard, Link, Probe, Reception, Seen
-from liveface.app.server.sessions.session_registry import Conversations, Limits, Wish
+from liveface.app.server.sessions.session_registry import Limits, SessionRegistry, SessionRequest
 from liveface.app.server.webrtc.peer import PeerSettings
 from liveface.app.server.webrtc.rtp_source import RemoteSource
 from liveface.app.session.clock import MonotonicClock
@@ -91,19 +91,19 @@ def main() -> None:
     )
     client.start()
     width, height = options.size
-    wish = Wish(Avatar.load(DEFAULT_AVATAR).framed(width, height), "clara", options.lookahead)
+    wish = SessionRequest(Avatar.load(DEFAULT_AVATAR).framed(width, height), "clara", options.lookahead)
     server = asyncio.run(serve(here, wish, PeerSettings(codec=options.codec)))
     received = here.recv()
     client.join()
     print(json.dumps({"received": received, "server": server}))
 
 
-async def serve(pipe: Connection, wish: Wish, settings: PeerSettings) -> dict[str, object]:
+async def serve(pipe: Connection, wish: SessionRequest, settings: PeerSettings) -> dict[str, object]:
     """Answer the client's offer and perform until it says so."""
     stay_here()
     clock = MonotonicClock()
     with performing(clock) as ensemble:
-        conversations = Conversations(ensemble, clock, Limits())
+        conversations = SessionRegistry(ensemble, clock, Limits())
         pipe.send("ready")
         offer = await asyncio.to_thread(pipe.recv)
         stats = Stats()
@@ -118,14 +118,14 @@ async def serve(pipe: Connection, wish: Wish, settings: PeerSettings) -> dict[st
 
 
 @contextmanager
-def performing(clock: MonotonicClock) -> Iterator[Ensemble]:
-    """As `open_ensemble` does, with marked pictures."""
+def performing(clock: MonotonicClock) -> Iterator[SessionPool]:
+    """As `open_session_pool` does, with marked pictures."""
     network = StepNetwork(MODELS / "motion.onnx")
     renderer = ListeningRenderer(load_renderer(MODELS, 0, CORES))
     cost = measure_drawing(renderer, Avatar.load(DEFAULT_AVATAR), clock)
     admission = Admission(cost, measure_hearing(Streamer(network.another()), clock), os.cpu_count() or CORES)
     with Scheduler(renderer, clock, cost) as scheduler:
-        yield Ensemble(network, scheduler, admission, clock)
+        yield SessionPool(network, scheduler, admission, clock)
 
 
 def run_client(pipe: Connection, seconds: float, link: Link | None, picture_codec: str, interrupts: bool) -> None:

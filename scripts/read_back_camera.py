@@ -29,7 +29,7 @@ from liveface.app.files.media_files import read_audio
 from liveface.app.outputs.fan_out import FanOut
 from liveface.app.outputs.virtual_camera import CameraLook, VirtualCamera
 from liveface.app.session.clock import Clock, MonotonicClock, sleep_until
-from liveface.app.session.pipeline import ASSETS, load_performer
+from liveface.app.session.pipeline import ASSETS, load_pipeline
 from liveface.app.session.sources import FileSource
 from liveface.app.session.stats import Stats
 from liveface.app.settings import Settings, parse_size
@@ -72,7 +72,7 @@ def main(
 @contextmanager
 def performing(outputs: FanOut, clock: Clock) -> Iterator[Picture]:
     """A live session; yields its portrait."""
-    performer = load_performer(Settings())
+    performer = load_pipeline(Settings())
     source = FileSource(SPEECH, clock, Stats(), live=True, loop=True)
     session = performer.session(source, [outputs], clock, Stats())
     session.start()
@@ -107,7 +107,7 @@ def replaying(outputs: FanOut, clock: Clock, file: Path) -> Iterator[Picture]:
 
 def drawn(count: int) -> Iterator[Picture]:
     """The first pictures of a portrait that speaks the shipped sentence."""
-    performer = load_performer(Settings())
+    performer = load_pipeline(Settings())
     pcm = read_audio(SPEECH)[: count * HOP + performer.streamer.latency]
     for motion in performer.streamer.feed(pcm)[:count]:
         yield performer.renderer.draw([motion], [performer.avatar])[0].image

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from liveface.engine.media import Picture
 
 
-class Standing(Protocol):
+class RunState(Protocol):
     """How it stands. `phase` is starting, live or stopped; `is_deaf` while live: the face lives, but hears nothing."""
 
     @property
@@ -31,7 +31,7 @@ class Standing(Protocol):
         """Seconds in the recording, None where there is none."""
 
 
-class Figures(Protocol):
+class LiveMetrics(Protocol):
     """What is measured. `delay`: from microphone to picture in ms, half of the pictures and 95 of 100."""
 
     @property
@@ -44,7 +44,7 @@ class Figures(Protocol):
     def lost_ms(self) -> float: ...
 
 
-class Reel(Protocol):
+class Playback(Protocol):
     """A sound file that is heard; times in seconds."""
 
     @property
@@ -107,8 +107,8 @@ class Performance(Protocol):
 class Watch(Protocol):
     """How the performance goes."""
 
-    def standing(self) -> Standing: ...
-    def figures(self) -> Figures | None: ...
+    def standing(self) -> RunState: ...
+    def figures(self) -> LiveMetrics | None: ...
     def notices(self) -> Sequence[Notice]:
         """Those that have come since the last call."""
 
@@ -133,7 +133,7 @@ class Player(Protocol):
         """Go on, or pause."""
 
     def seek(self, seconds: float) -> None: ...
-    def reel(self) -> Reel | None: ...
+    def reel(self) -> Playback | None: ...
 
 
 class Gallery(Protocol):

@@ -4,7 +4,7 @@ from PyQt6.QtCore import QSize, Qt
 from PyQt6.QtGui import QIcon, QPalette, QResizeEvent
 from PyQt6.QtWidgets import QHBoxLayout, QPushButton, QToolButton, QWidget
 
-from liveface.ui.contracts import Outputs, Standing
+from liveface.ui.contracts import Outputs, RunState
 from liveface.ui.icons import icon
 from liveface.ui.letters import label
 
@@ -69,7 +69,7 @@ class Controls(QWidget):
             self._is_running = is_running
             self._name_start()
 
-    def show_standing(self, standing: Standing, outputs: Outputs) -> None:
+    def show_standing(self, standing: RunState, outputs: Outputs) -> None:
         """Let the buttons say what is on, and what can be done."""
         self.show_running(standing.phase != "stopped")
         for button in (self.interrupt, self.record):

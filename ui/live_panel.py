@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtWidgets import QFrame, QGridLayout, QLabel, QVBoxLayout
 
-from liveface.ui.contracts import Figures
+from liveface.ui.contracts import LiveMetrics
 from liveface.ui.meters import Bar
 
 _STRONGEST = 5.0  # intensity of an Action Unit
@@ -58,7 +58,7 @@ class LivePanel(QFrame):
         layout.addStretch(1)
         self.show_figures(None)
 
-    def show_figures(self, figures: Figures | None) -> None:
+    def show_figures(self, figures: LiveMetrics | None) -> None:
         """Show what is measured, or nothing."""
         delay = None if figures is None else figures.delay
         self.fps.show_value(_NOTHING if figures is None else f"{figures.fps:.1f}")

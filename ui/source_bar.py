@@ -6,7 +6,7 @@ from PyQt6.QtCore import QPointF, Qt, pyqtSignal
 from PyQt6.QtGui import QKeyEvent, QMouseEvent
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QSlider, QStackedWidget, QWidget
 
-from liveface.ui.contracts import Player, Reel
+from liveface.ui.contracts import Playback, Player
 from liveface.ui.icons import icon
 from liveface.ui.letters import label
 from liveface.ui.meters import LevelMeter
@@ -73,7 +73,7 @@ class Transport(QWidget):
         for widget, stretch in ((self.button, 0), (self.name, 0), (self.slider, 1), (self.times, 0)):
             layout.addWidget(widget, stretch)
 
-    def show_reel(self, reel: Reel) -> None:
+    def show_reel(self, reel: Playback) -> None:
         """Show where the file is."""
         if reel.is_playing != self._is_playing or not self.button.toolTip():
             self._is_playing = reel.is_playing

@@ -1,9 +1,9 @@
 """How it stands, in a word."""
 
-from liveface.ui.contracts import Standing
+from liveface.ui.contracts import RunState
 
 
-def state_words(standing: Standing, is_muted: bool, waits_for_talk: bool, is_slow: bool) -> tuple[str, str]:
+def state_words(standing: RunState, is_muted: bool, waits_for_talk: bool, is_slow: bool) -> tuple[str, str]:
     """The words, and the colour of their dot: live, problem or resting."""
     match standing.phase:
         case "starting":

@@ -10,7 +10,7 @@ from liveface.ui.arrangement import Arrangement
 from liveface.ui.arrivals import PHOTO_SUFFIXES, SOUND_SUFFIXES, Arrivals, arrivals_in
 from liveface.ui.bridge import FrameBridge
 from liveface.ui.canvas import Canvas
-from liveface.ui.contracts import Program, Standing
+from liveface.ui.contracts import Program, RunState
 from liveface.ui.controls import Controls
 from liveface.ui.gallery import Gallery
 from liveface.ui.keys import Keys
@@ -182,7 +182,7 @@ class Window(QMainWindow):
             program.devices.refresh()
         self._glances += 1
 
-    def _show_standing(self, standing: Standing) -> None:
+    def _show_standing(self, standing: RunState) -> None:
         controls = self.controls
         waits = not controls.talk.isHidden() and not controls.talk.isDown()
         is_slow = self._slow_looks >= _SLOW_LOOKS

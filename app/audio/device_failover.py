@@ -32,7 +32,7 @@ OpenLine = TypeVar("OpenLine", bound=Line)
 Open = Callable[[SoundDevice, Callable[[], None]], OpenLine]
 
 
-class DeviceKeeper(Generic[OpenLine]):
+class DeviceFailover(Generic[OpenLine]):
     """Opens and closes lines, in the thread "liveface microphone" or "liveface speaker".
 
     `line` is the one in use now, None where there is none. It may be another one from one moment to the next.

@@ -9,7 +9,7 @@ _SHORTEST = 16  # samples of a block in which there is a flat place to find
 _TOLERATED = 0.004  # s: the median of a window wanders by less, where sound comes and goes evenly
 
 
-class SteadyDelay:
+class DriftCompensation:
     """Two clocks differ by some 50 millionths, so that ever more sound waits for the device, or ever less.
 
     The delay of each 20 seconds is compared with that of the first. Where it has moved, one sample of each block is

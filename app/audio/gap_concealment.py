@@ -10,7 +10,7 @@ _PLAY = SAMPLE_RATE * 60 // 1000  # samples by which sound may be early or late 
 _SETTLED = 1.0  # s of sound after a gap, from which on the device keeps the time again
 
 
-class GapFiller:
+class GapConcealment:
     """Fills a gap with silence as it lasts, and drops as much of what comes too late, so that time never shifts.
 
     Outside gaps sound passes unchanged, at the pace of its device. `dropped` counts samples.

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from liveface.app.audio.device_failover import SILENT_AFTER, DeviceKeeper, Notify
+from liveface.app.audio.device_failover import SILENT_AFTER, DeviceFailover, Notify
 from liveface.app.audio.devices import SoundDevice, end_stream, recordable, start_stream
-from liveface.app.audio.gap_concealment import GapFiller
+from liveface.app.audio.gap_concealment import GapConcealment
 from liveface.app.files.downmix import Downmix
 from liveface.app.session.clock import Clock, sleep_until
 from liveface.app.session.queues import SampleQueue
@@ -49,13 +49,13 @@ class Microphone:
         self._clock = clock
         self._stats = stats
         self._gate = gate
-        self._keeper = DeviceKeeper("input", name, self._open_line, clock, on_notice)
+        self._keeper = DeviceFailover("input", name, self._open_line, clock, on_notice)
         self._heard: _Line | None = None  # the line that was read last
 
     def open(self) -> float:
         """Start recording; raises `DeviceError` if there is no such microphone or it cannot be used."""
         self._heard = line = self._keeper.open()
-        self._filler = GapFiller(self._clock.now())
+        self._filler = GapConcealment(self._clock.now())
         self._dropped = 0
         return line.delay
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from liveface.app.audio.device_failover import SILENT_AFTER, DeviceKeeper, Notify
+from liveface.app.audio.device_failover import SILENT_AFTER, DeviceFailover, Notify
 from liveface.app.audio.devices import SoundDevice, end_stream, playable, start_stream
-from liveface.app.audio.drift_compensation import SteadyDelay
+from liveface.app.audio.drift_compensation import DriftCompensation
 from liveface.app.session.clock import Clock
 from liveface.app.session.queues import SampleQueue
 from liveface.app.settings import CAPTURE_MS
@@ -44,7 +44,7 @@ class Speaker:
         """
         self._clock = clock
         self._least_delay = least_delay
-        self._keeper = DeviceKeeper("output", name, self._open_line, clock, on_notice, may_change)
+        self._keeper = DeviceFailover("output", name, self._open_line, clock, on_notice, may_change)
         self._line: _Line | None = None  # that is playing
         self._queue = SampleQueue(clock, SAMPLE_RATE, _WAITING_MS)
         self._rest: Samples = np.zeros(0, np.float32)
@@ -52,7 +52,7 @@ class Speaker:
         self._sent = self._received = 0  # samples handed over, taken by the device's thread
         self._heard: tuple[int, float] | None = None  # a sample, and when it is heard
         self._delays: deque[float] = deque(maxlen=_REMEMBERED)
-        self._steady = SteadyDelay()
+        self._steady = DriftCompensation()
         self._delay = 0.0
         self._padding = 0  # samples of silence, played to be late enough since the sound last stopped
         self._has_padded = False  # and the delay has not been measured since
@@ -97,7 +97,7 @@ class Speaker:
             return np.zeros(count, np.float32)
         if line is not self._line:
             self._line, self._heard, self._is_playing = line, None, False
-            self._steady = SteadyDelay()
+            self._steady = DriftCompensation()
         pcm = self._queue.get(timeout=0)
         self._received += len(pcm)
         self._rest = np.concatenate([self._rest, pcm])[-_LONGEST - self._padding :]
@@ -124,7 +124,7 @@ class Speaker:
         silence = min(round(early * SAMPLE_RATE), SAMPLE_RATE)
         self._padding += silence
         self._rest = np.concatenate([np.zeros(silence, np.float32), self._rest])
-        self._steady = SteadyDelay()
+        self._steady = DriftCompensation()
         return True
 
 

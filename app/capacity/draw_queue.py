@@ -11,7 +11,7 @@ _LONGEST_CALL = 1 / FPS  # s, as predicted; one picture may take longer
 
 
 @dataclass(slots=True, eq=False)
-class Order:
+class DrawRequest:
     """Pictures of one avatar: wanted at the moment `due`, useless after `deadline`, in seconds of the clock."""
 
     motions: list[Motion]
@@ -27,38 +27,38 @@ class Order:
         return int(height * width)
 
 
-Call = list[tuple[Order, Motion]]
+Batch = list[tuple[DrawRequest, Motion]]
 
 
-class Agenda:
+class DrawQueue:
     """Orders in the sequence of their due times; those of one moment in the sequence in which they came."""
 
     def __init__(self, predict: Callable[[Sequence[int]], float]) -> None:
         """`predict`: the seconds that a call takes for pictures of so many pixels each."""
         self._predict = predict
-        self._orders: list[Order] = []
+        self._orders: list[DrawRequest] = []
 
-    def add(self, order: Order) -> None:
+    def add(self, order: DrawRequest) -> None:
         """Note what somebody waits for."""
         self._orders.append(order)
         self._orders.sort(key=lambda waiting: waiting.due)
 
-    def remove(self, order: Order) -> None:
+    def remove(self, order: DrawRequest) -> None:
         """Forget what is left of an order, if anything is."""
         self._orders = [waiting for waiting in self._orders if waiting is not order]
 
-    def drop_late(self, now: float) -> list[Order]:
+    def drop_late(self, now: float) -> list[DrawRequest]:
         """Forget the orders whose deadline is over, and return them."""
         late = [order for order in self._orders if order.deadline < now]
         self._orders = [order for order in self._orders if order.deadline >= now]
         return late
 
-    def take(self, now: float) -> Call:
+    def take(self, now: float) -> Batch:
         """The next call's pictures, earliest due first: as many as do not make the first of them late.
 
         Where the first is late already, as many as can still be shown. Empty if nothing waits.
         """
-        call: Call = []
+        call: Batch = []
         pixels: list[int] = []
         until = now
         for order in self._orders:
@@ -72,7 +72,7 @@ class Agenda:
                 call.append((order, motion))
         return self._begun(call)
 
-    def _begun(self, call: Call) -> Call:
+    def _begun(self, call: Batch) -> Batch:
         for order, _ in call:
             order.begun += 1
         self._orders = [order for order in self._orders if order.begun < len(order.motions)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from liveface.app.session.clock import Clock, sleep_until
-from liveface.app.session.pipeline import Performer
+from liveface.app.session.pipeline import Pipeline
 from liveface.app.settings import HOLD_MS, SHORTEST_HOLD_MS
 from liveface.engine.errors import ConfigurationError
 from liveface.engine.hearing.streamer import LOOKAHEADS
@@ -59,7 +59,7 @@ class Plan:
         )
 
 
-def measure_pace(performer: Performer, speech: Samples, clock: Clock) -> Pace:
+def measure_pace(performer: Pipeline, speech: Samples, clock: Clock) -> Pace:
     """Hear float32 (n,) at 16 kHz frame by frame, each when it would have been spoken, and draw every picture.
 
     The streamer is as new afterwards. Raises `ConfigurationError` where no picture is drawn in time.

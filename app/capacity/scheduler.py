@@ -8,9 +8,9 @@ from typing import Protocol
 from weakref import WeakSet
 
 from liveface.app.capacity.draw_cost import DrawingCost
-from liveface.app.capacity.draw_queue import Agenda, Call, Order
+from liveface.app.capacity.draw_queue import Batch, DrawQueue, DrawRequest
 from liveface.app.session.clock import Clock
-from liveface.app.session.session import Artist
+from liveface.app.session.session import FrameRenderer
 from liveface.engine.drawing.renderer import Renderer
 from liveface.engine.face.avatar import Avatar
 from liveface.engine.media import Frame, Motion
@@ -39,7 +39,7 @@ class Drawn:
     busy: float = 0.0
 
 
-class Scheduler(Artist):
+class Scheduler(FrameRenderer):
     """Draws for all sessions that call `draw`, each of them with one order at a time.
 
     The thread "liveface draw" runs from `start` to `close`. What fails in a call is raised in the session whose
@@ -51,8 +51,8 @@ class Scheduler(Artist):
         self._renderer = renderer
         self._clock = clock
         self._cost = cost
-        self._agenda = Agenda(cost.predict)
-        self._results: dict[Order, _Result] = {}
+        self._agenda = DrawQueue(cost.predict)
+        self._results: dict[DrawRequest, _Result] = {}
         self._changed = clock.condition()
         self._thread = threading.Thread(target=self._guarded, name="liveface draw")
         self._is_closed = False
@@ -103,7 +103,7 @@ class Scheduler(Artist):
         `RuntimeError` if the scheduler is closed.
         """
         self._prepare(avatar)
-        order = Order(motions, avatar, min(due, self._clock.now() + _PATIENCE), deadline)
+        order = DrawRequest(motions, avatar, min(due, self._clock.now() + _PATIENCE), deadline)
         result = _Result(self._clock)
         with self._changed:
             if self._is_closed:
@@ -136,7 +136,7 @@ class Scheduler(Artist):
             self._draw(call)
         return bool(call)
 
-    def _next_call(self) -> Call:
+    def _next_call(self) -> Batch:
         """Wait for something to draw; empty when the scheduler is closed."""
         with self._changed:
             while not self._is_closed:
@@ -150,7 +150,7 @@ class Scheduler(Artist):
                 self._changed.wait()
             return []
 
-    def _draw(self, call: Call) -> None:
+    def _draw(self, call: Batch) -> None:
         started = self._clock.now()
         try:
             frames = self._renderer.draw([motion for _, motion in call], [order.avatar for order, _ in call])
@@ -167,7 +167,7 @@ class Scheduler(Artist):
                 if (result := self._results.get(order)) and result.add(frame) == len(order.motions):
                     self._results.pop(order).finish()
 
-    def _find_culprit(self, call: Call, error: Exception) -> None:
+    def _find_culprit(self, call: Batch, error: Exception) -> None:
         orders = list(dict.fromkeys(order for order, _ in call))
         if len(orders) > 1:
             for one in orders:

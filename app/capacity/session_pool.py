@@ -19,7 +19,7 @@ from liveface.engine.hearing.streamer import DEFAULT_LOOKAHEAD, Streamer
 Through = Callable[[Sequence[Sink]], Sequence[Sink]]
 
 
-class Ensemble:
+class SessionPool:
     """Makes sessions with one scheduler, as many as `admission` allows; from any thread."""
 
     def __init__(
@@ -65,20 +65,22 @@ class Ensemble:
 
 
 @contextmanager
-def open_ensemble(clock: Clock, seed: int = 0) -> Iterator[Ensemble]:
+def open_session_pool(clock: Clock, seed: int = 0) -> Iterator[SessionPool]:
     """Load the default model, measure for about a second what this machine holds, and draw until the end.
 
     `seed`: of blinks and head motion. Raises `CheckpointError` or `BackendError`.
     """
-    with ensemble_of(load_renderer(MODELS, seed, CORES), clock) as ensemble:
+    with session_pool_of(load_renderer(MODELS, seed, CORES), clock) as ensemble:
         yield ensemble
 
 
 @contextmanager
-def ensemble_of(renderer: SharedRenderer, clock: Clock, through: Through = lambda sinks: sinks) -> Iterator[Ensemble]:
-    """As `open_ensemble`, with pictures of another renderer and, if wanted, `through` other sinks."""
+def session_pool_of(
+    renderer: SharedRenderer, clock: Clock, through: Through = lambda sinks: sinks
+) -> Iterator[SessionPool]:
+    """As `open_session_pool`, with pictures of another renderer and, if wanted, `through` other sinks."""
     network = StepNetwork(MODELS / "motion.onnx")
     cost = measure_drawing(renderer, Avatar.load(DEFAULT_AVATAR), clock)
     admission = Admission(cost, measure_hearing(Streamer(network.another()), clock), os.cpu_count() or CORES)
     with Scheduler(renderer, clock, cost) as scheduler:
-        yield Ensemble(network, scheduler, admission, clock, through)
+        yield SessionPool(network, scheduler, admission, clock, through)

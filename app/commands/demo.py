@@ -13,7 +13,7 @@ from liveface.app.desktop.display_check import check_screen
 from liveface.app.files.atomic_write import write_whole
 from liveface.app.outputs.recorder import Recorder
 from liveface.app.session.clock import Clock, MonotonicClock
-from liveface.app.session.pipeline import ASSETS, Performer, load_performer
+from liveface.app.session.pipeline import ASSETS, Pipeline, load_pipeline
 from liveface.app.session.session import Sink
 from liveface.app.session.sources import FileSource
 from liveface.app.session.stats import Stats
@@ -43,7 +43,7 @@ def _show_in_files(out: Path) -> None:
     except OSError as error:
         raise OutputError(f"The folder {out} cannot be made ({error.strerror}): choose another with --out.") from error
     clock = MonotonicClock()
-    performer = load_performer(Settings())
+    performer = load_pipeline(Settings())
     print("Speaking in real time, to be measured ...", flush=True)
     numbers = measure(performer, lambda stats: FileSource(SPEECH, clock, stats, live=True), clock, None)
     delay = numbers["mic_to_picture_ms"]
@@ -57,7 +57,7 @@ def _show_in_files(out: Path) -> None:
     print(f"{video}: the video\n{sheet}: some of its pictures")
 
 
-def _record(performer: Performer, sinks: list[Sink], clock: Clock) -> None:
+def _record(performer: Pipeline, sinks: list[Sink], clock: Clock) -> None:
     stats = Stats()
     session = performer.session(FileSource(SPEECH, clock, stats, live=False), sinks, clock, stats)
     session.start()

@@ -15,7 +15,7 @@ from liveface.app.files.media_files import iterate_audio
 from liveface.app.files.output_file import check_output
 from liveface.app.outputs.recorder import SOUND_RATE, Recorder, check_film_name
 from liveface.app.session.clock import MonotonicClock
-from liveface.app.session.pipeline import load_performer
+from liveface.app.session.pipeline import load_pipeline
 from liveface.app.session.session import BareSink, Sink
 from liveface.app.session.sources import FileSource
 from liveface.app.session.stats import Stats
@@ -49,7 +49,7 @@ def render(
     # And the whole file is known to be good.
     samples = sum(len(block) for block in iterate_audio(audio, SAMPLE_RATE, tell=tell))
     width, height = parse_size(size)
-    performer = load_performer(Settings(width, height, lookahead, mouth_amount, seed, backend), photo, avatar, face)
+    performer = load_pipeline(Settings(width, height, lookahead, mouth_amount, seed, backend), photo, avatar, face)
     pictures = -(-samples // HOP)
     started = time.perf_counter()
     with (

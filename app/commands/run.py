@@ -21,7 +21,7 @@ from liveface.app.desktop.notifications import Notice, Noticeboard
 from liveface.app.files.media_files import read_audio
 from liveface.app.session.clock import Clock, MonotonicClock
 from liveface.app.session.ending import Ending, noted_signals
-from liveface.app.session.pipeline import ASSETS, Performer, load_performer, load_streamer
+from liveface.app.session.pipeline import ASSETS, Pipeline, load_pipeline, load_streamer
 from liveface.app.session.session import Session, Sink
 from liveface.app.session.sources import FileSource, Source
 from liveface.app.session.stats import Report, Stats, process_age, resident_memory
@@ -84,8 +84,8 @@ def run(
     clock = MonotonicClock()
     plan, block_ms = None, CAPTURE_MS
 
-    def load(folder: Path | None) -> Performer:
-        return load_performer(settings, photo, avatar if photo or avatar else folder, face)
+    def load(folder: Path | None) -> Pipeline:
+        return load_pipeline(settings, photo, avatar if photo or avatar else folder, face)
 
     def source_of(block_ms: int, stats: Stats) -> Source:
         if audio is None:
@@ -153,7 +153,7 @@ def run(
 
 def _planned(
     budget_ms: float,
-    performer: Performer,
+    performer: Pipeline,
     source_of: Callable[[int, Stats], Source],
     blocks_ms: Sequence[int],
     clock: Clock,
@@ -184,7 +184,7 @@ def _kept(plan: Plan, numbers: dict[str, Any]) -> dict[str, Any]:
 
 
 def measure(
-    performer: Performer,
+    performer: Pipeline,
     make_source: Callable[[Stats], Source],
     clock: Clock,
     seconds: float | None,

@@ -17,17 +17,17 @@ from typing import Annotated, Any
 import typer
 from aiohttp import web
 
-from liveface.app.capacity.session_pool import Ensemble, open_ensemble
+from liveface.app.capacity.session_pool import SessionPool, open_session_pool
 from liveface.app.server import access_log as journal
 from liveface.app.server.application import make_application
-from liveface.app.server.avatars.avatar_store import AvatarShelf
+from liveface.app.server.avatars.avatar_store import AvatarStore
 from liveface.app.server.avatars.photo_worker import PhotoWorker
-from liveface.app.server.connection_limits import Door
-from liveface.app.server.context import Stage
+from liveface.app.server.connection_limits import ConnectionLimits
+from liveface.app.server.context import ServerContext
 from liveface.app.server.listener import address_of, listening
 from liveface.app.server.logs import configure
 from liveface.app.server.security import is_loopback
-from liveface.app.server.sessions.session_registry import Conversations, Limits
+from liveface.app.server.sessions.session_registry import Limits, SessionRegistry
 from liveface.app.server.settings import TOKEN_VARIABLE, ServeSettings, combined
 from liveface.app.server.shutdown import end_leftovers
 from liveface.app.server.webrtc.aiortc_hooks import bind_within
@@ -124,7 +124,7 @@ def serve(
 
 
 def run_server(
-    settings: ServeSettings, opened: Callable[[Clock], AbstractContextManager[Ensemble]] = open_ensemble
+    settings: ServeSettings, opened: Callable[[Clock], AbstractContextManager[SessionPool]] = open_session_pool
 ) -> None:
     """Serve with what `opened` brings, until SIGTERM or Ctrl-C; the first line on standard output tells where."""
     is_made = settings.token is None and not is_loopback(settings.host)
@@ -144,7 +144,7 @@ def run_server(
 
 async def _serve(
     settings: ServeSettings,
-    ensemble: Ensemble,
+    ensemble: SessionPool,
     encoding: EncodingCost,
     clock: Clock,
     uploads: Path,
@@ -162,9 +162,9 @@ async def _serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     limits = Limits(conversations=settings.max_sessions, idle_seconds=settings.idle_seconds)
-    stage = Stage(
-        Conversations(ensemble, clock, limits),
-        AvatarShelf(clock, uploads, PhotoWorker()),
+    stage = ServerContext(
+        SessionRegistry(ensemble, clock, limits),
+        AvatarStore(clock, uploads, PhotoWorker()),
         settings.peers(),
         clock,
         encoding,
@@ -172,7 +172,7 @@ async def _serve(
         settings.lookahead,
         settings.push_to,
     )
-    door = Door(trusts=settings.proxies().trusts)
+    door = ConnectionLimits(trusts=settings.proxies().trusts)
     application = make_application(stage, ensemble, settings.access())
     application.middlewares.append(door.middleware())
     if settings.access_log:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
     from liveface.engine.model.au_classifier import ActionUnitClassifier
-    from liveface.engine.train.loop import Place
+    from liveface.engine.train.loop import Rank
     from liveface.engine.train.prepare import Outcome
     from liveface.engine.train.speech_dataset import Recording
 
@@ -282,7 +282,7 @@ def _keep(
     left_out: Collection[str],
     steps: int,
     seed: int,
-    place: "Place",
+    place: "Rank",
 ) -> None:
     """Write finished weights with their provenance, and remove the state of the run."""
     if not place.leads:

@@ -9,16 +9,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from liveface.app.desktop.avatar_library import AvatarGallery
+from liveface.app.desktop.avatar_library import AvatarLibrary
 from liveface.app.desktop.controller import Desktop
 from liveface.app.desktop.failure_report import report_of, unforeseen
-from liveface.app.desktop.live_session import LiveStage, MakeSource
+from liveface.app.desktop.live_session import LiveSession, MakeSource
 from liveface.app.desktop.notifications import Notice, Noticeboard
 from liveface.app.desktop.preferences import Preferences, PreferencesFile, avatars_folder, preferences_path
 from liveface.app.outputs.output_set import Outputs
-from liveface.app.outputs.video_call import Call
+from liveface.app.outputs.video_call import VideoCall
 from liveface.app.session.clock import Clock
-from liveface.app.session.pipeline import ASSETS, DEFAULT_AVATAR, MODELS, Performer
+from liveface.app.session.pipeline import ASSETS, DEFAULT_AVATAR, MODELS, Pipeline
 from liveface.app.session.session import Sink
 from liveface.app.session.stats import Report
 from liveface.app.settings import Settings
@@ -54,7 +54,7 @@ class Opening:
     `outputs`: where the face goes besides, by name.
     """
 
-    load: Callable[[Path], Performer]
+    load: Callable[[Path], Pipeline]
     make_source: MakeSource
     load_streamer: Callable[[int], Streamer]
     has_own_avatar: bool = False
@@ -111,7 +111,7 @@ def show(opening: Opening, clock: Clock) -> None:
         return
     board = opening.board
     bridge = FrameBridge()
-    gallery = AvatarGallery(DEFAULT_AVATAR.parent, avatars_folder(), lambda: FaceMesh.load(MODELS), board)
+    gallery = AvatarLibrary(DEFAULT_AVATAR.parent, avatars_folder(), lambda: FaceMesh.load(MODELS), board)
     outputs = Outputs(clock, board, folder(places.MoviesLocation), folder(places.PicturesLocation))
     for name, open_sink in opening.outputs.items():
         outputs.want(name, open_sink)
@@ -190,7 +190,7 @@ def _told(error: BaseException | None) -> int:
     return 2 if is_known else 1
 
 
-def _desktop(opening: Opening, gallery: AvatarGallery, outputs: Outputs, window: Sink, clock: Clock) -> Desktop:
+def _desktop(opening: Opening, gallery: AvatarLibrary, outputs: Outputs, window: Sink, clock: Clock) -> Desktop:
     file = PreferencesFile(preferences_path())
     preferences = Preferences()
     if opening.remembers:
@@ -200,7 +200,7 @@ def _desktop(opening: Opening, gallery: AvatarGallery, outputs: Outputs, window:
     avatar = "" if opening.has_own_avatar else preferences.avatar or DEFAULT_AVATAR.name
     preferences = replace(preferences, avatar=avatar, **opening.given)
 
-    def load_stage() -> LiveStage:
+    def load_stage() -> LiveSession:
         try:
             performer = opening.load(gallery.folder(avatar or DEFAULT_AVATAR.name))
         except LivefaceError as error:
@@ -208,7 +208,7 @@ def _desktop(opening: Opening, gallery: AvatarGallery, outputs: Outputs, window:
                 raise
             opening.board.post(Notice(str(error), is_problem=True))
             performer = opening.load(DEFAULT_AVATAR)
-        return LiveStage(
+        return LiveSession(
             performer,
             opening.make_source,
             opening.load_streamer,
@@ -226,7 +226,7 @@ def _desktop(opening: Opening, gallery: AvatarGallery, outputs: Outputs, window:
         opening.board,
         load_stage,
         window,
-        Call(clock).openers,
+        VideoCall(clock).openers,
         clock,
         opening.size,
         opening.sound,

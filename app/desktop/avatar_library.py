@@ -33,7 +33,7 @@ class Portrait:
     progress: float = 1.0
 
 
-class AvatarGallery:
+class AvatarLibrary:
     """Reads and prepares in the thread "liveface gallery"; all methods may be called from any thread.
 
     A key is the name of an avatar's folder, in `shipped` or in `own`.

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liveface.app.audio import virtual_microphone
-from liveface.app.desktop.avatar_library import AvatarGallery
-from liveface.app.desktop.live_session import Heard, LiveStage
+from liveface.app.desktop.avatar_library import AvatarLibrary
+from liveface.app.desktop.live_session import Heard, LiveSession
 from liveface.app.desktop.notifications import Notice, Noticeboard
 from liveface.app.desktop.preferences import Preferences
-from liveface.app.desktop.state import Figures, Reel, Standing
-from liveface.app.desktop.supervisor import Stagehand, Wish
+from liveface.app.desktop.state import LiveMetrics, Playback, RunState
+from liveface.app.desktop.supervisor import SessionSupervisor, Wish
 from liveface.app.outputs.output_set import Outputs
 from liveface.app.outputs.virtual_camera import cameras
 from liveface.app.session.clock import Clock
@@ -41,16 +41,16 @@ _SMOOTHING = 25  # frames of delay from which one trusts the measured one
 
 
 class Desktop:
-    """Asks a `Stagehand`, and remembers what was chosen."""
+    """Asks a `SessionSupervisor`, and remembers what was chosen."""
 
     def __init__(
         self,
         preferences: Preferences,
         remember: Callable[[str, object], None],
-        gallery: AvatarGallery,
+        gallery: AvatarLibrary,
         outputs: Outputs,
         board: Noticeboard,
-        load_stage: Callable[[], LiveStage],
+        load_stage: Callable[[], LiveSession],
         window: Sink,
         openers: Mapping[str, Callable[[Preferences], Sink]],
         clock: Clock,
@@ -73,7 +73,7 @@ class Desktop:
         self._gate = gate
         self._set_gate()
         wish = Wish(True, self._heard(sound), preferences.avatar)
-        self._stagehand = Stagehand(load_stage, wish, gallery, outputs, board, window, clock, size)
+        self._stagehand = SessionSupervisor(load_stage, wish, gallery, outputs, board, window, clock, size)
         self._stagehand.is_muted = preferences.is_push_to_talk  # until there is a window that knows better
 
     def open(self) -> None:
@@ -189,18 +189,18 @@ class Desktop:
         """The preferences by their names."""
         return asdict(self._preferences)
 
-    def standing(self) -> Standing:
+    def standing(self) -> RunState:
         """How it stands."""
         hand = self._stagehand
-        return Standing(hand.phase, hand.is_deaf, hand.wish.avatar, self._outputs.recorded)
+        return RunState(hand.phase, hand.is_deaf, hand.wish.avatar, self._outputs.recorded)
 
-    def figures(self) -> Figures | None:
+    def figures(self) -> LiveMetrics | None:
         """What the session measures, None where there is none."""
         report = self._report()
         if report is None:
             return None
         delay = None if self._stagehand.is_deaf else report.mic_to_picture_ms
-        return Figures(
+        return LiveMetrics(
             report.recent_fps, None if delay is None else (delay.p50, delay.p95), report.skipped, report.lost_ms
         )
 
@@ -213,12 +213,12 @@ class Desktop:
         stage = self._stagehand.stage
         return np.zeros(len(ACTION_UNITS), np.float32) if stage is None else stage.action_units
 
-    def reel(self) -> Reel | None:
+    def reel(self) -> Playback | None:
         """The file that is heard, if one is."""
         stage, file = self._stagehand.stage, self._stagehand.wish.heard.file
         if stage is None or file is None or (player := stage.player) is None:
             return None
-        return Reel(file.name, player.position, player.length, player.is_playing)
+        return Playback(file.name, player.position, player.length, player.is_playing)
 
     def expected_ms(self, lookahead: int) -> float:
         """Mic to picture at that lookahead in frames: as measured now, or as promised before there is a measure."""

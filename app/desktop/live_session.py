@@ -14,7 +14,7 @@ from liveface.app.audio.player import Player
 from liveface.app.audio.speaker import Speaker
 from liveface.app.outputs.fan_out import FanOut
 from liveface.app.session.clock import Clock
-from liveface.app.session.pipeline import Performer
+from liveface.app.session.pipeline import Pipeline
 from liveface.app.session.session import BareSink, Session, Sink
 from liveface.app.session.sources import Source
 from liveface.app.session.stats import Report, Stats
@@ -42,12 +42,12 @@ class Heard:
 MakeSource = Callable[[Heard, Stats, Callable[[], None]], Source]
 
 
-class LiveStage:
+class LiveSession:
     """Performs with one performer, whose avatar may change between two pictures."""
 
     def __init__(
         self,
-        performer: Performer,
+        performer: Pipeline,
         make_source: MakeSource,
         load_streamer: Callable[[int], Streamer],
         window: Sink,
@@ -59,7 +59,7 @@ class LiveStage:
 
         `on_notice` gets what there is to say of the speaker, in the thread that looks after it.
         """
-        self._wardrobe = Wardrobe(performer.renderer, performer.avatar)
+        self._wardrobe = AvatarSwitch(performer.renderer, performer.avatar)
         self._performer = replace(performer, renderer=self._wardrobe)
         self._make_source = make_source
         self._load_streamer = load_streamer
@@ -165,7 +165,7 @@ class LiveStage:
         return self._wardrobe.picture
 
 
-class Wardrobe:
+class AvatarSwitch:
     """A renderer that draws every motion with the avatar that is worn now, and remembers what the face did."""
 
     def __init__(self, renderer: Renderer, avatar: Avatar) -> None:

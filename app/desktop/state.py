@@ -6,7 +6,7 @@ from liveface.app.desktop.supervisor import Phase
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RunState:
     """How it stands. `is_deaf`: the face lives, but nothing can be heard. `avatar`: the key of the one that is worn.
 
     `recorded`: seconds, None where nothing is recorded.
@@ -19,7 +19,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class LiveMetrics:
     """What the session measures. `delay`: mic to picture in milliseconds, half of the pictures and 95 of 100."""
 
     fps: float
@@ -29,7 +29,7 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True)
-class Reel:
+class Playback:
     """The sound file that is heard, in seconds."""
 
     name: str

@@ -13,9 +13,9 @@ from typing import Any, Literal
 import numpy as np
 
 from liveface.app.audio.devices import Kind, look_again, sound_devices
-from liveface.app.desktop.avatar_library import AvatarGallery
+from liveface.app.desktop.avatar_library import AvatarLibrary
 from liveface.app.desktop.failure_report import report_of, unforeseen
-from liveface.app.desktop.live_session import Heard, LiveStage
+from liveface.app.desktop.live_session import Heard, LiveSession
 from liveface.app.desktop.notifications import Notice, Noticeboard, Remedy
 from liveface.app.outputs.output_set import Outputs
 from liveface.app.session.clock import Clock
@@ -46,14 +46,14 @@ class Wish:
     attempt: int = 0
 
 
-class Stagehand:
+class SessionSupervisor:
     """Owns the thread "liveface desktop" and the stage. Wishes come from any thread; only the latest counts."""
 
     def __init__(
         self,
-        load_stage: Callable[[], LiveStage],
+        load_stage: Callable[[], LiveSession],
         wish: Wish,
-        gallery: AvatarGallery,
+        gallery: AvatarLibrary,
         outputs: Outputs,
         board: Noticeboard,
         window: Sink,
@@ -76,7 +76,7 @@ class Stagehand:
         self._is_substitute = False  # what is heard is the default microphone, not the one that is wanted
         self.wish = wish
         self.is_muted = False
-        self.stage: LiveStage | None = None
+        self.stage: LiveSession | None = None
         self.phase: Phase = "starting"
         self.is_deaf = False  # the face lives, and there is nothing to hear
         self.names: dict[Kind, list[str]] = {"input": [], "output": []}
@@ -151,7 +151,7 @@ class Stagehand:
         except Exception as error:
             self.failure = self.failure or error
 
-    def _do(self, stage: LiveStage, wish: Wish, done: Wish) -> None:
+    def _do(self, stage: LiveSession, wish: Wish, done: Wish) -> None:
         """What is wanted, what is asked for, and what has happened meanwhile."""
         self._fulfil(stage, wish, done)
         self._do_jobs(stage)
@@ -160,7 +160,7 @@ class Stagehand:
         if (self.is_deaf or self._is_substitute) and wish.is_running and self._has_found_microphone(wish):
             self._begin(stage, wish)
 
-    def _give_up(self, stage: LiveStage, error: Exception) -> None:
+    def _give_up(self, stage: LiveSession, error: Exception) -> None:
         """Stand still after a failure that nobody has foreseen, say what it was, and wait for what is wanted next."""
         with suppress(Exception):  # it follows from the first one
             self.latest = stage.stop() or self.latest
@@ -173,7 +173,7 @@ class Stagehand:
                 self._changed.wait(_GLANCE)
             return None if self._is_closing else self.wish
 
-    def _fulfil(self, stage: LiveStage, wish: Wish, done: Wish) -> None:
+    def _fulfil(self, stage: LiveSession, wish: Wish, done: Wish) -> None:
         if wish.avatar != done.avatar:
             try:
                 stage.wear(self._gallery.load(wish.avatar))
@@ -188,7 +188,7 @@ class Stagehand:
         elif replace(wish, avatar=done.avatar) != done:
             self._begin(stage, wish)
 
-    def _begin(self, stage: LiveStage, wish: Wish) -> None:
+    def _begin(self, stage: LiveSession, wish: Wish) -> None:
         """Perform what is heard, or what comes nearest to it; to nothing if there is nothing to hear.
 
         Raises `_OutdatedError`, and performs nothing, where something else is wanted before a file is read.
@@ -217,7 +217,7 @@ class Stagehand:
             remedy: Remedy = "file" if heard.file is not None else "sample"
             self._tell(failures[0], remedy if self.is_deaf else "")
 
-    def _started(self, stage: LiveStage, wish: Wish, failures: list[LivefaceError]) -> Heard | None:
+    def _started(self, stage: LiveSession, wish: Wish, failures: list[LivefaceError]) -> Heard | None:
         """The first of the attempts that did not fail, if any; a file that cannot be read is not read once more."""
         for attempt in _attempts(wish.heard):
             try:
@@ -234,7 +234,7 @@ class Stagehand:
         if self._is_closing or replace(self.wish, avatar=begun.avatar) != begun:
             raise _OutdatedError
 
-    def _recover(self, stage: LiveStage) -> None:
+    def _recover(self, stage: LiveSession) -> None:
         """A session has ended by itself: say why, and let the face live on."""
         self._stop(stage)
         if self.failure is not None:
@@ -256,13 +256,13 @@ class Stagehand:
         found, self._known = present - self._known, present
         return wish.heard.microphone in found or (bool(found) and self.is_deaf)
 
-    def _stop(self, stage: LiveStage) -> None:
+    def _stop(self, stage: LiveSession) -> None:
         try:
             self.latest = stage.stop() or self.latest
         except LivefaceError as error:
             self.failure = error
 
-    def _do_jobs(self, stage: LiveStage) -> None:
+    def _do_jobs(self, stage: LiveSession) -> None:
         with self._changed:
             jobs, self._jobs = self._jobs, set()
         if "snapshot" in jobs:

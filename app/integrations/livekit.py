@@ -2,8 +2,8 @@
 
 from collections.abc import AsyncIterator
 
-from liveface.app.integrations.realtime_avatar import Face
-from liveface.app.session.pipeline import Performer
+from liveface.app.integrations.realtime_avatar import RealtimeAvatar
+from liveface.app.session.pipeline import Pipeline
 from liveface.engine.errors import ConfigurationError
 
 try:
@@ -20,9 +20,9 @@ class LivefaceVideoGenerator(VideoGenerator):
     that the runner's playback position counts speech.
     """
 
-    def __init__(self, performer: Performer, rate: int = 24_000) -> None:
-        """`performer`: of this generator alone, made by `load_performer`. `rate`: samples per second of all sound."""
-        self._face = Face(performer, rate)
+    def __init__(self, performer: Pipeline, rate: int = 24_000) -> None:
+        """`performer`: of this generator alone, made by `load_pipeline`. `rate`: samples per second of all sound."""
+        self._face = RealtimeAvatar(performer, rate)
         self.rate = rate
         self.width, self.height = self._face.width, self._face.height
 

@@ -5,9 +5,9 @@ from contextlib import suppress
 
 import numpy as np
 
-from liveface.app.integrations.realtime_avatar import Face, Spoken
+from liveface.app.integrations.realtime_avatar import RealtimeAvatar, Spoken
 from liveface.app.server.whole_samples import WholeSamples
-from liveface.app.session.pipeline import Performer
+from liveface.app.session.pipeline import Pipeline
 from liveface.engine.errors import ConfigurationError
 
 try:
@@ -37,11 +37,11 @@ class LivefaceVideoService(FrameProcessor):
     drops what has not been said and closes the mouth. A face that fails is reported, and the voice goes on without it.
     """
 
-    def __init__(self, performer: Performer, *, name: str | None = None) -> None:
-        """`performer`: of this service alone, made by `load_performer`."""
+    def __init__(self, performer: Pipeline, *, name: str | None = None) -> None:
+        """`performer`: of this service alone, made by `load_pipeline`."""
         super().__init__(name=name)
         self._performer = performer
-        self._face: Face | None = None
+        self._face: RealtimeAvatar | None = None
         self._showing: asyncio.Task[None] | None = None
         self._resampler = create_stream_resampler(clear_after_secs=None)
         self._whole: dict[int, WholeSamples] = {}  # by the bytes of a sample
@@ -49,7 +49,7 @@ class LivefaceVideoService(FrameProcessor):
     async def setup(self, setup: FrameProcessorSetup) -> None:  # type: ignore[override]  # as Pipecat itself does
         """Let the face appear, while the other services connect."""
         await super().setup(setup)
-        face = Face(self._performer, setup.audio_out_sample_rate)
+        face = RealtimeAvatar(self._performer, setup.audio_out_sample_rate)
         try:
             await face.start()
         except Exception as error:
@@ -85,12 +85,12 @@ class LivefaceVideoService(FrameProcessor):
         if isinstance(frame, StartFrame) and face is not None:
             self._showing = self.create_task(self._show(face))
 
-    async def _say(self, pcm: bytes, face: Face) -> None:
+    async def _say(self, pcm: bytes, face: RealtimeAvatar) -> None:
         unsaid = await face.say(pcm)
         if unsaid:
             await self.push_frame(TTSAudioRawFrame(unsaid, face.rate, 1))
 
-    async def _show(self, face: Face) -> None:
+    async def _show(self, face: RealtimeAvatar) -> None:
         try:
             while (spoken := await face.next()) is not None:
                 if await self._push(spoken, face):
@@ -104,7 +104,7 @@ class LivefaceVideoService(FrameProcessor):
                 await face.stop()
             await self._report(error)
 
-    async def _push(self, spoken: Spoken, face: Face) -> bool:
+    async def _push(self, spoken: Spoken, face: RealtimeAvatar) -> bool:
         """Returns whether it was the last."""
         if spoken.image is not None:
             await self.push_frame(OutputImageRawFrame(spoken.image.tobytes(), (face.width, face.height), "RGB"))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from liveface.app.server.sessions.pcm_source import PacedSource, decode_pcm16
 from liveface.app.session.clock import Clock, MonotonicClock
-from liveface.app.session.pipeline import Performer
+from liveface.app.session.pipeline import Pipeline
 from liveface.app.session.session import BareSink, Session
 from liveface.app.session.stats import Stats
 from liveface.engine.errors import ConfigurationError
@@ -28,7 +28,7 @@ class Spoken:
 
     `image`: uint8 (height, width, 3), RGB; None where the owner was late and a newer one follows. `sound`: int16
     (rate / 25,), mono, as it was pushed, with silence before and after it; None where nothing is said. `marks`: what
-    was marked after sound that has been said by now. What `Face.take_rest` returns has sound of any length.
+    was marked after sound that has been said by now. What `RealtimeAvatar.take_rest` returns has sound of any length.
     """
 
     image: Picture | None
@@ -36,14 +36,14 @@ class Spoken:
     marks: tuple[object, ...]
 
 
-class Face:
+class RealtimeAvatar:
     """Gives 25 pictures a second from `start` to `stop`, and with them the sound that is pushed, in step.
 
     An owner that is late loses pictures, and never sound; while it takes nothing, nothing is said. Used in one event
     loop.
     """
 
-    def __init__(self, performer: Performer, rate: int, clock: Clock | None = None) -> None:
+    def __init__(self, performer: Pipeline, rate: int, clock: Clock | None = None) -> None:
         """`performer`: of this face alone. `rate`: samples per second of all sound; raises `ConfigurationError`."""
         if not 8_000 <= rate <= 48_000 or rate % FPS:
             raise ConfigurationError(

@@ -16,7 +16,7 @@ from liveface.app.audio.microphone import Microphone
 from liveface.app.measure.frame_marks import MarkedRenderer
 from liveface.app.outputs.recorder import Recorder
 from liveface.app.session.clock import Clock, MonotonicClock
-from liveface.app.session.pipeline import Performer, load_performer
+from liveface.app.session.pipeline import Pipeline, load_pipeline
 from liveface.app.session.session import Session, Sink
 from liveface.app.session.sources import FileSource, Source
 from liveface.app.session.stats import Stats
@@ -77,7 +77,7 @@ def perform(task: Task) -> None:
         sinks.insert(0, HeldBack(Recorder(folder / VIDEO), task.injected_ms))
     else:
         sinks.append(HeldBack(Witness(folder / PLAYED, clock), task.injected_ms))
-    loaded = load_performer(Settings())
+    loaded = load_pipeline(Settings())
     performer = _Observed(
         loaded.streamer, MarkedRenderer(loaded.renderer), loaded.avatar, tuple(sinks), task.injected_ms
     )
@@ -112,14 +112,14 @@ def perform(task: Task) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Observed(Performer):
+class _Observed(Pipeline):
     """Performs into further sinks, and holds the sound of those back that a window brings along."""
 
     observers: tuple[Sink, ...]
     injected_ms: float
 
     def session(self, source: Source, sinks: Sequence[Sink], clock: Clock, stats: Stats) -> Session:
-        """See `Performer.session`. The first sink is the window."""
+        """See `Pipeline.session`. The first sink is the window."""
         held_back = [*sinks[:1], *(HeldBack(sink, self.injected_ms) for sink in sinks[1:])]
         return Session(source, self.streamer, self.renderer, self.avatar, [*held_back, *self.observers], clock, stats)
 

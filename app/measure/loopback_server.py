@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from liveface.app.capacity.scheduler import SharedRenderer
-from liveface.app.capacity.session_pool import Ensemble, ensemble_of
+from liveface.app.capacity.session_pool import SessionPool, session_pool_of
 from liveface.app.commands.serve import run_server
 from liveface.app.measure.frame_marks import MarkedRenderer
 from liveface.app.measure.loopback_peer import meet_here
@@ -36,15 +36,15 @@ def main() -> None:
 
 
 @contextmanager
-def observed(task: Task, clock: Clock) -> Iterator[Ensemble]:
-    """What `open_ensemble` brings, with the sound of its one session witnessed, and held back from the viewers."""
+def observed(task: Task, clock: Clock) -> Iterator[SessionPool]:
+    """What `open_session_pool` brings, with the sound of its one session witnessed, and held back from the viewers."""
 
     def through(sinks: Sequence[Sink]) -> Sequence[Sink]:
         held_back = [HeldBack(sink, task.injected_ms) for sink in sinks]
         return [*held_back, Witness(Path(task.folder) / CARRIED, clock)]
 
     renderer = _SharedMarkedRenderer(load_renderer(MODELS, 0, CORES))
-    with ensemble_of(renderer, clock, through) as ensemble:
+    with session_pool_of(renderer, clock, through) as ensemble:
         yield ensemble
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from liveface.app.outputs.virtual_camera import CameraLook, VirtualCamera
-from liveface.app.outputs.virtual_microphone_sink import MatchedVoice
+from liveface.app.outputs.virtual_microphone_sink import VirtualMicrophoneSink
 from liveface.app.session.clock import Clock
 from liveface.app.session.session import Sink
 
@@ -32,12 +32,12 @@ class Chosen(Protocol):
         """The device's name, or nothing for a virtual microphone of our own."""
 
 
-class Call:
+class VideoCall:
     """Opens both; the pictures of the camera wait until their sound is heard by the others."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._voice: MatchedVoice | None = None
+        self._voice: VirtualMicrophoneSink | None = None
 
     @property
     def openers(self) -> Mapping[str, Callable[[Chosen], Sink]]:
@@ -53,7 +53,7 @@ class Call:
         return VirtualCamera(look, chosen.camera or None, clock=self._clock, hold=self._delay)
 
     def _new_voice(self, chosen: Chosen) -> Sink:
-        self._voice = MatchedVoice(chosen.voice or None, self._clock)
+        self._voice = VirtualMicrophoneSink(chosen.voice or None, self._clock)
         return self._voice
 
     def _delay(self) -> float:

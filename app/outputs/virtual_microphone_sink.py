@@ -18,7 +18,7 @@ _REMEDIES = {
 }
 
 
-class MatchedVoice:
+class VirtualMicrophoneSink:
     """A sink that plays sound only: to a speaker, or into a virtual microphone that is there while the sink is open.
 
     A frame that is sent now is heard `delay()` seconds later: who shows pictures waits as long.

@@ -11,9 +11,9 @@ from typing import Any
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from liveface.app.capacity.session_pool import Ensemble
+from liveface.app.capacity.session_pool import SessionPool
 from liveface.app.server.avatars.photo_worker import MAXIMUM_BYTES
-from liveface.app.server.context import Stage
+from liveface.app.server.context import ServerContext
 from liveface.app.server.metrics import CONTENT_TYPE, Metrics
 from liveface.app.server.routes import agent_websocket as pcm_socket
 from liveface.app.server.routes import avatars as gallery
@@ -56,7 +56,7 @@ _TOLD = (hdrs.ALLOW, hdrs.RETRY_AFTER, hdrs.WWW_AUTHENTICATE, "Accept-Post", "Ac
 _LOGGER = logging.getLogger("liveface")
 
 
-def make_application(stage: Stage, ensemble: Ensemble, access: Access, page: Path = PAGE) -> web.Application:
+def make_application(stage: ServerContext, ensemble: SessionPool, access: Access, page: Path = PAGE) -> web.Application:
     """Everything that is served; `page` is a folder whose files are served by name, `index.html` as /.
 
     When the application is shut down, all conversations end.
@@ -93,7 +93,7 @@ def make_application(stage: Stage, ensemble: Ensemble, access: Access, page: Pat
 class _About:
     """What the server tells of itself."""
 
-    def __init__(self, stage: Stage, ensemble: Ensemble, metrics: Metrics) -> None:
+    def __init__(self, stage: ServerContext, ensemble: SessionPool, metrics: Metrics) -> None:
         self._stage = stage
         self._ensemble = ensemble
         self._metrics = metrics

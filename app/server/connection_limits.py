@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from liveface.app.server.security import Rates, network_of
+from liveface.app.server.security import RateLimits, network_of
 from liveface.app.session.clock import Clock, MonotonicClock
 
 _CONNECTIONS = 600  # at once; far more than the sessions of a machine need
@@ -50,7 +50,7 @@ class _Guest:
             self.handler.transport.abort()
 
 
-class Door:
+class ConnectionLimits:
     """Belongs to one event loop. Where there is no room, the oldest connection that nobody uses gives way."""
 
     def __init__(
@@ -68,7 +68,7 @@ class Door:
         self._seconds = seconds
         self._clock = clock
         self._trusts = trusts
-        self._accepts = Rates(clock, _ACCEPTS_PER_SECOND, _ACCEPTS_AT_ONCE)
+        self._accepts = RateLimits(clock, _ACCEPTS_PER_SECOND, _ACCEPTS_AT_ONCE)
         self._guests: dict[web.RequestHandler, _Guest] = {}  # the oldest first
 
     def __len__(self) -> int:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from liveface.app.server.avatars.avatar_store import AvatarShelf
-from liveface.app.server.offer_limits import Turnstile
-from liveface.app.server.sessions.session_registry import Conversations, Wish
+from liveface.app.server.avatars.avatar_store import AvatarStore
+from liveface.app.server.offer_limits import OfferLimits
+from liveface.app.server.sessions.session_registry import SessionRegistry, SessionRequest
 from liveface.app.server.webrtc.encoding_cost import EncodingCost
 from liveface.app.server.webrtc.peer import PeerSettings
 from liveface.app.session.clock import Clock
@@ -17,23 +17,23 @@ _LOOKAHEADS = [str(frames) for frames in range(7)]
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class ServerContext:
     """`encoding`: of `settings.codec`. `size`, such as 512x512, and `lookahead` are for clients that name none.
 
     `push_to`: addresses of other servers at or below which clients may have faces sent to.
     """
 
-    conversations: Conversations
-    avatars: AvatarShelf
+    conversations: SessionRegistry
+    avatars: AvatarStore
     settings: PeerSettings
     clock: Clock
     encoding: EncodingCost
     size: str = "512x512"
     lookahead: int = DEFAULT_LOOKAHEAD
     push_to: tuple[str, ...] = ()
-    turnstile: Turnstile = field(default_factory=Turnstile)
+    turnstile: OfferLimits = field(default_factory=OfferLimits)
 
-    async def wish(self, named: Mapping[str, object]) -> Wish:
+    async def wish(self, named: Mapping[str, object]) -> SessionRequest:
         """What a client asks for: `avatar`, `size`, `lookahead` of a query or of JSON, each of which may be absent.
 
         Raises `NotFoundError` for an avatar that is not there, `ConfigurationError` for what cannot be.
@@ -46,9 +46,9 @@ class Stage:
             )
         size = Settings(*parse_size(str(named.get("size") or self.size)[:20]))
         avatar = await self.avatars.framed(name, size.width, size.height)
-        return Wish(avatar, name, int(lookahead), self.avatars.is_uploaded(name))
+        return SessionRequest(avatar, name, int(lookahead), self.avatars.is_uploaded(name))
 
-    def encoding_cost(self, wish: Wish) -> float:
+    def encoding_cost(self, wish: SessionRequest) -> float:
         """Seconds of one core that one viewer's encoder takes for a picture."""
         height, width = wish.avatar.photo.shape[:2]
         return self.encoding.predict(width * height)

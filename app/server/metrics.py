@@ -9,8 +9,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from liveface.app.capacity.session_pool import Ensemble
-from liveface.app.server.context import Stage
+from liveface.app.capacity.session_pool import SessionPool
+from liveface.app.server.context import ServerContext
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -20,7 +20,7 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 class Metrics:
     """One server's numbers, in a registry of its own."""
 
-    def __init__(self, stage: Stage, ensemble: Ensemble) -> None:
+    def __init__(self, stage: ServerContext, ensemble: SessionPool) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "liveface_requests", "Requests answered.", ("method", "route", "status"), registry=self._registry
@@ -59,7 +59,7 @@ class Metrics:
 class _Sessions(Collector):
     """Reads what the sessions and the drawing thread have counted themselves."""
 
-    def __init__(self, stage: Stage, ensemble: Ensemble) -> None:
+    def __init__(self, stage: ServerContext, ensemble: SessionPool) -> None:
         self._stage = stage
         self._ensemble = ensemble
 

@@ -10,7 +10,7 @@ _AT_ONCE = 8  # what each of them waits for is the same processor
 _SECONDS = 20.0  # for an answer: a STUN server that does not answer takes 5
 
 
-class Turnstile:
+class OfferLimits:
     """Belongs to one event loop. Who finds it full is sent away: an offer that waits would be too old."""
 
     def __init__(self) -> None:

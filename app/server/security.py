@@ -96,7 +96,7 @@ def parse_origin(text: str) -> str:
     return origin
 
 
-class Rates:
+class RateLimits:
     """How often each address may ask: a bucket of requests that refills steadily. Used in one thread."""
 
     def __init__(self, clock: Clock, per_second: float = _REQUESTS_PER_SECOND, at_once: float = _BURST) -> None:
@@ -130,9 +130,9 @@ class Guard:
 
     def __init__(self, access: Access, clock: Clock) -> None:
         self._access = access
-        self._requests = Rates(clock)
-        self._refusals = Rates(clock)  # of other sites' pages, and of those who show nothing
-        self._guesses = Rates(clock)
+        self._requests = RateLimits(clock)
+        self._refusals = RateLimits(clock)  # of other sites' pages, and of those who show nothing
+        self._guesses = RateLimits(clock)
         self._logins = Logins(clock)
 
     def middleware(self) -> Middleware:
@@ -265,7 +265,7 @@ def _name_of(host: str) -> str | None:
     return found and found[1].lower()
 
 
-def _check_rate(rates: Rates, address: str, cost: float, least: float = 0.0) -> None:
+def _check_rate(rates: RateLimits, address: str, cost: float, least: float = 0.0) -> None:
     if wait := rates.take(address, cost, least):
         raise web.HTTPTooManyRequests(
             text=f"Found too many requests from your address: ask again in {wait:.0f} s.",

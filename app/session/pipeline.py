@@ -23,7 +23,7 @@ DEFAULT_AVATAR = ASSETS / "avatars" / "clara"
 
 
 @dataclass(frozen=True, slots=True)
-class Performer:
+class Pipeline:
     """The parts of a session that do not depend on where sound comes from and pictures go."""
 
     streamer: Streamer
@@ -35,9 +35,9 @@ class Performer:
         return Session(source, self.streamer, self.renderer, self.avatar, sinks, clock, stats)
 
 
-def load_performer(
+def load_pipeline(
     settings: Settings, photo: Path | None = None, folder: Path | None = None, face: int | None = None
-) -> Performer:
+) -> Pipeline:
     """Load the default model and an avatar: of a photo, or from a prepared folder, or else a shipped portrait.
 
     Raises `ConfigurationError`, `PhotoError`, `MediaError`, `CheckpointError` or `BackendError`.
@@ -45,7 +45,7 @@ def load_performer(
     streamer = load_streamer(settings)
     renderer = load_renderer(MODELS, settings.seed, CORES, settings.backend)
     avatar = _load_avatar(photo, folder, face).framed(settings.width, settings.height)
-    return Performer(streamer, renderer, avatar)
+    return Pipeline(streamer, renderer, avatar)
 
 
 def load_streamer(settings: Settings) -> Streamer:

@@ -60,7 +60,7 @@ class BareSink:
         """See `Sink`."""
 
 
-class Artist(ABC):
+class FrameRenderer(ABC):
     """What draws for a session. A class and no protocol, so that a session can tell it from a renderer."""
 
     @abstractmethod
@@ -80,7 +80,7 @@ class Session:
         self,
         source: Source,
         streamer: Streamer,
-        renderer: Renderer | Artist,
+        renderer: Renderer | FrameRenderer,
         avatar: Avatar,
         sinks: Sequence[Sink],
         clock: Clock,
@@ -89,7 +89,7 @@ class Session:
         """`avatar` is framed to the size of the output. An artist may draw for other sessions too."""
         self._source = source
         self._streamer = streamer
-        self._artist: Artist = renderer if isinstance(renderer, Artist) else _Alone(renderer)
+        self._artist: FrameRenderer = renderer if isinstance(renderer, FrameRenderer) else _Alone(renderer)
         self._avatar = avatar
         self._sinks = sinks
         self._clock = clock
@@ -326,7 +326,7 @@ class Session:
             closing.callback(self._source.close)
 
 
-class _Alone(Artist):
+class _Alone(FrameRenderer):
     """Draws for one session, in its own thread."""
 
     def __init__(self, renderer: Renderer) -> None:

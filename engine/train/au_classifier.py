@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from liveface.engine.face.mouth_crops import HEIGHT, WIDTH
 from liveface.engine.media import Picture
 from liveface.engine.model.au_classifier import ActionUnitClassifier, intensity_loss
-from liveface.engine.train.loop import Place, Progress, Settings, TrainingState
+from liveface.engine.train.loop import Progress, Rank, Settings, TrainingState
 from liveface.engine.train.loop import train as run
 
 Array = NDArray[np.float32]
@@ -39,14 +39,14 @@ def train(
     settings: Settings,
     file: Path | None = None,
     progress: Progress | None = None,
-    place: Place | None = None,
+    place: Rank | None = None,
 ) -> ActionUnitClassifier:
     """Train on speakers, drawn in proportion to the square root of the number of their crops.
 
     `file` and `progress` as for `engine.train.loop.train`; the loss is named "au_classifier".
     Returns the classifier in evaluation mode, on the CPU.
     """
-    place = place or Place()
+    place = place or Rank()
     torch.manual_seed(settings.seed)
     model = ActionUnitClassifier().to(place.device)
     optimiser = torch.optim.AdamW(model.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)

@@ -67,7 +67,7 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
+class Augmentation:
     """Light and skin of each face: gamma, gain and ramp fall on everything, hue and tint on the skin alone."""
 
     gamma: Tensor
@@ -78,7 +78,7 @@ class Look:
     tint: Tensor  # (B, 3), factor per colour
 
     @classmethod
-    def random(cls, count: int, generator: Generator, strength: float = 1.0) -> "Look":
+    def random(cls, count: int, generator: Generator, strength: float = 1.0) -> "Augmentation":
         """Looks at most `strength` times as far from the recording as another person in another light may be."""
 
         def spread(width: float, *more: int) -> Tensor:

@@ -17,8 +17,8 @@ from liveface.engine.model.au_classifier import ActionUnitClassifier
 from liveface.engine.model.discriminator import Discriminator
 from liveface.engine.model.generator import DESIGNS, DirectDecoder, Drawing, MouthGenerator, compose
 from liveface.engine.model.identity_encoder import IdentityEncoder
-from liveface.engine.train.augment import Damage, Look, mirror_of_codes
-from liveface.engine.train.loop import Place, Progress, Settings, TrainingState
+from liveface.engine.train.augment import Augmentation, Damage, mirror_of_codes
+from liveface.engine.train.loop import Progress, Rank, Settings, TrainingState
 from liveface.engine.train.loop import train as run
 from liveface.engine.train.mouth_samples import INNER, INPUTS, REACH, REFERENCE, TARGET
 
@@ -77,7 +77,7 @@ class Samples:
         if self.count == 0:
             raise ConfigurationError("There are no examples to train on: cut some from a prepared corpus first.")
 
-    def draw(self, size: int, generator: Generator, place: Place) -> Batch:
+    def draw(self, size: int, generator: Generator, place: Rank) -> Batch:
         """A random augmented batch."""
         folder = generator.choice(len(self.codes), size, p=[len(codes) / self.count for codes in self.codes])
         index = [int(generator.integers(len(self.codes[which]))) for which in folder]
@@ -98,7 +98,7 @@ def augmented(stack: Tensor, code: Tensor, generator: Generator) -> Batch:
     stack = torch.where(mirrored[:, None, None, None], stack.flip(3), stack)
     code = torch.where(mirrored[:, None], code @ mirror_of_codes().to(code), code)
     batch = split(stack, code)
-    look = Look.random(len(stack), generator, 0.6)
+    look = Augmentation.random(len(stack), generator, 0.6)
     damage = Damage.random(len(stack), generator)
     photo, bent = batch.photo[:, :3], batch.inputs[:, :3]
     both = torch.cat([look.on(photo, batch.photo[:, 3:4]), look.on(bent, batch.inputs[:, 5:6])], dim=3).clamp(0, 1)
@@ -142,7 +142,7 @@ def train(
     options: Options | None = None,
     file: Path | None = None,
     progress: Progress | None = None,
-    place: Place | None = None,
+    place: Rank | None = None,
 ) -> tuple[Painter, TrainingState]:
     """Train a generator of `options.design`; `classifier` adds the losses of action units and of their features.
 
@@ -152,7 +152,7 @@ def train(
     options = options or Options()
     if options.design not in DESIGNS:
         raise ConfigurationError(f"The generator's design is {options.design!r}, expected {' or '.join(DESIGNS)}.")
-    place = place or Place()
+    place = place or Rank()
     torch.manual_seed(settings.seed)
     painter = Painter(IdentityEncoder().to(place.device), DESIGNS[options.design]().to(place.device))
     discriminator = Discriminator().to(place.device)

@@ -60,7 +60,7 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Rank:
     """Where this process stands among the training processes."""
 
     rank: int = 0
@@ -68,7 +68,7 @@ class Place:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     @classmethod
-    def current(cls) -> "Place":
+    def current(cls) -> "Rank":
         """The place of this process in the group that it has joined; that of a process alone without one."""
         if not distributed.is_initialized():
             return cls()
@@ -88,7 +88,7 @@ class Place:
 
 
 @contextmanager
-def take_place(device: str = "auto") -> Iterator[Place]:
+def take_place(device: str = "auto") -> Iterator[Rank]:
     """Join the process group that torchrun describes in the environment, or stand alone.
 
     `device`: "auto" (a GPU where there is one), "cpu" or "cuda". Raises `ConfigurationError` for a GPU that is absent.
@@ -99,13 +99,13 @@ def take_place(device: str = "auto") -> Iterator[Place]:
         raise ConfigurationError("No CUDA GPU is usable here: train with --device cpu.")
     chosen = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
     if "RANK" not in os.environ:
-        yield Place(device=torch.device(chosen))
+        yield Rank(device=torch.device(chosen))
         return
     if chosen == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     distributed.init_process_group("nccl" if chosen == "cuda" else "gloo")
     try:
-        yield Place.current()
+        yield Rank.current()
     finally:
         distributed.destroy_process_group()
 
@@ -172,7 +172,7 @@ def train(
     settings: Settings,
     file: Path | None = None,
     progress: Progress | None = None,
-    place: Place | None = None,
+    place: Rank | None = None,
 ) -> None:
     """Take the steps that are still missing from `settings.steps`.
 
@@ -182,7 +182,7 @@ def train(
     ceases to be finite: the file then still holds the last good state.
     """
     assert list(objectives) == list(state.optimisers)
-    place = place or Place.current()
+    place = place or Rank.current()
     if file is not None and file.is_file():
         state.load(file)
     _share(state, place)
@@ -255,7 +255,7 @@ def _follow(state: TrainingState, decay: float) -> None:
             state.averages[name].lerp_(parameter.detach(), share)
 
 
-def _share(state: TrainingState, place: Place) -> None:
+def _share(state: TrainingState, place: Rank) -> None:
     """Give every process the weights of the first."""
     if place.count > 1:
         for module in state.networks.values():
@@ -263,7 +263,7 @@ def _share(state: TrainingState, place: Place) -> None:
                 distributed.broadcast(tensor, 0)
 
 
-def _share_statistics(state: TrainingState, place: Place) -> None:
+def _share_statistics(state: TrainingState, place: Rank) -> None:
     """Average the running statistics (floating-point buffers), which the gradients do not keep equal."""
     if place.count > 1:
         for module in state.networks.values():
@@ -273,7 +273,7 @@ def _share_statistics(state: TrainingState, place: Place) -> None:
                     buffer /= place.count
 
 
-def _agree(loss: Tensor, parameters: list[nn.Parameter], interrupted: bool, place: Place) -> tuple[float, bool]:
+def _agree(loss: Tensor, parameters: list[nn.Parameter], interrupted: bool, place: Rank) -> tuple[float, bool]:
     """Average gradients and loss over the processes; all stop if one is interrupted."""
     if place.count == 1:
         return float(loss.detach()), interrupted

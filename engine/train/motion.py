@@ -28,11 +28,11 @@ from liveface.engine.hearing.features import HOPS_PER_FRAME
 from liveface.engine.model.audio_encoder import PHONE_DELAYS
 from liveface.engine.model.motion_network import LOOKAHEADS, MotionConfiguration, MotionNetwork
 from liveface.engine.model.temporal import Memory
-from liveface.engine.train.loop import Place, Progress, Settings, TrainingState, train
+from liveface.engine.train.loop import Progress, Rank, Settings, TrainingState, train
 from liveface.engine.train.motion_loss import LossWeights, MotionLoss
 from liveface.engine.train.phones import UNKNOWN
 from liveface.engine.train.pseudo_labels import learn_visemes, mime
-from liveface.engine.train.speech_dataset import Batch, Heard, InVoices, Recording, Repertoire, read_pack, with_heard
+from liveface.engine.train.speech_dataset import Batch, Heard, InVoices, Recording, SpeechDataset, read_pack, with_heard
 from liveface.engine.train.speech_encoder import COMPONENTS, Components, SpeechEncoder, remembered
 
 _SPEECH_SHARE = 0.85  # of unfilmed speech while only phones are learned
@@ -125,7 +125,7 @@ def repertoire(
     speech: Sequence[Recording],
     options: HearingOptions,
     progress: Progress | None = None,
-) -> Repertoire:
+) -> SpeechDataset:
     """The voices of a training: the most filmed speaker, the other filmed ones, and unfilmed speech with its mime."""
     counts = Counter(recording.speaker for recording in recordings)
     main = counts.most_common(1)[0][0]
@@ -148,7 +148,7 @@ def repertoire(
             speech = [mime(teacher, recording, basis, labelled) for recording in speech]
         share = 1.0 - options.filmed_share - options.others_share
         groups.append((share, InVoices(speech, few, options.strength, options.seed + len(shares))))
-    return Repertoire(tuple(group for group in groups if group[0] > 0.0), options.silence_share)
+    return SpeechDataset(tuple(group for group in groups if group[0] > 0.0), options.silence_share)
 
 
 def _labelled_units(recordings: Sequence[Recording]) -> NDArray[np.bool_]:
@@ -157,7 +157,7 @@ def _labelled_units(recordings: Sequence[Recording]) -> NDArray[np.bool_]:
     return np.asarray(np.isfinite(labels).any(axis=0), np.bool_)
 
 
-def fit_statistics(network: MotionNetwork, voices: Repertoire) -> None:
+def fit_statistics(network: MotionNetwork, voices: SpeechDataset) -> None:
     """Set the encoder's mean and deviation of each mel bin from a sample of what will be heard."""
     generator = np.random.default_rng(0)
     mel = voices.batch(64, 100, generator).mel
@@ -168,14 +168,14 @@ def fit_statistics(network: MotionNetwork, voices: Repertoire) -> None:
 def pretrain(
     network: MotionNetwork,
     recogniser: nn.Linear,
-    voices: Repertoire,
+    voices: SpeechDataset,
     options: HearingOptions,
     file: Path | None = None,
     progress: Progress | None = None,
-    place: Place | None = None,
+    place: Rank | None = None,
 ) -> None:
     """Teach the audio encoder the phones of all voices, and what the recogniser hears; the rest is left alone."""
-    place = place or Place.current()
+    place = place or Rank.current()
     fit_statistics(network, voices)
     encoder = network.to(place.device).audio_encoder
     recogniser.to(place.device)
@@ -199,15 +199,15 @@ def pretrain(
 def fit(
     network: MotionNetwork,
     recogniser: nn.Linear,
-    voices: Repertoire,
+    voices: SpeechDataset,
     basis: MotionBasis,
     options: HearingOptions,
     file: Path | None = None,
     progress: Progress | None = None,
-    place: Place | None = None,
+    place: Rank | None = None,
 ) -> None:
     """Teach the whole network, with both auxiliary tasks; afterwards it holds its averaged weights."""
-    place = place or Place.current()
+    place = place or Rank.current()
     network.to(place.device)
     recogniser.to(place.device)
     loss = MotionLoss.of(basis, options.weights)
@@ -240,7 +240,7 @@ def train_motion(
     progress: Progress | None = None,
     speech: Sequence[Recording] = (),
     left_out: Collection[str] = (),
-    place: Place | None = None,
+    place: Rank | None = None,
     encoded: Path | None = None,
     start: Path | None = None,
 ) -> Path:

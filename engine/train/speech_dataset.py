@@ -180,18 +180,18 @@ def _at(values: Array, places: Array) -> Array:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Repertoire:
+class SpeechDataset:
     """What a training hears: groups of recordings in their voices, and the share of each group in a batch."""
 
     groups: tuple[tuple[float, Sequence[Heard]], ...]
     silence_share: float
 
-    def mostly_last(self, share: float) -> "Repertoire":
+    def mostly_last(self, share: float) -> "SpeechDataset":
         """The same groups, the last with this share of a batch and the others with the rest, in proportion."""
         *others, (_, last) = self.groups
         total = sum(part for part, _ in others)
         rest = tuple((part / total * (1.0 - share), group) for part, group in others)
-        return Repertoire((*rest, (share, last)), self.silence_share)
+        return SpeechDataset((*rest, (share, last)), self.silence_share)
 
     def row(self, frames: int, generator: Generator) -> Heard:
         """Utterances of one group one after the other, each from a random frame if it is long."""

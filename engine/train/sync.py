@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from liveface.engine.face.mouth_crops import HEIGHT, WIDTH
 from liveface.engine.hearing.features import HOPS_PER_FRAME, MEL_BINS
 from liveface.engine.model.sync_expert import PICTURES, SyncExpert, picture_windows, sound_windows
-from liveface.engine.train.loop import Place, Progress, Settings, TrainingState
+from liveface.engine.train.loop import Progress, Rank, Settings, TrainingState
 from liveface.engine.train.loop import train as run
 
 Array = NDArray[np.float32]
@@ -41,14 +41,14 @@ def train(
     settings: Settings,
     file: Path | None = None,
     progress: Progress | None = None,
-    place: Place | None = None,
+    place: Rank | None = None,
 ) -> SyncExpert:
     """Train on speakers' clips, speakers drawn in proportion to the square root of the number of their clips.
 
     Each window of pictures must find its own sound among the batch's, and the reverse. `file` and `progress` as for
     `engine.train.loop.train`; the loss is named "sync". Returns the expert in evaluation mode, on the CPU.
     """
-    place = place or Place()
+    place = place or Rank()
     torch.manual_seed(settings.seed)
     model = SyncExpert().to(place.device)
     optimiser = torch.optim.AdamW(model.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from liveface.app.desktop.avatar_library import Portrait
 from liveface.app.desktop.notifications import Notice
 from liveface.app.desktop.preferences import Preferences
-from liveface.app.desktop.state import Figures, Reel, Standing
+from liveface.app.desktop.state import LiveMetrics, Playback, RunState
 from liveface.engine.media import HOP, Frame
 from liveface.ui.contracts import Program
 
@@ -33,23 +33,23 @@ class FakeProgram:
 
     values: dict[str, Any] = field(default_factory=dict)
     calls: list[tuple[object, ...]] = field(default_factory=list)
-    stands: Standing = field(default_factory=lambda: Standing("live", False, "clara", None))
-    measured: Figures | None = None
+    stands: RunState = field(default_factory=lambda: RunState("live", False, "clara", None))
+    measured: LiveMetrics | None = None
     units: NDArray[np.float32] = field(default_factory=lambda: np.zeros(2, np.float32))
     loudness: float = -90.0
     news: list[Notice] = field(default_factory=list)
-    file: Reel | None = None
+    file: Playback | None = None
     faces: list[Portrait] = field(default_factory=lambda: [a_portrait("clara"), a_portrait("jonas")])
     inputs: list[str] = field(default_factory=lambda: ["Desk microphone", "Headset"])
     sent: set[str] = field(default_factory=set)
 
     def start(self) -> None:
         self.calls.append(("start",))
-        self.stands = Standing("live", False, self.stands.avatar, None)
+        self.stands = RunState("live", False, self.stands.avatar, None)
 
     def stop(self) -> None:
         self.calls.append(("stop",))
-        self.stands = Standing("stopped", False, self.stands.avatar, None)
+        self.stands = RunState("stopped", False, self.stands.avatar, None)
 
     def mute(self, is_muted: bool) -> None:
         self.calls.append(("mute", is_muted))
@@ -57,10 +57,10 @@ class FakeProgram:
     def interrupt(self) -> None:
         self.calls.append(("interrupt",))
 
-    def standing(self) -> Standing:
+    def standing(self) -> RunState:
         return self.stands
 
-    def figures(self) -> Figures | None:
+    def figures(self) -> LiveMetrics | None:
         return self.measured
 
     def level(self) -> float:
@@ -82,7 +82,7 @@ class FakeProgram:
     def seek(self, seconds: float) -> None:
         self.calls.append(("seek", seconds))
 
-    def reel(self) -> Reel | None:
+    def reel(self) -> Playback | None:
         return self.file
 
     def portraits(self) -> Sequence[Portrait]:

@@ -6,7 +6,7 @@ from PyQt6.QtWidgets import QAbstractButton, QApplication, QDialog, QLabel, QWid
 from pytestqt.qtbot import QtBot
 
 from liveface.app.desktop.notifications import Notice
-from liveface.app.desktop.state import Reel
+from liveface.app.desktop.state import Playback
 from liveface.ui.window import Window
 from tests.ui.program import FakeProgram
 
@@ -47,7 +47,7 @@ def test_a_key_does_what_its_button_does(
 
 
 def test_p_pauses_the_file(active: Window, program: FakeProgram, qtbot: QtBot) -> None:
-    program.file = Reel("talk.mp3", 1.0, 2.0, True)
+    program.file = Playback("talk.mp3", 1.0, 2.0, True)
     active.source.look()
     qtbot.keyClick(active, Qt.Key.Key_P)
     assert program.calls == [("play", False)]

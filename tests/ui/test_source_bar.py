@@ -4,7 +4,7 @@ import pytest
 from PyQt6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
-from liveface.app.desktop.state import Reel
+from liveface.app.desktop.state import Playback
 from liveface.ui.source_bar import SourceBar
 from tests.ui.program import FakeProgram
 
@@ -26,7 +26,7 @@ def bar(qtbot: QtBot, program: FakeProgram) -> SourceBar:
 def test_the_microphone_gives_way_to_a_file_and_comes_back(bar: SourceBar, program: FakeProgram) -> None:
     bar.look()
     assert bar.microphone.isVisible()
-    program.file = Reel("talk.mp3", 4.2, 75.0, True)
+    program.file = Playback("talk.mp3", 4.2, 75.0, True)
     bar.look()
     assert not bar.microphone.isVisible()
     assert bar.transport.name.text() == "talk"
@@ -37,7 +37,7 @@ def test_the_microphone_gives_way_to_a_file_and_comes_back(bar: SourceBar, progr
 
 def test_the_button_pauses_and_plays(bar: SourceBar, program: FakeProgram) -> None:
     for is_playing in (True, False):
-        program.file = Reel("talk.mp3", 0.0, 75.0, is_playing)
+        program.file = Playback("talk.mp3", 0.0, 75.0, is_playing)
         bar.look()
         assert bar.transport.button.accessibleName() == ("Pause" if is_playing else "Play")
         bar.transport.button.click()
@@ -45,7 +45,7 @@ def test_the_button_pauses_and_plays(bar: SourceBar, program: FakeProgram) -> No
 
 
 def test_it_is_wound_by_pointer_and_keys(bar: SourceBar, program: FakeProgram, qtbot: QtBot) -> None:
-    program.file = Reel("talk.mp3", 10.0, 80.0, True)
+    program.file = Playback("talk.mp3", 10.0, 80.0, True)
     bar.look()
     slider = bar.transport.slider
     qtbot.mousePress(slider, Qt.MouseButton.LeftButton, pos=QPoint(slider.width() // 2, 5))

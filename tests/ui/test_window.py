@@ -10,7 +10,7 @@ from PyQt6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
 from liveface.app.desktop.notifications import Notice
-from liveface.app.desktop.state import Figures, Standing
+from liveface.app.desktop.state import LiveMetrics, RunState
 from liveface.ui.bridge import FrameBridge
 from liveface.ui.window import Window
 from tests.ui.program import FakeProgram, a_frame, a_portrait
@@ -48,14 +48,14 @@ def test_mute_is_told_and_shown(window: Window, program: FakeProgram, qtbot: QtB
 @pytest.mark.parametrize(
     ("standing", "words"),
     [
-        (Standing("starting", False, "clara", None), "Getting ready…"),
-        (Standing("live", False, "clara", None), "Live"),
-        (Standing("live", True, "clara", None), "Nothing to hear"),
-        (Standing("stopped", False, "clara", None), "Stopped"),
+        (RunState("starting", False, "clara", None), "Getting ready…"),
+        (RunState("live", False, "clara", None), "Live"),
+        (RunState("live", True, "clara", None), "Nothing to hear"),
+        (RunState("stopped", False, "clara", None), "Stopped"),
     ],
 )
 def test_the_face_says_how_it_stands(
-    window: Window, program: FakeProgram, qtbot: QtBot, standing: Standing, words: str
+    window: Window, program: FakeProgram, qtbot: QtBot, standing: RunState, words: str
 ) -> None:
     program.stands = standing
     qtbot.waitUntil(lambda: window.canvas.accessibleDescription() == words)
@@ -76,7 +76,7 @@ def test_push_to_talk_is_heard_only_while_the_button_is_held(
 
 
 def test_figures_are_shown_as_they_change(window: Window, program: FakeProgram, qtbot: QtBot) -> None:
-    program.measured = Figures(24.96, (145.2, 151.7), 3, 240.0)
+    program.measured = LiveMetrics(24.96, (145.2, 151.7), 3, 240.0)
     qtbot.waitUntil(lambda: window.live.fps.value.text() == "25.0")
     assert window.live.typical.value.text() == "145 ms"
     assert window.live.worst.value.text() == "152 ms"
@@ -85,7 +85,7 @@ def test_figures_are_shown_as_they_change(window: Window, program: FakeProgram, 
 
 
 def test_a_machine_that_stays_too_slow_is_told(window: Window, program: FakeProgram, qtbot: QtBot) -> None:
-    program.measured = Figures(9.0, None, 300, 0.0)
+    program.measured = LiveMetrics(9.0, None, 300, 0.0)
     for _ in range(4):
         window._glances = 0
         window._glance()
@@ -214,13 +214,13 @@ def test_the_running_recording_is_shown(window: Window, program: FakeProgram, qt
     assert program.calls[-1] == ("record", True)
     window._glance()
     assert window.controls.record.isChecked()  # though it has not begun yet
-    program.stands = Standing("live", False, "clara", 65.0)
+    program.stands = RunState("live", False, "clara", 65.0)
     qtbot.waitUntil(lambda: window.canvas._recorded == "1:05")
     assert window.controls.record.isChecked()
 
 
 def test_the_worn_face_is_chosen_in_the_gallery(window: Window, program: FakeProgram, qtbot: QtBot) -> None:
     program.faces.append(a_portrait("anna", is_shipped=False))
-    program.stands = Standing("live", False, "anna", None)
+    program.stands = RunState("live", False, "anna", None)
     qtbot.waitUntil(lambda: (item := window.gallery.list.currentItem()) is not None and item.text() == "Anna")
     assert ("change", "avatar", "anna") not in program.calls  # it is worn already

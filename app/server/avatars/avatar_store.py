@@ -50,7 +50,7 @@ class _Entry:
     client: str = ""
 
 
-class AvatarShelf:
+class AvatarStore:
     """Belongs to one event loop; what takes time is done in other threads, one after the other."""
 
     def __init__(self, clock: Clock, folder: Path, worker: PhotoWorker, shipped: Path = ASSETS / "avatars") -> None:

@@ -12,12 +12,12 @@ from urllib.parse import urlencode
 
 from aiohttp import WSMsgType, hdrs, web
 
-from liveface.app.server.context import Stage
+from liveface.app.server.context import ServerContext
 from liveface.app.server.json_object import parse_object
 from liveface.app.server.routes.offers import OWNER
 from liveface.app.server.security import is_same_secret
 from liveface.app.server.sessions.pcm_source import AHEAD_SECONDS, PacedSource, decode_pcm16
-from liveface.app.server.sessions.session_registry import Conversation
+from liveface.app.server.sessions.session_registry import ServerSession
 from liveface.app.server.whole_samples import WholeSamples
 from liveface.app.session.stats import Stats
 from liveface.engine.errors import ConfigurationError
@@ -40,13 +40,13 @@ _HEARTBEAT = 15.0  # s, from one ping to the next; a peer that does not answer h
 _CLOSING_SECONDS = 0.5  # for the other side to say that it closes too
 
 
-def routes(stage: Stage) -> list[web.RouteDef]:
+def routes(stage: ServerContext) -> list[web.RouteDef]:
     """Where agents connect."""
     return [web.get(PATH, _Sockets(stage).serve)]
 
 
 class _Sockets:
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: ServerContext) -> None:
         self._stage = stage
         self._open: dict[str, _Dialogue] = {}  # by conversation
 
@@ -89,7 +89,7 @@ class _Sockets:
                 del self._open[conversation.id]
         return socket
 
-    async def _conversation(self, request: web.Request) -> tuple[Conversation, PacedSource]:
+    async def _conversation(self, request: web.Request) -> tuple[ServerSession, PacedSource]:
         """A new one, or that to which its owner comes back."""
         conversations = self._stage.conversations
         if (name := request.query.get("conversation")) is None:
@@ -137,7 +137,7 @@ class _Dialogue:
     def __init__(
         self,
         socket: web.WebSocketResponse,
-        conversation: Conversation,
+        conversation: ServerSession,
         source: PacedSource,
         rate: int,
         *,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from liveface.app.server.avatars.avatar_store import AvatarShelf
+from liveface.app.server.avatars.avatar_store import AvatarStore
 from liveface.app.server.avatars.photo_worker import MAXIMUM_BYTES
 from liveface.app.server.routes.offers import OWNER
 from liveface.engine.errors import CapacityError
@@ -16,7 +16,7 @@ _CHUNK = 1 << 16  # bytes
 _MOST_SECRETS = 32  # that are compared for one request
 
 
-def routes(avatars: AvatarShelf, client: Callable[[web.Request], str]) -> list[web.RouteDef]:
+def routes(avatars: AvatarStore, client: Callable[[web.Request], str]) -> list[web.RouteDef]:
     """The requests about avatars; `client` tells the address of who asks."""
     gallery = _Gallery(avatars, client)
     return [
@@ -28,7 +28,7 @@ def routes(avatars: AvatarShelf, client: Callable[[web.Request], str]) -> list[w
 
 
 class _Gallery:
-    def __init__(self, avatars: AvatarShelf, client: Callable[[web.Request], str]) -> None:
+    def __init__(self, avatars: AvatarStore, client: Callable[[web.Request], str]) -> None:
         self._avatars = avatars
         self._client = client
         self._received = 0

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from liveface.app.server.avatars.avatar_store import encode_photo
-from liveface.app.server.context import Stage
+from liveface.app.server.context import ServerContext
 from liveface.app.server.json_object import parse_object
 from liveface.app.server.security import is_same_secret
-from liveface.app.server.sessions.session_registry import Conversation
+from liveface.app.server.sessions.session_registry import ServerSession
 from liveface.app.server.webrtc.negotiation import chosen
 from liveface.app.server.webrtc.rtp_source import RemoteSource
 from liveface.app.session.stats import Stats
@@ -19,7 +19,7 @@ OWNER = "Liveface-Owner"  # the header with the secret of who opened a conversat
 _KEYS = {"sdp", "type", "avatar", "size", "lookahead", "conversation", "owner"}
 
 
-def routes(stage: Stage) -> list[web.RouteDef]:
+def routes(stage: ServerContext) -> list[web.RouteDef]:
     """The requests about conversations."""
     offers = _Offers(stage)
     address = "/conversations/{conversation}"
@@ -41,7 +41,7 @@ async def read_json(request: web.Request) -> dict[str, object]:
     return document
 
 
-def owned(stage: Stage, request: web.Request) -> Conversation:
+def owned(stage: ServerContext, request: web.Request) -> ServerSession:
     """The conversation that the path names; refuses who does not own it. Raises `NotFoundError`."""
     conversation = stage.conversations.get(request.match_info["conversation"])
     if not is_same_secret(request.headers.get(OWNER, ""), conversation.owner):
@@ -60,7 +60,7 @@ class _Offer:
 
 
 class _Offers:
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: ServerContext) -> None:
         self._stage = stage
 
     async def answer(self, request: web.Request) -> web.Response:
@@ -122,7 +122,7 @@ class _Offers:
         return answer | {"owner": conversation.renew_owner()} if speaks else answer
 
     async def _answered(
-        self, conversation: Conversation, offer: _Offer, *, speaks: bool, controls: bool = False
+        self, conversation: ServerSession, offer: _Offer, *, speaks: bool, controls: bool = False
     ) -> dict[str, str]:
         peer = conversation.join(self._stage.settings, speaks=speaks, controls=controls)
         try:
@@ -132,7 +132,7 @@ class _Offers:
             raise
         return {"sdp": sdp, "type": "answer", "conversation": conversation.id}
 
-    def _named(self, request: web.Request) -> Conversation:
+    def _named(self, request: web.Request) -> ServerSession:
         return self._stage.conversations.get(request.match_info["conversation"])
 
 

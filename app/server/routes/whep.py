@@ -2,7 +2,7 @@
 
 from aiohttp import hdrs, web
 
-from liveface.app.server.context import Stage
+from liveface.app.server.context import ServerContext
 from liveface.app.server.routes.peer_resources import PeerSessions, check_acceptable, nothing, read_offer
 from liveface.app.server.sessions.stream_names import Publications, check_name
 from liveface.app.server.webrtc.peer import Peer
@@ -12,13 +12,13 @@ PATH = "/whep"
 _RETRY_SECONDS = 2
 
 
-def routes(stage: Stage, publications: Publications) -> list[web.RouteDef]:
+def routes(stage: ServerContext, publications: Publications) -> list[web.RouteDef]:
     """Where conversations are watched."""
     return _Playback(stage, publications).routes()
 
 
 class _Playback:
-    def __init__(self, stage: Stage, publications: Publications) -> None:
+    def __init__(self, stage: ServerContext, publications: Publications) -> None:
         self._stage = stage
         self._publications = publications
         self._sessions = PeerSessions(f"{PATH}/session", stage.settings.ice_servers)

@@ -7,12 +7,12 @@ from functools import partial
 
 from aiohttp import hdrs, web
 
-from liveface.app.server.context import Stage
+from liveface.app.server.context import ServerContext
 from liveface.app.server.routes import whep
 from liveface.app.server.routes.offers import OWNER
 from liveface.app.server.routes.peer_resources import PeerSessions, check_acceptable, nothing, read_offer
 from liveface.app.server.security import is_same_secret
-from liveface.app.server.sessions.session_registry import RESUME_SECONDS, Conversation, Wish
+from liveface.app.server.sessions.session_registry import RESUME_SECONDS, ServerSession, SessionRequest
 from liveface.app.server.sessions.stream_names import Publications, check_name
 from liveface.app.server.webrtc.peer import Peer
 from liveface.app.server.webrtc.rtp_source import RemoteSource
@@ -22,7 +22,7 @@ from liveface.app.session.stats import Stats
 PATH = "/whip"
 
 
-def routes(stage: Stage) -> list[web.RouteDef]:
+def routes(stage: ServerContext) -> list[web.RouteDef]:
     """Where sound is published, and where its face is watched."""
     publications = Publications(stage.conversations)
     return [*_Ingest(stage, publications).routes(), *whep.routes(stage, publications)]
@@ -39,7 +39,7 @@ class _Publisher:
     owner: str
     resource: str | None = None
 
-    def owns(self, conversation: Conversation, resource: str | None) -> bool:
+    def owns(self, conversation: ServerSession, resource: str | None) -> bool:
         """Whether it may go on in the place of the publisher there is, whose resource is that one."""
         if is_same_secret(self.owner, conversation.owner):
             return True
@@ -47,7 +47,7 @@ class _Publisher:
 
 
 class _Ingest:
-    def __init__(self, stage: Stage, publications: Publications) -> None:
+    def __init__(self, stage: ServerContext, publications: Publications) -> None:
         self._stage = stage
         self._publications = publications
         self._sessions = PeerSessions(PATH, stage.settings.ice_servers)
@@ -81,7 +81,7 @@ class _Ingest:
             name = request.query.get("name")
         return _Publisher(None if name is None else check_name(name), owner)
 
-    def _made_for(self, resource: str) -> Conversation | None:
+    def _made_for(self, resource: str) -> ServerSession | None:
         """The running conversation whose latest resource has that key."""
         running = [one for one in self._stage.conversations if one.is_running]
         return next((one for one in running if is_same_secret(resource, self._resources.get(one.id, ""))), None)
@@ -125,7 +125,7 @@ class _Ingest:
     async def _end(self, identifier: str, _: Peer) -> None:
         await self._stage.conversations.close(identifier)
 
-    async def _resumed(self, publisher: _Publisher, wish: Wish) -> Conversation | None:
+    async def _resumed(self, publisher: _Publisher, wish: SessionRequest) -> ServerSession | None:
         """The conversation that its publisher goes on with; one with another face ends.
 
         Refuses who asks for somebody else's name, unless nobody has spoken under it for as long as one may come back.
@@ -142,7 +142,7 @@ class _Ingest:
         await self._stage.conversations.close(conversation.id)
         return None
 
-    def _resumable(self, publisher: _Publisher) -> Conversation | None:
+    def _resumable(self, publisher: _Publisher) -> ServerSession | None:
         if publisher.resource is not None:
             return self._made_for(publisher.resource)
         if publisher.name is None:
@@ -151,7 +151,7 @@ class _Ingest:
             raise web.HTTPConflict(text="The name is the id of a conversation: publish under another one.")
         return self._publications.named(publisher.name)
 
-    async def _open(self, wish: Wish, name: str | None) -> Conversation:
+    async def _open(self, wish: SessionRequest, name: str | None) -> ServerSession:
         stats = Stats()
         source = RemoteSource(self._stage.clock, stats)
         cost = self._stage.encoding_cost(wish)
@@ -169,9 +169,9 @@ def _taken(name: str) -> web.HTTPConflict:
     )
 
 
-def _is_alike(one: Wish, other: Wish) -> bool:
+def _is_alike(one: SessionRequest, other: SessionRequest) -> bool:
     return _face(one) == _face(other)
 
 
-def _face(wish: Wish) -> tuple[str, int, tuple[int, ...]]:
+def _face(wish: SessionRequest) -> tuple[str, int, tuple[int, ...]]:
     return wish.name, wish.lookahead, wish.avatar.photo.shape

@@ -12,7 +12,7 @@ _CAPACITY = LONGEST_WAIT_MS * FPS // 1000  # frames
 _QUIET = 0.003  # amplitude, below which sound counts as silence
 
 
-class Relay:
+class Broadcast:
     """Hands every frame to all viewers. A `Sink` whose `send` a session's thread calls; all else is the event loop's.
 
     A slow viewer loses frames of its own and holds up nobody.
@@ -22,7 +22,7 @@ class Relay:
         self.latest: Frame | None = None
         self.silent = 0  # frames in a row without sound
         self._loop = loop
-        self._viewings: set[Viewing] = set()
+        self._viewings: set[Subscription] = set()
 
     def open(self, width: int, height: int) -> None:
         """Nothing to prepare: frames carry their size."""
@@ -37,9 +37,9 @@ class Relay:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._end)
 
-    def view(self, capacity: int = _CAPACITY) -> "Viewing":
+    def view(self, capacity: int = _CAPACITY) -> "Subscription":
         """A new viewer, who sees the latest frame at once. `capacity` in frames."""
-        viewing = Viewing(self, capacity)
+        viewing = Subscription(self, capacity)
         self._viewings.add(viewing)
         if self.latest is not None:
             viewing.put(self.latest)
@@ -54,7 +54,7 @@ class Relay:
         """How many viewings are open."""
         return len(self._viewings)
 
-    def forget(self, viewing: "Viewing") -> None:
+    def forget(self, viewing: "Subscription") -> None:
         """Give nothing more to a viewer; may be called twice."""
         self._viewings.discard(viewing)
 
@@ -73,10 +73,10 @@ class Relay:
             viewing.close()
 
 
-class Viewing:
+class Subscription:
     """The frames that one viewer has not taken yet: 200 ms at most, then the oldest is dropped and counted."""
 
-    def __init__(self, relay: Relay, capacity: int) -> None:
+    def __init__(self, relay: Broadcast, capacity: int) -> None:
         self.dropped = 0
         self.clears = 0  # how often everything was dropped, which is not counted in `dropped`
         self._relay = relay
@@ -97,7 +97,7 @@ class Viewing:
         """How many frames have not been taken."""
         return len(self._frames)
 
-    def another(self, capacity: int) -> "Viewing":
+    def another(self, capacity: int) -> "Subscription":
         """A viewing of the same frames, for somebody who takes them at another pace. `capacity` in frames."""
         return self._relay.view(capacity)
 

@@ -7,16 +7,16 @@ from functools import partial
 
 from aiohttp import hdrs, web
 
-from liveface.app.server.context import Stage
+from liveface.app.server.context import ServerContext
 from liveface.app.server.routes.offers import owned, read_json
-from liveface.app.server.sessions.session_registry import Conversation
+from liveface.app.server.sessions.session_registry import ServerSession
 from liveface.app.server.webrtc.whip_client import Destinations, WhipPush
 from liveface.engine.errors import CapacityError, NotFoundError
 
 _MOST = 4  # of one conversation
 
 
-def routes(stage: Stage) -> list[web.RouteDef]:
+def routes(stage: ServerContext) -> list[web.RouteDef]:
     """Where pushes are begun, looked at and ended; raises `ConfigurationError` for what `stage.push_to` cannot be."""
     pushes = _Pushes(stage)
     address = "/conversations/{conversation}/push"
@@ -31,13 +31,13 @@ def routes(stage: Stage) -> list[web.RouteDef]:
 class _Running:
     """`keeping`: None until it has started."""
 
-    conversation: Conversation
+    conversation: ServerSession
     push: WhipPush
     keeping: asyncio.Task[None] | None = None
 
 
 class _Pushes:
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: ServerContext) -> None:
         self._stage = stage
         self._destinations = Destinations(stage.push_to)
         self._running: dict[str, _Running] = {}

@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from liveface.app.capacity.admission import Admission, Place
-from liveface.app.capacity.session_pool import Ensemble
-from liveface.app.server.sessions.broadcast import Relay
+from liveface.app.capacity.session_pool import SessionPool
+from liveface.app.server.sessions.broadcast import Broadcast
 from liveface.app.server.sessions.pcm_source import PacedSource
 from liveface.app.server.webrtc.peer import Peer, PeerSettings
 from liveface.app.server.webrtc.rtp_source import RemoteSource
@@ -31,7 +31,7 @@ _LOGGER = logging.getLogger("liveface")
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class SessionRequest:
     """What a client asks for: an avatar framed to the size of the pictures, its name, and frames of lookahead.
 
     `is_private`: the name is known to who uploaded the photo only, and enough to wear the face.
@@ -53,16 +53,16 @@ class Limits:
     idle_seconds: float = 600.0
 
 
-class Conversation:
+class ServerSession:
     """One speaking face. Used in the event loop; `id` cannot be guessed, and `owner` proves who may end it."""
 
-    def __init__(self, wish: Wish, source: Source, stats: Stats, clock: Clock, limits: Limits) -> None:
+    def __init__(self, wish: SessionRequest, source: Source, stats: Stats, clock: Clock, limits: Limits) -> None:
         self.id = secrets.token_hex(12)  # a name that WHEP's players can ask for
         self.owner = secrets.token_urlsafe(16)
         self.wish = wish
         self.source = source
         self.stats = stats
-        self.relay = Relay(asyncio.get_running_loop())
+        self.relay = Broadcast(asyncio.get_running_loop())
         self.peers: set[Peer] = set()
         self.error: str | None = None
         self._clock = clock
@@ -77,7 +77,7 @@ class Conversation:
         self._session: Session | None = None
         self._closing: asyncio.Task[None] | None = None
 
-    async def start(self, ensemble: Ensemble, encoding_cost: float) -> None:
+    async def start(self, ensemble: SessionPool, encoding_cost: float) -> None:
         """Let the face perform; raises `CapacityError`, and what a session's start raises."""
         wish = self.wish
         self._admission, self._encoding_cost = ensemble.admission, encoding_cost
@@ -246,25 +246,25 @@ def _ignore(message: dict[str, object]) -> None:
     """Of those who only watch."""
 
 
-class Conversations:
+class SessionRegistry:
     """All conversations of the server; they share what draws. Used in the event loop."""
 
-    def __init__(self, ensemble: Ensemble, clock: Clock, limits: Limits) -> None:
+    def __init__(self, ensemble: SessionPool, clock: Clock, limits: Limits) -> None:
         self._ensemble = ensemble
         self._clock = clock
         self._limits = limits
-        self._conversations: dict[str, Conversation] = {}
+        self._conversations: dict[str, ServerSession] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self._opening = 0
         self._has_closed = False
         self._sweeping: asyncio.Task[None] | None = None
 
-    async def open(self, wish: Wish, source: Source, encoding_cost: float, stats: Stats) -> Conversation:
+    async def open(self, wish: SessionRequest, source: Source, encoding_cost: float, stats: Stats) -> ServerSession:
         """Start a session. `encoding_cost`: seconds of one core that its viewers' encoders take for a picture.
 
         `stats`: those that the source notes its losses in. Raises `CapacityError`, and what a session's start raises.
         """
-        conversation = Conversation(wish, source, stats, self._clock, self._limits)
+        conversation = ServerSession(wish, source, stats, self._clock, self._limits)
         self._opening += 1
         try:
             await self._admit(conversation, encoding_cost)
@@ -278,7 +278,7 @@ class Conversations:
             self._sweeping = asyncio.create_task(self._sweep_forever())
         return conversation
 
-    async def _admit(self, conversation: Conversation, encoding_cost: float) -> None:
+    async def _admit(self, conversation: ServerSession, encoding_cost: float) -> None:
         """Start it, where there is no room in the place of one that everybody has left, the longest deserted first."""
         while True:
             try:
@@ -292,14 +292,14 @@ class Conversations:
                     raise
                 await self.close(deserted.id)
 
-    def get(self, identifier: str) -> Conversation:
+    def get(self, identifier: str) -> ServerSession:
         """The conversation of that id; raises `NotFoundError`."""
         conversation = self._conversations.get(identifier)
         if conversation is None:
             raise NotFoundError("Found no such conversation: it has ended, so begin a new one.")
         return conversation
 
-    def __iter__(self) -> Iterator[Conversation]:
+    def __iter__(self) -> Iterator[ServerSession]:
         return iter(list(self._conversations.values()))
 
     def __len__(self) -> int:
@@ -322,7 +322,7 @@ class Conversations:
         if self._ending:
             await asyncio.wait(self._ending, timeout=_CLOSING_SECONDS)
 
-    def _end(self, conversation: Conversation, reason: str | None) -> asyncio.Task[None]:
+    def _end(self, conversation: ServerSession, reason: str | None) -> asyncio.Task[None]:
         """Its end goes on though whoever asked for it has gone."""
         ending = asyncio.create_task(conversation.close(reason))
         self._ending.add(ending)
@@ -337,7 +337,7 @@ class Conversations:
             except Exception:  # of this one alone: the others must not stay for ever
                 _LOGGER.exception("A conversation could not be looked after.")
 
-    async def _sweep_one(self, conversation: Conversation) -> None:
+    async def _sweep_one(self, conversation: ServerSession) -> None:
         if reason := conversation.reason_to_end():
             await self.close(conversation.id, reason)
             return

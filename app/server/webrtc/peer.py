@@ -28,11 +28,11 @@ from aiortc.stats import (
 
 from liveface.app.server.candidates import Candidates
 from liveface.app.server.json_object import parse_object
-from liveface.app.server.sessions.broadcast import Viewing
+from liveface.app.server.sessions.broadcast import Subscription
 from liveface.app.server.webrtc.aiortc_hooks import align_reports, is_flooded, tap_feedback, tap_voice
 from liveface.app.server.webrtc.codecs import PictureCodec
 from liveface.app.server.webrtc.negotiation import Role, check_answer, chosen, chosen_picture_codec, told
-from liveface.app.server.webrtc.peer_sender import Outlet
+from liveface.app.server.webrtc.peer_sender import PeerSender
 from liveface.app.server.webrtc.rtp_source import RemoteSource
 from liveface.engine.errors import CapacityError, PeerError
 
@@ -83,14 +83,16 @@ class Peer:
         settings: PeerSettings,
         *,
         source: RemoteSource | None,
-        viewing: Viewing | None,
+        viewing: Subscription | None,
         on_closed: Callable[[], None],
         on_message: Callable[[dict[str, object]], None] = lambda message: None,
     ) -> None:
         self._settings = settings
         self._source = source
         self._outlet = (
-            Outlet(viewing, settings.codec, settings.bitrate, _ntp_seconds, self._fail) if viewing is not None else None
+            PeerSender(viewing, settings.codec, settings.bitrate, _ntp_seconds, self._fail)
+            if viewing is not None
+            else None
         )
         self._candidates = Candidates(public_only=settings.public_only)
         self._on_closed = on_closed
@@ -234,7 +236,7 @@ class Peer:
         known = RTCRtpSender.getCapabilities("audio").codecs
         audio.setCodecPreferences([codec for codec in known if codec.mimeType == "audio/opus"])
 
-    def _add_video(self, connection: RTCPeerConnection, outlet: Outlet) -> None:
+    def _add_video(self, connection: RTCPeerConnection, outlet: PeerSender) -> None:
         video = connection.addTransceiver(outlet.face, "sendonly")
         align_reports(video.sender, outlet.face, outlet.clock)
         loop = asyncio.get_running_loop()

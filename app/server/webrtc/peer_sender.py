@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from liveface.app.server.sessions.broadcast import Viewing
+from liveface.app.server.sessions.broadcast import Subscription
 from liveface.app.server.webrtc.bitrate import BitrateControl
 from liveface.app.server.webrtc.codecs import PictureCodec, PictureEncoder
 from liveface.app.server.webrtc.tracks import FaceTrack, Failed, MediaClock, VoiceTrack, ignore_failure
@@ -13,12 +13,12 @@ _LEAST = 250_000  # bit/s, however much is lost
 _MOST = 1.5  # times the first one
 
 
-class Outlet:
+class PeerSender:
     """The thread is this viewer's own: a picture that takes long holds up nobody else, and only one waits for it."""
 
     def __init__(
         self,
-        viewing: Viewing,
+        viewing: Subscription,
         codec: PictureCodec,
         bitrate: int,
         now: Callable[[], float],

@@ -14,7 +14,7 @@ import numpy as np
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av.packet import Packet
 
-from liveface.app.server.sessions.broadcast import Viewing
+from liveface.app.server.sessions.broadcast import Subscription
 from liveface.app.server.webrtc.codecs import (
     VOICE_DELAY,
     VOICE_MS,
@@ -62,7 +62,7 @@ class FaceTrack(MediaStreamTrack):
 
     def __init__(
         self,
-        viewing: Viewing,
+        viewing: Subscription,
         clock: MediaClock,
         executor: Executor,
         make_encoder: Callable[[int], PictureEncoder],
@@ -129,7 +129,7 @@ class VoiceTrack(MediaStreamTrack):
     delay = VOICE_DELAY  # s, by which the codec holds back
 
     def __init__(
-        self, viewing: Viewing, clock: MediaClock, now: Callable[[], float], on_failure: Failed = ignore_failure
+        self, viewing: Subscription, clock: MediaClock, now: Callable[[], float], on_failure: Failed = ignore_failure
     ) -> None:
         """`now`: seconds of the clock that sender reports are told in. `on_failure` as of `FaceTrack`."""
         super().__init__()
@@ -190,7 +190,7 @@ def _told(track: MediaStreamTrack, on_failure: Failed) -> Iterator[None]:
         raise MediaStreamError from error
 
 
-async def _next_of(viewing: Viewing, track: MediaStreamTrack) -> Frame:
+async def _next_of(viewing: Subscription, track: MediaStreamTrack) -> Frame:
     """The next frame; where there is none, or nobody wants it any more, the track stops with a `MediaStreamError`."""
     frame = await viewing.next()
     if frame is None or track.readyState != "live":

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from threading import Thread
 
-from liveface.app.server.sessions.broadcast import Relay
+from liveface.app.server.sessions.broadcast import Broadcast
 from liveface.app.server.shutdown import end_leftovers
 from liveface.app.server.webrtc.peer import Peer, PeerSettings
 from liveface.app.server.webrtc.whip_client import WhipPush, check_token, parse_address
@@ -33,14 +33,14 @@ class WhipSink:
         self._token = token
         self._settings = settings or PeerSettings()
         self._tell = tell
-        self._relay: Relay | None = None
+        self._relay: Broadcast | None = None
         self._thread: Thread | None = None
         self._keeping: asyncio.Task[None] | None = None
 
     def open(self, width: int, height: int) -> None:
         """Connect, in some seconds; raises `OutputError` or `PeerError` if the server does not take us."""
         self._loop = asyncio.new_event_loop()
-        self._relay = Relay(self._loop)
+        self._relay = Broadcast(self._loop)
         self._thread = Thread(target=self._loop.run_forever, name="liveface whip")
         self._thread.start()
         try:
@@ -64,7 +64,7 @@ class WhipSink:
             thread.join()
             self._loop.close()
 
-    async def _connect(self, relay: Relay) -> None:
+    async def _connect(self, relay: Broadcast) -> None:
         def make_peer() -> Peer:
             return Peer(self._settings, source=None, viewing=relay.view(), on_closed=lambda: None)
 

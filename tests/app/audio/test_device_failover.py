@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 import liveface.app.audio.device_failover
-from liveface.app.audio.device_failover import DeviceKeeper
+from liveface.app.audio.device_failover import DeviceFailover
 from liveface.app.audio.devices import SoundDevice
 from liveface.app.session.clock import sleep_until
 from liveface.engine.errors import DeviceError
@@ -69,15 +69,15 @@ def clock() -> VirtualClock:
 
 
 @pytest.fixture
-def keeper(room: Room, clock: VirtualClock) -> Iterator[DeviceKeeper[FakeLine]]:
-    keeper = DeviceKeeper("input", "USB", room.open, clock, lambda text: None)
+def keeper(room: Room, clock: VirtualClock) -> Iterator[DeviceFailover[FakeLine]]:
+    keeper = DeviceFailover("input", "USB", room.open, clock, lambda text: None)
     keeper.open()
     yield keeper
     keeper.close()
 
 
 def test_a_device_that_the_server_has_lost_is_left_though_sound_still_comes(
-    room: Room, clock: VirtualClock, keeper: DeviceKeeper[FakeLine]
+    room: Room, clock: VirtualClock, keeper: DeviceFailover[FakeLine]
 ) -> None:
     room.connected = [DESK]
     sleep_until(clock, clock.now() + 2.5)
@@ -91,7 +91,7 @@ def test_a_device_that_the_server_has_lost_is_left_though_sound_still_comes(
 
 
 def test_where_nothing_is_left_the_list_is_made_anew_again_and_again(
-    room: Room, clock: VirtualClock, keeper: DeviceKeeper[FakeLine]
+    room: Room, clock: VirtualClock, keeper: DeviceFailover[FakeLine]
 ) -> None:
     room.is_answering = False
     sleep_until(clock, clock.now() + 5.5)
@@ -104,7 +104,7 @@ def test_where_nothing_is_left_the_list_is_made_anew_again_and_again(
 
 
 def test_nothing_changes_while_the_device_works(
-    room: Room, clock: VirtualClock, keeper: DeviceKeeper[FakeLine]
+    room: Room, clock: VirtualClock, keeper: DeviceFailover[FakeLine]
 ) -> None:
     sleep_until(clock, clock.now() + 10)
     assert keeper.line is room.lines[0]
@@ -114,7 +114,7 @@ def test_nothing_changes_while_the_device_works(
 
 
 def test_a_mistake_in_the_thread_is_raised_where_the_device_is_used(
-    room: Room, clock: VirtualClock, keeper: DeviceKeeper[FakeLine], monkeypatch: pytest.MonkeyPatch
+    room: Room, clock: VirtualClock, keeper: DeviceFailover[FakeLine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keeper.check()
     monkeypatch.setattr(room.lines[0], "is_silent", lambda: 1 / 0)
@@ -128,7 +128,7 @@ def test_the_systems_default_is_followed_where_no_device_was_asked_for(
 ) -> None:
     monkeypatch.setattr(liveface.app.audio.device_failover, "choose", lambda kind, name: DESK)
     told: list[str] = []
-    keeper = DeviceKeeper("input", None, room.open, clock, told.append)
+    keeper = DeviceFailover("input", None, room.open, clock, told.append)
     keeper.open()
     try:
         sleep_until(clock, clock.now() + 2.5)
@@ -145,7 +145,7 @@ def test_the_systems_default_is_followed_where_no_device_was_asked_for(
 
 
 def test_a_device_that_was_asked_for_is_kept_whatever_the_default_becomes(
-    room: Room, clock: VirtualClock, keeper: DeviceKeeper[FakeLine]
+    room: Room, clock: VirtualClock, keeper: DeviceFailover[FakeLine]
 ) -> None:
     room.connected = [replace(DESK, is_default=False), USB, SoundDevice(0, "New", 1, 48_000, True, "new")]
     sleep_until(clock, clock.now() + 2.5)

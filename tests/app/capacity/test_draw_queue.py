@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveface.app.capacity.draw_queue import Agenda, Order
+from liveface.app.capacity.draw_queue import DrawQueue, DrawRequest
 from liveface.engine.media import HOP, Motion
 from tests.app.fakes import an_avatar
 
@@ -23,12 +23,12 @@ def a_motion(index: int) -> Motion:
     return Motion(index, np.zeros(7, np.float32), np.zeros(16, np.float32), np.zeros(HOP, np.float32), False)
 
 
-def an_order(due: float, deadline: float = inf, count: int = 1, side: int = 10) -> Order:
-    return Order([a_motion(index) for index in range(count)], an_avatar(side, side), due, deadline)
+def an_order(due: float, deadline: float = inf, count: int = 1, side: int = 10) -> DrawRequest:
+    return DrawRequest([a_motion(index) for index in range(count)], an_avatar(side, side), due, deadline)
 
 
-def an_agenda(*orders: Order) -> Agenda:
-    agenda = Agenda(take_5_ms_each)
+def an_agenda(*orders: DrawRequest) -> DrawQueue:
+    agenda = DrawQueue(take_5_ms_each)
     for order in orders:
         agenda.add(order)
     return agenda
@@ -112,11 +112,11 @@ ARRIVALS = st.lists(
 def test_every_picture_is_drawn_once_or_dropped_and_never_before_one_that_is_due_earlier(
     arrivals: list[Arrival],
 ) -> None:
-    agenda = Agenda(take_5_ms_each)
+    agenda = DrawQueue(take_5_ms_each)
     now = 0.0
-    orders: list[Order] = []
-    drawn: list[tuple[Order, int]] = []
-    dropped: list[Order] = []
+    orders: list[DrawRequest] = []
+    drawn: list[tuple[DrawRequest, int]] = []
+    dropped: list[DrawRequest] = []
 
     def draw_until(end: float) -> None:
         nonlocal now

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liveface.app.capacity.latency_budget import Pace, make_plan, measure_pace, parse_budget
-from liveface.app.session.pipeline import Performer
+from liveface.app.session.pipeline import Pipeline
 from liveface.engine.errors import ConfigurationError
 from liveface.engine.media import HOP
 from tests.app.fakes import FakeRenderer, FakeStreamer, VirtualClock, an_avatar
@@ -56,7 +56,7 @@ def test_a_machine_that_is_interrupted_too_often_is_told_why() -> None:
 def test_one_long_interruption_is_not_charged_to_the_pictures_after_it() -> None:
     clock = VirtualClock(1)
     renderer = FakeRenderer(clock, lambda index: 0.2 if index == 20 else 0.012)
-    performer = Performer(FakeStreamer(0), renderer, an_avatar())  # type: ignore[arg-type]
+    performer = Pipeline(FakeStreamer(0), renderer, an_avatar())  # type: ignore[arg-type]
     pace = measure_pace(performer, np.ones(46 * HOP, np.float32), clock)
     assert 0 < pace.skipped == pytest.approx((45 - len(renderer.drawn)) / 40)
     assert pace.ready < 60
@@ -64,7 +64,7 @@ def test_one_long_interruption_is_not_charged_to_the_pictures_after_it() -> None
 
 def test_a_machine_that_draws_nothing_in_time_is_told_so() -> None:
     clock = VirtualClock(1)
-    performer = Performer(FakeStreamer(0), FakeRenderer(clock, lambda index: 5), an_avatar())  # type: ignore[arg-type]
+    performer = Pipeline(FakeStreamer(0), FakeRenderer(clock, lambda index: 5), an_avatar())  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="none of 40 pictures"):
         measure_pace(performer, np.ones(46 * HOP, np.float32), clock)
 
@@ -93,7 +93,7 @@ def test_what_was_chosen_is_told_in_one_line_with_its_reasons() -> None:
 def test_the_pace_is_measured_at_the_pace_of_speech() -> None:
     clock = VirtualClock(1)
     renderer = FakeRenderer(clock, lambda index: 0.03 if index == 39 else 0.012)
-    performer = Performer(FakeStreamer(2), renderer, an_avatar())  # type: ignore[arg-type]
+    performer = Pipeline(FakeStreamer(2), renderer, an_avatar())  # type: ignore[arg-type]
     started = clock.now()
     pace = measure_pace(performer, np.ones(45 * HOP, np.float32), clock)
     assert clock.now() - started == pytest.approx(44 * 0.04 + 0.012)

@@ -9,7 +9,7 @@ import pytest
 from liveface.app.capacity.admission import Admission
 from liveface.app.capacity.draw_cost import DrawingCost
 from liveface.app.capacity.scheduler import Scheduler
-from liveface.app.capacity.session_pool import Ensemble, open_ensemble
+from liveface.app.capacity.session_pool import SessionPool, open_session_pool
 from liveface.app.session.clock import MonotonicClock
 from liveface.app.session.pipeline import ASSETS
 from liveface.app.session.stats import Stats
@@ -49,7 +49,7 @@ class Stage:
         self.admission = Admission(DrawingCost(0.0, 0.0125, 0.0), 0.0, cores=2)
         self.scheduler = Scheduler(SharedFakeRenderer(self.clock), self.clock, DrawingCost(0.0, 0.0125, 0.0))
         self.network = SharedFakeNetwork()
-        self.ensemble = Ensemble(self.network, self.scheduler, self.admission, self.clock)  # type: ignore[arg-type]
+        self.ensemble = SessionPool(self.network, self.scheduler, self.admission, self.clock)  # type: ignore[arg-type]
 
     def source(self) -> FakeSource:
         return FakeSource(SPEECH, self.clock, live=False)
@@ -105,7 +105,7 @@ def test_the_shipped_model_lets_two_portraits_say_the_same_each_with_a_face_of_i
     clock = MonotonicClock()
     sinks = [FakeSink(clock) for _ in range(2)]
     avatars = [Avatar.load(ASSETS / "avatars" / name).framed(128, 128) for name in ("clara", "jonas")]
-    with open_ensemble(clock) as ensemble, ExitStack() as performing:
+    with open_session_pool(clock) as ensemble, ExitStack() as performing:
         ensemble.admission = Admission(DrawingCost(1e-9, 0.0, 0.0), 0.0, cores=2)  # however busy this machine is
         for avatar, sink in zip(avatars, sinks, strict=True):
             source = FakeSource(SPEECH, clock, live=False)

@@ -58,7 +58,7 @@ def test_what_this_system_does_not_tell_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     numbers = {"fps": 25.0, "skipped": 0, "frames": 100, "mic_to_picture_ms": None, "first_frame_s": None}
-    for name, stand_in in (("load_performer", None), ("measure", numbers), ("_record", None)):
+    for name, stand_in in (("load_pipeline", None), ("measure", numbers), ("_record", None)):
         monkeypatch.setattr(liveface.app.commands.demo, name, lambda *_, result=stand_in: result)
     liveface.app.commands.demo._show_in_files(tmp_path)
     assert "too late on this busy machine\n" in capsys.readouterr().out

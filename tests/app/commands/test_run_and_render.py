@@ -19,7 +19,7 @@ import liveface.app.commands.run
 from liveface.app.cli import main
 from liveface.app.files.media_files import read_audio, read_video
 from liveface.app.session.clock import MonotonicClock
-from liveface.app.session.pipeline import Performer
+from liveface.app.session.pipeline import Pipeline
 from liveface.app.settings import Settings, parse_size
 from liveface.engine.errors import ConfigurationError
 from tests.app.fakes import FakeRenderer, FakeStreamer, an_avatar, write_sound
@@ -33,16 +33,16 @@ def speech(tmp_path: Path) -> Path:
     return write_sound(tmp_path / "speech.wav", wave, 44_100, layout="stereo")
 
 
-def stand_in(settings: Settings, *_: object, **__: object) -> Performer:
+def stand_in(settings: Settings, *_: object, **__: object) -> Pipeline:
     avatar = an_avatar(settings.width, settings.height)
-    return Performer(FakeStreamer(settings.lookahead), FakeRenderer(MonotonicClock()), avatar)  # type: ignore[arg-type]
+    return Pipeline(FakeStreamer(settings.lookahead), FakeRenderer(MonotonicClock()), avatar)  # type: ignore[arg-type]
 
 
 @pytest.fixture(autouse=True)
 def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(liveface.app.commands.run, "load_streamer", lambda settings: FakeStreamer(settings.lookahead))
     for module in (liveface.app.commands.render, liveface.app.commands.run):
-        monkeypatch.setattr(module, "load_performer", stand_in)
+        monkeypatch.setattr(module, "load_pipeline", stand_in)
 
 
 def called(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int | str | None:
@@ -112,7 +112,7 @@ WINDOW = """
 import liveface.app.commands.run
 from liveface.app.cli import main
 from tests.app.commands.test_run_and_render import stand_in
-liveface.app.commands.run.load_performer = stand_in
+liveface.app.commands.run.load_pipeline = stand_in
 main()
 """
 
@@ -265,7 +265,7 @@ def test_an_output_that_cannot_be_or_would_destroy_something_is_refused_before_t
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    for name in ("load_performer", "iterate_audio"):
+    for name in ("load_pipeline", "iterate_audio"):
         monkeypatch.setattr(liveface.app.commands.render, name, of_no_use)
     out, photo, force = tmp_path / "o.mp4", tmp_path / "photo.mp4", ["--force"]
     photo.write_bytes(b"a photo")
@@ -313,11 +313,11 @@ def test_a_video_that_appears_meanwhile_is_left_alone(
 ) -> None:
     out = tmp_path / "o.mp4"
 
-    def meanwhile(settings: Settings, *_: object) -> Performer:
+    def meanwhile(settings: Settings, *_: object) -> Pipeline:
         out.write_bytes(b"another's")
         return stand_in(settings)
 
-    monkeypatch.setattr(liveface.app.commands.render, "load_performer", meanwhile)
+    monkeypatch.setattr(liveface.app.commands.render, "load_pipeline", meanwhile)
     assert not called(monkeypatch, "render", "--audio", speech, "--out", out, "--size", "128x128")
     assert out.read_bytes() == b"another's"
     assert len(read_video(tmp_path / "o 2.mp4")[0]) == 51

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from liveface.app.audio.player import Player
-from liveface.app.desktop.avatar_library import AvatarGallery
+from liveface.app.desktop.avatar_library import AvatarLibrary
 from liveface.app.desktop.controller import Desktop
-from liveface.app.desktop.live_session import Heard, LiveStage
+from liveface.app.desktop.live_session import Heard, LiveSession
 from liveface.app.desktop.notifications import Notice, Noticeboard
 from liveface.app.desktop.preferences import Preferences
 from liveface.app.outputs.output_set import Outputs
 from liveface.app.session.clock import MonotonicClock
-from liveface.app.session.pipeline import Performer
+from liveface.app.session.pipeline import Pipeline
 from liveface.app.session.session import Sink
 from liveface.app.session.sources import Source
 from liveface.app.session.stats import Stats
@@ -61,7 +61,7 @@ class Stand:
         self._never = threading.Event()
         for name in ("clara", "jonas"):
             an_avatar(name).save(folder / "shipped" / name)
-        self.gallery = AvatarGallery(folder / "shipped", folder / "own", lambda: None, self.board)  # type: ignore[arg-type, return-value]
+        self.gallery = AvatarLibrary(folder / "shipped", folder / "own", lambda: None, self.board)  # type: ignore[arg-type, return-value]
         self.outputs = Outputs(self.clock, self.board, folder, folder)
         self.gate = VoiceGate()
         self.desktop = Desktop(
@@ -78,9 +78,9 @@ class Stand:
             gate=self.gate,
         )
 
-    def load(self) -> LiveStage:
-        performer = Performer(FakeStreamer(), FakeRenderer(self.clock), an_avatar("clara").framed(64, 64))  # type: ignore[arg-type]
-        return LiveStage(performer, self.make_source, self._stream, self.window, self.outputs.fan_out, self.clock)
+    def load(self) -> LiveSession:
+        performer = Pipeline(FakeStreamer(), FakeRenderer(self.clock), an_avatar("clara").framed(64, 64))  # type: ignore[arg-type]
+        return LiveSession(performer, self.make_source, self._stream, self.window, self.outputs.fan_out, self.clock)
 
     def make_source(self, heard: Heard, stats: Stats, check: Callable[[], None]) -> Source:
         while heard.file == ENDLESS:

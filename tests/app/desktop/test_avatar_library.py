@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import liveface.app.desktop.avatar_library
-from liveface.app.desktop.avatar_library import AvatarGallery, Portrait
+from liveface.app.desktop.avatar_library import AvatarLibrary, Portrait
 from liveface.app.desktop.notifications import Notice, Noticeboard
 from liveface.engine.errors import PhotoError
 from liveface.engine.face.avatar import Avatar
@@ -47,8 +47,8 @@ class Stand:
         an_avatar("clara").save(folder / "shipped" / "clara")
         self.gallery = self.new()
 
-    def new(self) -> AvatarGallery:
-        return AvatarGallery(self.folder / "shipped", self.own, lambda: None, self.board)  # type: ignore[arg-type, return-value]
+    def new(self) -> AvatarLibrary:
+        return AvatarLibrary(self.folder / "shipped", self.own, lambda: None, self.board)  # type: ignore[arg-type, return-value]
 
     def photo(self, name: str, brightness: int = 120) -> Path:
         path = self.folder / name

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from liveface.app.desktop.live_session import Wardrobe
+from liveface.app.desktop.live_session import AvatarSwitch
 from liveface.engine.media import HOP, Frame, Motion
 from tests.app.fakes import FakeRenderer, VirtualClock, an_avatar
 
@@ -26,7 +26,7 @@ def test_the_worn_avatar_is_drawn_whatever_the_session_names() -> None:
     renderer = Recording()
     first, second = an_avatar(), an_avatar()
     object.__setattr__(second, "name", "another")
-    wardrobe = Wardrobe(renderer, first)
+    wardrobe = AvatarSwitch(renderer, first)
     wardrobe.draw([a_motion(0)], [first])
     wardrobe.change(second)
     assert wardrobe.picture is second.photo
@@ -37,6 +37,6 @@ def test_the_worn_avatar_is_drawn_whatever_the_session_names() -> None:
 
 
 def test_nothing_drawn_changes_nothing() -> None:
-    wardrobe = Wardrobe(FakeRenderer(VirtualClock(1)), an_avatar())
+    wardrobe = AvatarSwitch(FakeRenderer(VirtualClock(1)), an_avatar())
     assert wardrobe.draw([], []) == []
     assert not wardrobe.action_units.any()

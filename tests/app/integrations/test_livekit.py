@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from liveface.app.session.clock import MonotonicClock
-from liveface.app.session.pipeline import Performer
+from liveface.app.session.pipeline import Pipeline
 from liveface.engine.errors import ConfigurationError
 from tests.app.fakes import FakeRenderer, FakeStreamer, an_avatar
 
@@ -30,7 +30,7 @@ RATE = 24_000
 
 def a_generator() -> LivefaceVideoGenerator:
     renderer = FakeRenderer(MonotonicClock(), lambda index: 0.002)
-    return LivefaceVideoGenerator(Performer(FakeStreamer(), renderer, an_avatar()), RATE)  # type: ignore[arg-type]
+    return LivefaceVideoGenerator(Pipeline(FakeStreamer(), renderer, an_avatar()), RATE)  # type: ignore[arg-type]
 
 
 def speech(seconds: float, level: int = 12_000) -> list[rtc.AudioFrame]:

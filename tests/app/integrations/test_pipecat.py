@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from liveface.app.session.clock import MonotonicClock
-from liveface.app.session.pipeline import Performer
+from liveface.app.session.pipeline import Pipeline as FacePipeline
 from liveface.engine.errors import AudioError
 from tests.app.fakes import FakeRenderer, FakeStreamer, an_avatar
 
@@ -126,7 +126,7 @@ def performed(
     """Run a pipeline of the service, and a transport if there is one, until it has ended by itself."""
 
     async def perform() -> Stage:
-        performer = Performer(FakeStreamer(), FakeRenderer(MonotonicClock(), seconds), an_avatar())  # type: ignore[arg-type]
+        performer = FacePipeline(FakeStreamer(), FakeRenderer(MonotonicClock(), seconds), an_avatar())  # type: ignore[arg-type]
         ending = Ending()
         params = PipelineParams(audio_out_sample_rate=RATE)
         service = LivefaceVideoService(performer)

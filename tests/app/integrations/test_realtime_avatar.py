@@ -7,20 +7,22 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
-from liveface.app.integrations.realtime_avatar import Face, Spoken
+from liveface.app.integrations.realtime_avatar import RealtimeAvatar, Spoken
 from liveface.app.session.clock import Clock, MonotonicClock
-from liveface.app.session.pipeline import Performer
+from liveface.app.session.pipeline import Pipeline
 from liveface.engine.errors import AudioError, ConfigurationError
 from tests.app.fakes import FakeRenderer, FakeStreamer, VirtualClock, an_avatar
 
 RATE = 24_000
 
 
-def a_face(clock: Clock | None = None, rate: int = RATE, seconds: Callable[[int], float] = lambda index: 0.0) -> Face:
+def a_face(
+    clock: Clock | None = None, rate: int = RATE, seconds: Callable[[int], float] = lambda index: 0.0
+) -> RealtimeAvatar:
     """Without a clock, time flies: the session's threads are as fast as the machine."""
     clock = clock or VirtualClock()
-    performer = Performer(FakeStreamer(), FakeRenderer(clock, seconds), an_avatar())  # type: ignore[arg-type]
-    return Face(performer, rate, clock)
+    performer = Pipeline(FakeStreamer(), FakeRenderer(clock, seconds), an_avatar())  # type: ignore[arg-type]
+    return RealtimeAvatar(performer, rate, clock)
 
 
 def noise(seconds: float, rate: int = RATE) -> bytes:
@@ -28,7 +30,7 @@ def noise(seconds: float, rate: int = RATE) -> bytes:
     return np.random.default_rng(0).integers(1, 30_000, round(seconds * rate)).astype("<i2").tobytes()
 
 
-def performed(face: Face, owner: Callable[[], Awaitable[None]]) -> None:
+def performed(face: RealtimeAvatar, owner: Callable[[], Awaitable[None]]) -> None:
     async def perform() -> None:
         await face.start()
         try:
@@ -40,20 +42,20 @@ def performed(face: Face, owner: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(perform())
 
 
-async def until(face: Face, mark: object) -> list[Spoken]:
+async def until(face: RealtimeAvatar, mark: object) -> list[Spoken]:
     taken = [await following(face)]
     while mark not in taken[-1].marks:
         taken.append(await following(face))
     return taken
 
 
-async def following(face: Face) -> Spoken:
+async def following(face: RealtimeAvatar) -> Spoken:
     spoken = await face.next()
     assert spoken is not None
     return spoken
 
 
-async def until_it_fails(face: Face) -> list[Spoken]:
+async def until_it_fails(face: RealtimeAvatar) -> list[Spoken]:
     taken = []
     with suppress(AudioError):
         while True:

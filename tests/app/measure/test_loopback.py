@@ -98,7 +98,7 @@ def test_what_cannot_be_measured_is_refused() -> None:
 STAGE = """
 import liveface.app.measure.loopback_program
 from tests.app.commands.test_run_and_render import stand_in
-liveface.app.measure.loopback_program.load_performer = stand_in
+liveface.app.measure.loopback_program.load_pipeline = stand_in
 liveface.app.measure.loopback_program.main()
 """
 SERVER = """

@@ -5,14 +5,14 @@ import asyncio
 import numpy as np
 
 from liveface.app.measure.webrtc_probe import Heard, Link, Probe
-from liveface.app.server.sessions.broadcast import Relay
+from liveface.app.server.sessions.broadcast import Broadcast
 from liveface.app.server.webrtc.peer import Peer, PeerSettings
 from tests.app.server.loopback import a_frame, here, perform, until
 
 
 def test_a_link_loses_and_delays_and_pictures_come_through_all_the_same() -> None:
     async def run() -> list[Heard]:
-        relay = Relay(asyncio.get_running_loop())
+        relay = Broadcast(asyncio.get_running_loop())
         peer = Peer(PeerSettings(), source=None, viewing=relay.view(), on_closed=lambda: None)
         probe = Probe(None, link=Link(loss=0.3, jitter=0.05), keeps_pictures=False)
         await probe.accept(await peer.answer(await probe.offer()))

@@ -3,9 +3,9 @@
 import pytest
 
 from liveface.app.desktop.preferences import Preferences
-from liveface.app.outputs.video_call import Call
+from liveface.app.outputs.video_call import VideoCall
 from liveface.app.outputs.virtual_camera import CameraLook, VirtualCamera
-from liveface.app.outputs.virtual_microphone_sink import MatchedVoice
+from liveface.app.outputs.virtual_microphone_sink import VirtualMicrophoneSink
 from liveface.app.session.clock import MonotonicClock
 
 
@@ -18,14 +18,14 @@ from liveface.app.session.clock import MonotonicClock
     ],
 )
 def test_the_camera_looks_as_chosen(chosen: Preferences, look: CameraLook) -> None:
-    camera = Call(MonotonicClock()).openers["camera"](chosen)
+    camera = VideoCall(MonotonicClock()).openers["camera"](chosen)
     assert isinstance(camera, VirtualCamera)
     assert camera._look == look
 
 
 def test_the_pictures_of_the_camera_wait_for_the_voice_while_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(MatchedVoice, "delay", lambda _: 0.08)
-    call = Call(MonotonicClock())
+    monkeypatch.setattr(VirtualMicrophoneSink, "delay", lambda _: 0.08)
+    call = VideoCall(MonotonicClock())
     camera = call.openers["camera"](Preferences())
     assert isinstance(camera, VirtualCamera)
     assert camera._hold() == 0

@@ -11,7 +11,7 @@ import pytest
 
 import liveface.app.outputs.virtual_microphone_sink
 from liveface.app.audio.pulse import modules
-from liveface.app.outputs.virtual_microphone_sink import MatchedVoice
+from liveface.app.outputs.virtual_microphone_sink import VirtualMicrophoneSink
 from liveface.app.session.clock import MonotonicClock
 from liveface.engine.errors import DeviceError
 from liveface.engine.media import HOP, Frame
@@ -49,7 +49,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_the_virtual_microphone_is_there_while_the_voice_is(steps: list[str]) -> None:
-    voice = MatchedVoice(None, MonotonicClock())
+    voice = VirtualMicrophoneSink(None, MonotonicClock())
     assert voice.delay() == 0
     voice.open(4, 4)
     assert (voice.delay(), steps) == (0.07, ["create"])
@@ -59,7 +59,7 @@ def test_the_virtual_microphone_is_there_while_the_voice_is(steps: list[str]) ->
 
 
 def test_a_chosen_device_needs_no_virtual_microphone(steps: list[str]) -> None:
-    voice = MatchedVoice("Headset", MonotonicClock())
+    voice = VirtualMicrophoneSink("Headset", MonotonicClock())
     voice.open(4, 4)
     voice.close()
     assert not steps
@@ -70,12 +70,12 @@ def test_the_virtual_microphone_goes_where_it_cannot_be_played_to(
 ) -> None:
     monkeypatch.setattr(FakeSpeaker, "refusal", "busy")
     with pytest.raises(DeviceError, match="busy"):
-        MatchedVoice(None, MonotonicClock()).open(4, 4)
+        VirtualMicrophoneSink(None, MonotonicClock()).open(4, 4)
     assert steps == ["create", "remove"]
 
 
 def test_a_device_that_has_gone_is_told_to_who_sends(steps: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    voice = MatchedVoice("Headset", MonotonicClock())
+    voice = VirtualMicrophoneSink("Headset", MonotonicClock())
     voice.open(4, 4)
     monkeypatch.setattr(FakeSpeaker, "has_ended", True)
     with pytest.raises(DeviceError, match="has gone"):
@@ -93,7 +93,7 @@ def test_other_systems_are_told_what_to_install(
     monkeypatch.setattr("platform.system", lambda: system)
     monkeypatch.setattr(liveface.app.outputs.virtual_microphone_sink, "choose", none_found)
     with pytest.raises(DeviceError, match=cable):
-        MatchedVoice(None, MonotonicClock()).open(4, 4)
+        VirtualMicrophoneSink(None, MonotonicClock()).open(4, 4)
     assert not steps
 
 
@@ -101,11 +101,11 @@ SPEAK = """
 import json, subprocess, threading
 import numpy as np
 from liveface.app.session.clock import MonotonicClock, sleep_until
-from liveface.app.outputs.virtual_microphone_sink import MatchedVoice
+from liveface.app.outputs.virtual_microphone_sink import VirtualMicrophoneSink
 from liveface.engine.media import FPS, HOP, SAMPLE_RATE, Frame
 
 clock = MonotonicClock()
-voice = MatchedVoice(None, clock)
+voice = VirtualMicrophoneSink(None, clock)
 voice.open(4, 4)
 command = "parec --device=liveface_microphone --rate=16000 --channels=1 --format=float32le --latency-msec=5 --raw"
 recorder = subprocess.Popen(command.split(), stdout=subprocess.PIPE)

@@ -13,11 +13,11 @@ from liveface.app.capacity.admission import Admission
 from liveface.app.capacity.draw_cost import DrawingCost
 from liveface.app.capacity.scheduler import Drawn
 from liveface.app.server.application import make_application
-from liveface.app.server.avatars.avatar_store import AvatarShelf
+from liveface.app.server.avatars.avatar_store import AvatarStore
 from liveface.app.server.avatars.photo_worker import PhotoWorker
-from liveface.app.server.context import Stage
+from liveface.app.server.context import ServerContext
 from liveface.app.server.security import Access
-from liveface.app.server.sessions.session_registry import Limits, Wish
+from liveface.app.server.sessions.session_registry import Limits, SessionRequest
 from liveface.app.server.webrtc.encoding_cost import EncodingCost
 from liveface.app.server.webrtc.negotiation import chosen
 from liveface.app.server.webrtc.peer import IceServer, PeerSettings
@@ -104,7 +104,7 @@ class FakePeer:
 
 
 class FakeConversation:
-    def __init__(self, number: int, wish: Wish, source: Source, gate: asyncio.Event) -> None:
+    def __init__(self, number: int, wish: SessionRequest, source: Source, gate: asyncio.Event) -> None:
         self.id = f"conversation{number}"
         self.owner = f"owner{number}"
         self.wish = wish
@@ -156,7 +156,7 @@ class FakeConversations:
         self.gate.set()
 
     async def open(
-        self, wish: Wish, source: Source, encoding_cost: float, stats: Stats | None = None
+        self, wish: SessionRequest, source: Source, encoding_cost: float, stats: Stats | None = None
     ) -> FakeConversation:
         if len(self.open_ones) >= self.most:
             raise CapacityError("Found no room.")
@@ -209,9 +209,9 @@ class World:
             for name in ("clara", "jonas"):
                 faces.avatar(seed=len(name)).save(shipped / name)
         (folder / "uploads").mkdir(exist_ok=True)
-        self.shelf = AvatarShelf(clock, folder / "uploads", self.worker, shipped)
+        self.shelf = AvatarStore(clock, folder / "uploads", self.worker, shipped)
         ice = (IceServer(("stun:stun.example.org",)), IceServer(("turn:turn.example.org",), "user", "word"))
-        self.stage = Stage(
+        self.stage = ServerContext(
             self.conversations,  # type: ignore[arg-type]
             self.shelf,
             PeerSettings(ice),

@@ -10,7 +10,7 @@ import aioice.ice
 import numpy as np
 import pytest
 
-from liveface.app.server.sessions.broadcast import Relay
+from liveface.app.server.sessions.broadcast import Broadcast
 from liveface.engine.media import FPS, HOP, Frame, Picture, Samples
 
 SIDE = 128  # pixels of a picture
@@ -41,7 +41,7 @@ def a_frame(index: int, *, white: bool = False, pcm: Samples = SILENCE) -> Frame
     return Frame(index, image, pcm, True)
 
 
-async def perform(relay: Relay, frames: Callable[[int], Frame], seconds: float) -> None:
+async def perform(relay: Broadcast, frames: Callable[[int], Frame], seconds: float) -> None:
     """Send frames at their pace."""
     loop = asyncio.get_running_loop()
     started = loop.time()

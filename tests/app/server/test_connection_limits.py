@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable, Iterator
 import pytest
 from aiohttp import web
 
-from liveface.app.server.connection_limits import Door
+from liveface.app.server.connection_limits import ConnectionLimits
 from liveface.app.server.listener import listening
-from liveface.app.server.security import Rates
+from liveface.app.server.security import RateLimits
 from tests.app.server.application_fakes import StillClock
 from tests.app.server.loopback import until
 
@@ -22,7 +22,7 @@ Connect = Callable[..., Awaitable[Streams]]  # from another address of this mach
 
 
 def opened(
-    door: Door, visit: Callable[[Connect, web.Server], Awaitable[None]], tls: ssl.SSLContext | None = None
+    door: ConnectionLimits, visit: Callable[[Connect, web.Server], Awaitable[None]], tls: ssl.SSLContext | None = None
 ) -> None:
     async def welcome(request: web.Request) -> web.Response:
         return web.Response(text="welcome")
@@ -72,7 +72,7 @@ def test_a_connection_that_asks_for_nothing_is_ended() -> None:
         silent_writer.close()
         slow_writer.close()
 
-    opened(Door(seconds=0.05), visit)
+    opened(ConnectionLimits(seconds=0.05), visit)
 
 
 def test_a_connection_that_is_used_stays() -> None:
@@ -91,7 +91,7 @@ def test_a_connection_that_is_used_stays() -> None:
         writer.close()
         unused_writer.close()
 
-    door = Door(seconds=60.0)
+    door = ConnectionLimits(seconds=60.0)
     opened(door, visit)
 
 
@@ -108,7 +108,7 @@ def test_the_oldest_that_nobody_uses_gives_way_where_there_is_no_room() -> None:
         for _, writer in (first, second, third, refused):
             writer.close()
 
-    opened(Door(connections=2, clock=StillClock()), visit)
+    opened(ConnectionLimits(connections=2, clock=StillClock()), visit)
 
 
 def test_who_has_asked_and_does_nothing_more_gives_way_after_a_second() -> None:
@@ -123,7 +123,7 @@ def test_who_has_asked_and_does_nothing_more_gives_way_after_a_second() -> None:
         for _, writer in (first, other):
             writer.close()
 
-    opened(Door(connections=1, clock=clock), visit)
+    opened(ConnectionLimits(connections=1, clock=clock), visit)
 
 
 def test_an_address_has_a_share_of_the_connections_and_a_proxy_has_none() -> None:
@@ -136,7 +136,7 @@ def test_an_address_has_a_share_of_the_connections_and_a_proxy_has_none() -> Non
         for _, writer in many + proxied:
             writer.close()
 
-    opened(Door(share=3, trusts=lambda address: address == "127.0.0.9"), visit)
+    opened(ConnectionLimits(share=3, trusts=lambda address: address == "127.0.0.9"), visit)
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def test_with_1000_idle_sockets_of_one_address_another_client_is_served_at_once(
         for _, writer in idle:
             writer.close()
 
-    opened(Door(), visit)
+    opened(ConnectionLimits(), visit)
 
 
 def test_who_connects_again_and_again_is_refused() -> None:
@@ -183,8 +183,8 @@ def test_who_connects_again_and_again_is_refused() -> None:
         other[1].close()
 
     clock = StillClock()
-    door = Door(clock=clock)
-    door._accepts = Rates(clock, per_second=1, at_once=3)
+    door = ConnectionLimits(clock=clock)
+    door._accepts = RateLimits(clock, per_second=1, at_once=3)
     opened(door, visit)
 
 
@@ -196,7 +196,7 @@ def test_who_begins_no_tls_counts_and_gives_way() -> None:
         for _, writer in silent:
             writer.close()
 
-    door = Door(share=2)
+    door = ConnectionLimits(share=2)
     opened(door, visit, ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
 
 
@@ -216,7 +216,7 @@ def test_what_fails_at_one_connection_ends_only_that_one(caplog: pytest.LogCaptu
             raise failures.pop()
         return False
 
-    opened(Door(trusts=trusts), visit)
+    opened(ConnectionLimits(trusts=trusts), visit)
     assert "ZeroDivisionError" in caplog.text
 
 
@@ -228,5 +228,5 @@ def test_nothing_is_left_of_those_who_have_gone() -> None:
             streams[1].close()
         await until(lambda: not len(door))
 
-    door = Door()
+    door = ConnectionLimits()
     opened(door, visit)

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from liveface.app.server.context import Stage
+from liveface.app.server.context import ServerContext
 from liveface.app.server.security import Access
 from liveface.app.session.clock import MonotonicClock
 from liveface.engine.errors import ConfigurationError, NotFoundError
 from tests.app.server.application_fakes import World
 
 
-def staged(folder: Path, use: Callable[[Stage], Awaitable[None]]) -> None:
+def staged(folder: Path, use: Callable[[ServerContext], Awaitable[None]]) -> None:
     async def run() -> None:
         await use(World(folder, Access(), MonotonicClock()).stage)
 
@@ -21,7 +21,7 @@ def staged(folder: Path, use: Callable[[Stage], Awaitable[None]]) -> None:
 
 
 def test_a_wish_is_read_from_a_query_as_from_json(tmp_path: Path) -> None:
-    async def use(stage: Stage) -> None:
+    async def use(stage: ServerContext) -> None:
         for named in (
             {"avatar": "jonas", "size": "256X128", "lookahead": "0"},
             {"avatar": "jonas", "size": "256x128", "lookahead": 0},
@@ -33,7 +33,7 @@ def test_a_wish_is_read_from_a_query_as_from_json(tmp_path: Path) -> None:
 
 
 def test_what_is_absent_is_the_servers_choice(tmp_path: Path) -> None:
-    async def use(stage: Stage) -> None:
+    async def use(stage: ServerContext) -> None:
         wish = await stage.wish({})
         assert (wish.name, wish.lookahead, wish.avatar.photo.shape) == ("clara", 2, (512, 512, 3))
 
@@ -44,7 +44,7 @@ def test_what_is_absent_is_the_servers_choice(tmp_path: Path) -> None:
     "named", [{"lookahead": "-1"}, {"lookahead": "7"}, {"lookahead": ""}, {"size": "1x1"}, {"size": "x"}, {"size": [1]}]
 )
 def test_what_cannot_be_is_refused(tmp_path: Path, named: dict[str, object]) -> None:
-    async def use(stage: Stage) -> None:
+    async def use(stage: ServerContext) -> None:
         with pytest.raises(ConfigurationError):
             await stage.wish(named)
 
@@ -52,7 +52,7 @@ def test_what_cannot_be_is_refused(tmp_path: Path, named: dict[str, object]) -> 
 
 
 def test_an_avatar_that_is_not_there_is_not_found(tmp_path: Path) -> None:
-    async def use(stage: Stage) -> None:
+    async def use(stage: ServerContext) -> None:
         with pytest.raises(NotFoundError):
             await stage.wish({"avatar": "nobody"})
 
@@ -60,7 +60,7 @@ def test_an_avatar_that_is_not_there_is_not_found(tmp_path: Path) -> None:
 
 
 def test_encoding_costs_more_for_larger_pictures(tmp_path: Path) -> None:
-    async def use(stage: Stage) -> None:
+    async def use(stage: ServerContext) -> None:
         small, large = [stage.encoding_cost(await stage.wish({"size": size})) for size in ("128x128", "512x256")]
         assert small == pytest.approx(0.001 + 128 * 128 * 1e-8)
         assert large == pytest.approx(0.001 + 512 * 256 * 1e-8)

@@ -5,14 +5,14 @@ import asyncio
 import pytest
 
 from liveface.app.server import offer_limits as turnstile
-from liveface.app.server.offer_limits import Turnstile
+from liveface.app.server.offer_limits import OfferLimits
 from liveface.engine.errors import CapacityError
 
 
 def test_who_finds_it_full_is_sent_away_and_may_come_again() -> None:
     async def run() -> None:
         gate = asyncio.Event()
-        one = Turnstile()
+        one = OfferLimits()
 
         async def answer() -> None:
             async with one.turn():
@@ -31,7 +31,7 @@ def test_who_finds_it_full_is_sent_away_and_may_come_again() -> None:
 
 def test_an_answer_that_fails_leaves_room_for_another() -> None:
     async def run() -> None:
-        one = Turnstile()
+        one = OfferLimits()
         for _ in range(3 * turnstile._AT_ONCE):
             with pytest.raises(ZeroDivisionError):
                 async with one.turn():
@@ -46,7 +46,7 @@ def test_an_answer_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(turnstile, "_SECONDS", 0.0)
 
     async def run() -> None:
-        async with Turnstile().turn():
+        async with OfferLimits().turn():
             await asyncio.Event().wait()
 
     with pytest.raises(CapacityError, match="within 0 s"):

@@ -8,7 +8,15 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from liveface.app.server.proxies import TrustedProxies
-from liveface.app.server.security import Access, Guard, Rates, header_writer, is_loopback, is_same_secret, parse_origin
+from liveface.app.server.security import (
+    Access,
+    Guard,
+    RateLimits,
+    header_writer,
+    is_loopback,
+    is_same_secret,
+    parse_origin,
+)
 from liveface.app.session.clock import Clock, MonotonicClock
 from liveface.engine.errors import ConfigurationError
 from tests.app.server.application_fakes import Client, StillClock
@@ -268,7 +276,7 @@ def test_uploads_count_for_many_requests() -> None:
 
 
 def test_each_address_has_a_rate_of_its_own_and_the_number_kept_is_bounded() -> None:
-    rates = Rates(StillClock())
+    rates = RateLimits(StillClock())
     assert rates.take("192.0.2.1", 400) == 0
     assert rates.take("192.0.2.1") > 0
     assert rates.take("::ffff:192.0.2.1") > 0

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from liveface.engine.face import face_space
 from liveface.engine.train import augment
-from liveface.engine.train.augment import Damage, Look, Placement
+from liveface.engine.train.augment import Augmentation, Damage, Placement
 
 
 def pictures(count: int = 3, height: int = 44, width: int = 60) -> Tensor:
@@ -70,7 +70,7 @@ def test_the_look_changes_skin_colour_but_never_the_hue_of_the_inner_mouth():
     mouth = torch.zeros(3, 1, 44, 60)
     mouth[:, :, 20:30, 20:40] = 1
     neutral = {"gamma": same(1.0), "gain": same(1.0), "ramp": same(0.0), "direction": same(0.0)}
-    look = Look(**neutral, hue=same(0.3), tint=torch.tensor([[1.2, 1.0, 0.8]]).expand(3, 3))
+    look = Augmentation(**neutral, hue=same(0.3), tint=torch.tensor([[1.2, 1.0, 0.8]]).expand(3, 3))
     changed = look.on(images, mouth)
     inside = mouth.expand_as(images) > 0
     torch.testing.assert_close(changed[inside], images[inside])
@@ -79,22 +79,22 @@ def test_the_look_changes_skin_colour_but_never_the_hue_of_the_inner_mouth():
 
 def test_light_falls_on_the_inner_mouth_too():
     images, mouth = pictures(), torch.ones(3, 1, 44, 60)
-    look = Look(same(1.0), same(0.5), same(0.0), same(0.0), same(0.0), torch.ones(3, 3))
+    look = Augmentation(same(1.0), same(0.5), same(0.0), same(0.0), same(0.0), torch.ones(3, 3))
     torch.testing.assert_close(look.on(images, mouth), images / 2)
 
 
 def test_random_looks_differ_from_face_to_face_and_stay_in_range():
     images = pictures(8)
-    changed = Look.random(8, np.random.default_rng(0)).on(images, torch.zeros(8, 1, 44, 60))
+    changed = Augmentation.random(8, np.random.default_rng(0)).on(images, torch.zeros(8, 1, 44, 60))
     assert 0 <= float(changed.min()) <= float(changed.max()) <= 1
     assert (changed - images).flatten(1).mean(1).std() > 0.01
-    again = Look.random(8, np.random.default_rng(0)).on(images, torch.zeros(8, 1, 44, 60))
+    again = Augmentation.random(8, np.random.default_rng(0)).on(images, torch.zeros(8, 1, 44, 60))
     assert torch.equal(changed, again)
 
 
 def test_no_strength_is_no_change():
     images = pictures()
-    unchanged = Look.random(3, np.random.default_rng(0), strength=0.0).on(images, torch.zeros(3, 1, 44, 60))
+    unchanged = Augmentation.random(3, np.random.default_rng(0), strength=0.0).on(images, torch.zeros(3, 1, 44, 60))
     torch.testing.assert_close(unchanged, images, atol=1e-3, rtol=0)
 
 

@@ -14,7 +14,7 @@ from liveface.engine.face.avatar import Avatar  # noqa: E402
 from liveface.engine.train import generator as drawing  # noqa: E402
 from liveface.engine.train import mouth_samples  # noqa: E402
 from liveface.engine.train.generator import Options, Samples  # noqa: E402
-from liveface.engine.train.loop import Place, Settings  # noqa: E402
+from liveface.engine.train.loop import Rank, Settings  # noqa: E402
 from liveface.engine.train.mouth_samples import Portrait  # noqa: E402
 
 CODES = np.stack([face_space.basis().gap_weights() * k for k in (20.0, 40.0)]).astype(np.float32)
@@ -35,7 +35,7 @@ def samples(examples: Path) -> Samples:
 
 
 def batch_of(samples: Samples, seed: int = 0, size: int = 4) -> drawing.Batch:
-    return samples.draw(size, np.random.default_rng(seed), Place())
+    return samples.draw(size, np.random.default_rng(seed), Rank())
 
 
 def test_a_batch_keeps_shapes_and_ranges_and_is_the_same_for_a_seed(samples: Samples) -> None:
@@ -57,7 +57,7 @@ def test_several_folders_are_drawn_from_alike(samples: Samples, examples: Path, 
     np.save(tmp_path / "codes.npy", np.full((4, face_space.CODE_SIZE), 9.0, np.float32))
     both = Samples([examples, tmp_path])
     assert both.count == 20
-    empty = [not bool(one.any()) for one in both.draw(40, np.random.default_rng(0), Place()).inner]
+    empty = [not bool(one.any()) for one in both.draw(40, np.random.default_rng(0), Rank()).inner]
     assert 2 <= sum(empty) <= 30
 
 

@@ -17,7 +17,7 @@ from liveface.engine.train.articulation import FEATURES, describe_labels
 from liveface.engine.train.speech_dataset import (
     InVoices,
     Recording,
-    Repertoire,
+    SpeechDataset,
     hear,
     nothing_heard,
     read_pack,
@@ -86,7 +86,7 @@ def test_silence_keeps_the_mouth_closed() -> None:
 
 
 def test_a_row_joins_utterances_and_cuts_long_ones() -> None:
-    voices = Repertoire(((1.0, InVoices([spoken("anna", 0)], 1, 1.0, 0)),), silence_share=0.0)
+    voices = SpeechDataset(((1.0, InVoices([spoken("anna", 0)], 1, 1.0, 0)),), silence_share=0.0)
     for frames in (12, 30, 75):
         row = voices.row(frames, np.random.default_rng(0))
         assert row.frames == frames
@@ -96,7 +96,7 @@ def test_a_row_joins_utterances_and_cuts_long_ones() -> None:
 
 
 def test_a_band_of_frequencies_is_missing_in_some_rows() -> None:
-    voices = Repertoire(((1.0, InVoices([spoken("anna", 0)], 1, 1.0, 0)),), silence_share=0.0)
+    voices = SpeechDataset(((1.0, InVoices([spoken("anna", 0)], 1, 1.0, 0)),), silence_share=0.0)
     batch = voices.batch(40, 20, np.random.default_rng(0))
     still = (batch.mel.std(dim=1) == 0).sum(dim=1)
     assert 4 < int((still > 0).sum()) < 20
@@ -107,6 +107,6 @@ def test_the_last_group_can_be_favoured() -> None:
     groups = tuple(
         (share, InVoices([spoken(name, 0)], 1, 1.0, 0)) for share, name in ((0.5, "a"), (0.3, "b"), (0.2, "c"))
     )
-    favoured = Repertoire(groups, 0.05).mostly_last(0.84)
+    favoured = SpeechDataset(groups, 0.05).mostly_last(0.84)
     assert [share for share, _ in favoured.groups] == pytest.approx([0.1, 0.06, 0.84])
     assert [group for _, group in favoured.groups] == [group for _, group in groups]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from liveface.app.server.avatars import avatar_store as avatar_shelf
-from liveface.app.server.avatars.avatar_store import AvatarShelf
+from liveface.app.server.avatars.avatar_store import AvatarStore
 from liveface.app.server.avatars.photo_worker import PhotoWorker
 from liveface.app.session.pipeline import ASSETS
 from liveface.engine.errors import NotFoundError
@@ -21,21 +21,21 @@ from tests.app.server.application_fakes import FakeWorker, StillClock
 HOUR = 3600.0
 
 
-def shelved(folder: Path, use: Callable[[AvatarShelf, StillClock], Awaitable[None]]) -> None:
+def shelved(folder: Path, use: Callable[[AvatarStore, StillClock], Awaitable[None]]) -> None:
     for name in ("clara", "jonas"):
         faces.avatar().save(folder / "shipped" / name)
     (folder / "uploads").mkdir()
     clock = StillClock()
 
     async def run() -> None:
-        await use(AvatarShelf(clock, folder / "uploads", FakeWorker(), folder / "shipped"), clock)
+        await use(AvatarStore(clock, folder / "uploads", FakeWorker(), folder / "shipped"), clock)
 
     asyncio.run(run())
 
 
 def test_the_shipped_portraits_can_all_be_framed() -> None:
     async def run() -> None:
-        shelf = AvatarShelf(StillClock(), Path("unused"), PhotoWorker())
+        shelf = AvatarStore(StillClock(), Path("unused"), PhotoWorker())
         assert shelf.names() == sorted(path.parent.name for path in (ASSETS / "avatars").glob("*/avatar.json"))
         for name in shelf.names():
             assert (await shelf.framed(name, 256, 192)).photo.shape == (192, 256, 3)
@@ -45,7 +45,7 @@ def test_the_shipped_portraits_can_all_be_framed() -> None:
 
 
 def test_who_asks_for_the_same_gets_the_same_object(tmp_path: Path) -> None:
-    async def use(shelf: AvatarShelf, clock: StillClock) -> None:
+    async def use(shelf: AvatarStore, clock: StillClock) -> None:
         several = await asyncio.gather(*(shelf.framed("clara", 128, 128) for _ in range(5)))
         assert len(set(map(id, several))) == 1
         assert await shelf.framed("clara", 128, 130) is not several[0]
@@ -57,7 +57,7 @@ def test_who_asks_for_the_same_gets_the_same_object(tmp_path: Path) -> None:
 def test_what_is_kept_ready_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(avatar_shelf, "_PIXELS", 3 * 128 * 128)
 
-    async def use(shelf: AvatarShelf, clock: StillClock) -> None:
+    async def use(shelf: AvatarStore, clock: StillClock) -> None:
         first = await shelf.framed("clara", 128, 128)
         await shelf.framed("jonas", 128, 128)
         assert await shelf.framed("clara", 128, 128) is first
@@ -73,7 +73,7 @@ def test_what_is_kept_ready_is_bounded(tmp_path: Path, monkeypatch: pytest.Monke
     "name", ["", ".", "..", "../shipped/clara", "clara/", "Clara", "clara\x00", "/etc", "x" * 9999]
 )
 def test_a_name_is_looked_up_and_never_a_path(tmp_path: Path, name: str) -> None:
-    async def use(shelf: AvatarShelf, clock: StillClock) -> None:
+    async def use(shelf: AvatarStore, clock: StillClock) -> None:
         with pytest.raises(NotFoundError, match="No avatar is named"):
             await shelf.framed(name, 128, 128)
         with pytest.raises(NotFoundError):
@@ -90,7 +90,7 @@ def test_a_name_is_looked_up_and_never_a_path(tmp_path: Path, name: str) -> None
     [("../../Me & You", "me-you-"), ("", "face-"), ("😀", "face-"), ("a" * 500, "a" * 24 + "-"), ("--x", "x-")],
 )
 def test_an_upload_gets_a_harmless_name_of_its_own(tmp_path: Path, wished: str, begins: str) -> None:
-    async def use(shelf: AvatarShelf, clock: StillClock) -> None:
+    async def use(shelf: AvatarStore, clock: StillClock) -> None:
         first, second = await shelf.add(b"photo", wished), await shelf.add(b"photo", wished)
         assert first.name != second.name
         assert first.secret != second.secret
@@ -103,7 +103,7 @@ def test_an_upload_gets_a_harmless_name_of_its_own(tmp_path: Path, wished: str, 
 
 
 def test_an_upload_is_deleted_by_its_secret_only(tmp_path: Path) -> None:
-    async def use(shelf: AvatarShelf, clock: StillClock) -> None:
+    async def use(shelf: AvatarStore, clock: StillClock) -> None:
         upload, other = await shelf.add(b"photo", "me"), await shelf.add(b"photo", "me")
         avatar = await shelf.framed(upload.name, 128, 128)
         for secret in ("", other.secret, "\udcff"):
@@ -129,7 +129,7 @@ def test_an_upload_that_is_deleted_while_it_is_framed_is_gone(tmp_path: Path, mo
 
     monkeypatch.setattr(Avatar, "load", load_late)
 
-    async def use(shelf: AvatarShelf, clock: StillClock) -> None:
+    async def use(shelf: AvatarStore, clock: StillClock) -> None:
         upload = await shelf.add(b"photo", "me")
         framing = asyncio.create_task(shelf.framed(upload.name, 128, 128))
         await asyncio.sleep(0)
@@ -144,7 +144,7 @@ def test_an_upload_that_is_deleted_while_it_is_framed_is_gone(tmp_path: Path, mo
 
 
 def test_an_upload_expires_unless_it_is_used(tmp_path: Path) -> None:
-    async def use(shelf: AvatarShelf, clock: StillClock) -> None:
+    async def use(shelf: AvatarStore, clock: StillClock) -> None:
         used, unused = await shelf.add(b"photo", "used"), await shelf.add(b"photo", "unused")
         clock.moment += 0.9 * HOUR
         await shelf.framed(used.name, 128, 128)
@@ -164,7 +164,7 @@ def test_a_client_has_a_share_and_its_own_least_used_goes_first(
 ) -> None:
     monkeypatch.setattr("liveface.app.server.avatars.avatar_store._SHARE", 2)
 
-    async def use(shelf: AvatarShelf, clock: StillClock) -> None:
+    async def use(shelf: AvatarStore, clock: StillClock) -> None:
         other = await shelf.add(b"photo", "other", client="192.0.2.9")
         first, second = [await shelf.add(b"photo", "face", client="192.0.2.1") for _ in range(2)]
         clock.moment += 1
@@ -183,7 +183,7 @@ def test_where_there_is_no_room_the_least_used_of_the_client_that_has_most_goes(
 ) -> None:
     monkeypatch.setattr("liveface.app.server.avatars.avatar_store._UPLOADS", 3)
 
-    async def use(shelf: AvatarShelf, clock: StillClock) -> None:
+    async def use(shelf: AvatarStore, clock: StillClock) -> None:
         lonely = await shelf.add(b"photo", "lonely", client="192.0.2.9")
         clock.moment += 1
         first, second = [await shelf.add(b"photo", "face", client="192.0.2.1") for _ in range(2)]
@@ -196,7 +196,7 @@ def test_where_there_is_no_room_the_least_used_of_the_client_that_has_most_goes(
 
 
 def test_a_preview_is_a_small_jpeg(tmp_path: Path) -> None:
-    async def use(shelf: AvatarShelf, clock: StillClock) -> None:
+    async def use(shelf: AvatarStore, clock: StillClock) -> None:
         data = await shelf.preview("clara")
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
         assert picture is not None

@@ -20,11 +20,11 @@ from liveface.app.capacity.admission import Admission
 from liveface.app.capacity.draw_cost import DrawingCost
 from liveface.app.capacity.scheduler import Drawn
 from liveface.app.server.application import make_application
-from liveface.app.server.context import Stage
+from liveface.app.server.context import ServerContext
 from liveface.app.server.routes import agent_websocket as pcm_socket
 from liveface.app.server.security import Access
 from liveface.app.server.sessions.pcm_source import PacedSource
-from liveface.app.server.sessions.session_registry import Conversation, Conversations, Limits
+from liveface.app.server.sessions.session_registry import Limits, ServerSession, SessionRegistry
 from liveface.app.server.webrtc.encoding_cost import EncodingCost
 from liveface.app.server.webrtc.peer import PeerSettings
 from liveface.app.session.clock import MonotonicClock
@@ -106,7 +106,7 @@ class Agent:
 
 
 class World:
-    def __init__(self, client: TestClient, ensemble: FakeEnsemble, clock: StillClock, stage: Stage) -> None:  # type: ignore[type-arg]
+    def __init__(self, client: TestClient, ensemble: FakeEnsemble, clock: StillClock, stage: ServerContext) -> None:  # type: ignore[type-arg]
         self.client = client
         self.ensemble = ensemble
         self.clock = clock
@@ -118,7 +118,7 @@ class World:
         assert (await agent.next())["type"] == "session.created"
         return agent
 
-    def conversation(self, agent: Agent) -> Conversation:
+    def conversation(self, agent: Agent) -> ServerSession:
         return self.conversations.get(str(agent.events[0]["conversation"]))
 
     async def refused(self, shown: str = "", **query: object) -> int:
@@ -130,8 +130,8 @@ class World:
 def visited(folder: Path, visit: Callable[[World], Awaitable[None]]) -> None:
     async def run() -> None:
         ensemble, clock = FakeEnsemble(), StillClock()
-        stage = Stage(
-            Conversations(ensemble, clock, Limits()),  # type: ignore[arg-type]
+        stage = ServerContext(
+            SessionRegistry(ensemble, clock, Limits()),  # type: ignore[arg-type]
             FakeShelf(),  # type: ignore[arg-type]
             PeerSettings(),
             MonotonicClock(),

@@ -4,13 +4,13 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 
-from liveface.app.server.sessions.broadcast import LONGEST_WAIT_MS, Relay, Viewing
+from liveface.app.server.sessions.broadcast import LONGEST_WAIT_MS, Broadcast, Subscription
 from tests.app.server.loopback import a_click, a_frame
 
 
-def relayed(test: Callable[[Relay], Awaitable[None]]) -> None:
+def relayed(test: Callable[[Broadcast], Awaitable[None]]) -> None:
     async def run() -> None:
-        await test(Relay(asyncio.get_running_loop()))
+        await test(Broadcast(asyncio.get_running_loop()))
 
     asyncio.run(run())
 
@@ -20,7 +20,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def taken(viewing: Viewing) -> list[int]:
+async def taken(viewing: Subscription) -> list[int]:
     """The numbers of the frames that wait, then close."""
     viewing.close()
     numbers = []
@@ -30,7 +30,7 @@ async def taken(viewing: Viewing) -> list[int]:
 
 
 def test_every_viewer_gets_every_frame_in_order_from_another_thread() -> None:
-    async def test(relay: Relay) -> None:
+    async def test(relay: Broadcast) -> None:
         viewings = [relay.view(), relay.view()]
         thread = threading.Thread(target=lambda: [relay.send(a_frame(index)) for index in range(5)])
         thread.start()
@@ -42,7 +42,7 @@ def test_every_viewer_gets_every_frame_in_order_from_another_thread() -> None:
 
 
 def test_a_slow_viewer_loses_the_oldest_and_holds_up_nobody() -> None:
-    async def test(relay: Relay) -> None:
+    async def test(relay: Broadcast) -> None:
         slow, newest, quick = relay.view(), relay.view(1), relay.view()
         seen = []
         for index in range(20):
@@ -60,7 +60,7 @@ def test_a_slow_viewer_loses_the_oldest_and_holds_up_nobody() -> None:
 
 
 def test_a_new_viewer_sees_the_latest_frame_at_once() -> None:
-    async def test(relay: Relay) -> None:
+    async def test(relay: Broadcast) -> None:
         relay.send(a_frame(7))
         await settle()
         assert await taken(relay.view()) == [7]
@@ -69,7 +69,7 @@ def test_a_new_viewer_sees_the_latest_frame_at_once() -> None:
 
 
 def test_clearing_drops_what_was_sent_before_and_nothing_that_is_sent_later() -> None:
-    async def test(relay: Relay) -> None:
+    async def test(relay: Broadcast) -> None:
         viewing = relay.view()
         relay.send(a_frame(0))
         await settle()
@@ -84,7 +84,7 @@ def test_clearing_drops_what_was_sent_before_and_nothing_that_is_sent_later() ->
 
 
 def test_who_has_left_gets_nothing_more() -> None:
-    async def test(relay: Relay) -> None:
+    async def test(relay: Broadcast) -> None:
         viewing = relay.view()
         viewing.close()
         viewing.close()
@@ -97,7 +97,7 @@ def test_who_has_left_gets_nothing_more() -> None:
 
 
 def test_a_viewer_that_waits_learns_that_all_has_ended() -> None:
-    async def test(relay: Relay) -> None:
+    async def test(relay: Broadcast) -> None:
         waiting = asyncio.ensure_future(relay.view().next())
         await settle()
         relay.close(completed=True)
@@ -107,7 +107,7 @@ def test_a_viewer_that_waits_learns_that_all_has_ended() -> None:
 
 
 def test_it_counts_how_long_nothing_has_been_said() -> None:
-    async def test(relay: Relay) -> None:
+    async def test(relay: Broadcast) -> None:
         for index, pcm in enumerate((a_click(), None, None)):
             relay.send(a_frame(index) if pcm is None else a_frame(index, pcm=pcm))
         await settle()
@@ -121,7 +121,7 @@ def test_it_counts_how_long_nothing_has_been_said() -> None:
 
 def test_a_frame_after_the_loop_has_ended_is_no_error() -> None:
     loop = asyncio.new_event_loop()
-    relay = Relay(loop)
+    relay = Broadcast(loop)
     loop.close()
     relay.send(a_frame(0))
     relay.close(completed=False)

@@ -13,10 +13,10 @@ import pytest
 from liveface.app.capacity.admission import Admission
 from liveface.app.capacity.draw_cost import DrawingCost
 from liveface.app.capacity.scheduler import Scheduler
-from liveface.app.capacity.session_pool import Ensemble
+from liveface.app.capacity.session_pool import SessionPool
 from liveface.app.files.media_files import iterate_audio
 from liveface.app.measure.webrtc_probe import Heard, Probe, Reception
-from liveface.app.server.sessions.session_registry import Conversation, Conversations, Limits, Wish
+from liveface.app.server.sessions.session_registry import Limits, ServerSession, SessionRegistry, SessionRequest
 from liveface.app.server.webrtc.peer import Peer, PeerSettings
 from liveface.app.server.webrtc.rtp_source import RemoteSource
 from liveface.app.session.clock import MonotonicClock
@@ -73,15 +73,15 @@ class Theatre:
         cost = DrawingCost(0.0, 0.001, 0.0)
         self.scheduler = Scheduler(self.renderer, self.real_clock, cost)
         admission = Admission(cost, 0.0, cores=2)
-        ensemble = Ensemble(SharedNetwork(), self.scheduler, admission, self.real_clock)  # type: ignore[arg-type]
-        self.conversations = Conversations(ensemble, self.clock, limits)
+        ensemble = SessionPool(SharedNetwork(), self.scheduler, admission, self.real_clock)  # type: ignore[arg-type]
+        self.conversations = SessionRegistry(ensemble, self.clock, limits)
 
-    async def open(self, encoding: float = 0.0) -> Conversation:
+    async def open(self, encoding: float = 0.0) -> ServerSession:
         stats = Stats()
         source = RemoteSource(self.real_clock, stats)
-        return await self.conversations.open(Wish(an_avatar(SIDE, SIDE), "someone"), source, encoding, stats)
+        return await self.conversations.open(SessionRequest(an_avatar(SIDE, SIDE), "someone"), source, encoding, stats)
 
-    async def connect(self, conversation: Conversation, *, speaks: bool = True) -> tuple[Peer, Probe]:
+    async def connect(self, conversation: ServerSession, *, speaks: bool = True) -> tuple[Peer, Probe]:
         probe = Probe(SPEECH if speaks else None)
         peer = conversation.join(PeerSettings(), speaks=speaks)
         await probe.accept(await peer.answer(await probe.offer()))
@@ -386,7 +386,9 @@ def test_a_conversation_knows_how_long_nobody_has_spoken_in_it() -> None:
     async def run() -> None:
         theatre = Theatre()
         source = RemoteSource(theatre.real_clock, Stats())
-        conversation = Conversation(Wish(an_avatar(SIDE, SIDE), "clara"), source, Stats(), theatre.clock, SMALL)
+        conversation = ServerSession(
+            SessionRequest(an_avatar(SIDE, SIDE), "clara"), source, Stats(), theatre.clock, SMALL
+        )
         speaker = conversation.join(PeerSettings(), speaks=True)
         theatre.clock.added += 50
         assert conversation.unspoken_for == 0
@@ -404,7 +406,9 @@ def test_a_renewed_secret_is_another_one() -> None:
     async def run() -> None:
         theatre = Theatre()
         source = RemoteSource(theatre.real_clock, Stats())
-        conversation = Conversation(Wish(an_avatar(SIDE, SIDE), "clara"), source, Stats(), theatre.clock, SMALL)
+        conversation = ServerSession(
+            SessionRequest(an_avatar(SIDE, SIDE), "clara"), source, Stats(), theatre.clock, SMALL
+        )
         before = conversation.owner
         assert conversation.renew_owner() == conversation.owner != before
 
@@ -431,8 +435,8 @@ def test_the_name_of_an_uploaded_photo_is_not_told_to_those_who_watch() -> None:
         theatre = Theatre()
         source = RemoteSource(theatre.real_clock, Stats())
         for is_private, told in ((True, None), (False, "clara")):
-            wish = Wish(an_avatar(SIDE, SIDE), "clara", is_private=is_private)
-            conversation = Conversation(wish, source, Stats(), theatre.clock, SMALL)
+            wish = SessionRequest(an_avatar(SIDE, SIDE), "clara", is_private=is_private)
+            conversation = ServerSession(wish, source, Stats(), theatre.clock, SMALL)
             assert conversation.numbers()["avatar"] == told
 
     asyncio.run(run())

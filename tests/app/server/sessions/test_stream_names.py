@@ -10,7 +10,7 @@ from liveface.engine.errors import ConfigurationError, NotFoundError
 
 
 class FakeConversations(dict[str, Any]):
-    """Conversations by their id, as `Conversations` has them."""
+    """Conversations by their id, as `SessionRegistry` has them."""
 
     def get(self, identifier: str) -> Any:
         if identifier not in self:

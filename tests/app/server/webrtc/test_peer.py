@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from liveface.app.measure.webrtc_probe import Heard, Link, Probe, impair
-from liveface.app.server.sessions.broadcast import Relay
+from liveface.app.server.sessions.broadcast import Broadcast
 from liveface.app.server.webrtc.codecs import PictureEncoder
 from liveface.app.server.webrtc.peer import IceServer, Peer, PeerSettings
 from liveface.app.server.webrtc.rtp_source import RemoteSource
@@ -26,7 +26,7 @@ class World:
     """A relay, a peer that sees it and is heard, and a client."""
 
     def __init__(self, codec: str = "vp8", speaks: bool = True) -> None:
-        self.relay = Relay(asyncio.get_running_loop())
+        self.relay = Broadcast(asyncio.get_running_loop())
         self.source = RemoteSource(MonotonicClock(), Stats())
         self.source.open()
         self.closed = 0

@@ -4,15 +4,15 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 
-from liveface.app.server.sessions.broadcast import Relay
-from liveface.app.server.webrtc.peer_sender import Outlet
+from liveface.app.server.sessions.broadcast import Broadcast
+from liveface.app.server.webrtc.peer_sender import PeerSender
 from tests.app.server.loopback import a_frame, until
 
 
-def sent(test: Callable[[Relay, Outlet], Awaitable[None]]) -> None:
+def sent(test: Callable[[Broadcast, PeerSender], Awaitable[None]]) -> None:
     async def run() -> None:
-        relay = Relay(asyncio.get_running_loop())
-        outlet = Outlet(relay.view(), "vp8", 2_000_000, lambda: 0.0)
+        relay = Broadcast(asyncio.get_running_loop())
+        outlet = PeerSender(relay.view(), "vp8", 2_000_000, lambda: 0.0)
         await test(relay, outlet)
         outlet.close()
         outlet.close()
@@ -22,7 +22,7 @@ def sent(test: Callable[[Relay, Outlet], Awaitable[None]]) -> None:
 
 
 def test_the_bit_rate_begins_with_the_size_and_follows_the_receiver() -> None:
-    async def test(relay: Relay, outlet: Outlet) -> None:
+    async def test(relay: Broadcast, outlet: PeerSender) -> None:
         outlet.note_loss(0.0, 0.0)  # before the first picture there is nothing to change
         relay.send(a_frame(0))
         await outlet.face.recv()
@@ -38,7 +38,7 @@ def test_the_bit_rate_begins_with_the_size_and_follows_the_receiver() -> None:
 
 
 def test_a_slow_encoder_skips_pictures_and_never_sound() -> None:
-    async def test(relay: Relay, outlet: Outlet) -> None:
+    async def test(relay: Broadcast, outlet: PeerSender) -> None:
         for index in range(4):
             relay.send(a_frame(index))
         await asyncio.sleep(0)
@@ -53,7 +53,7 @@ def test_its_thread_has_a_name_and_ends() -> None:
     def encoders() -> list[str]:
         return [thread.name for thread in threading.enumerate() if thread.name.startswith("liveface encoder")]
 
-    async def test(relay: Relay, outlet: Outlet) -> None:
+    async def test(relay: Broadcast, outlet: PeerSender) -> None:
         relay.send(a_frame(0))
         await outlet.face.recv()
         await until(lambda: len(encoders()) == 1)  # those of other tests end

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from aiortc.mediastreams import MediaStreamError
 
-from liveface.app.server.sessions.broadcast import Relay, Viewing
+from liveface.app.server.sessions.broadcast import Broadcast, Subscription
 from liveface.app.server.webrtc import tracks
 from liveface.app.server.webrtc.codecs import PictureEncoder, VoiceDecoder
 from liveface.app.server.webrtc.tracks import FaceTrack, MediaClock, VoiceTrack
@@ -32,7 +32,7 @@ class RecordingEncoder(PictureEncoder):
 
 class Stage:
     def __init__(self) -> None:
-        self.relay = Relay(asyncio.get_running_loop())
+        self.relay = Broadcast(asyncio.get_running_loop())
         self.clock = MediaClock()
         self.encoder = RecordingEncoder()
         self.sounds = self.relay.view()
@@ -49,7 +49,7 @@ def staged(test: Callable[[Stage], Awaitable[None]]) -> None:
     asyncio.run(run())
 
 
-async def filled(viewing: Viewing, count: int) -> None:
+async def filled(viewing: Subscription, count: int) -> None:
     async with asyncio.timeout(5):
         while viewing.waiting < count:
             await asyncio.sleep(0)
