@@ -13,6 +13,7 @@ import contextlib
 import io
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -41,6 +42,7 @@ GROWTH_MB = 25.0  # of memory from the first rounds to the last, that counts as 
 THREADS = 4  # workers that are made when there is work for them, and stay
 VANISHING = 10  # one client in so many does not say goodbye
 MALFORMED = 60  # requests
+IDLE = 1000  # connections that say nothing
 
 
 class Server:
@@ -220,6 +222,37 @@ async def malformed(session: aiohttp.ClientSession, address: str) -> dict[str, A
     return {"statuses": found}
 
 
+async def attacks(session: aiohttp.ClientSession, address: str) -> dict[str, Any]:
+    """What a stranger tries who wants another one's place, all connections, or to lock the owner out."""
+    sdp = {"Content-Type": "application/sdp"}
+    offer = (await Peer().offer())["sdp"]
+    found: dict[str, Any] = {"taken_over": []}
+    async with session.post("/whip?name=stress", data=offer, headers=sdp) as first:
+        identifier, resource = first.headers["Liveface-Conversation"], first.headers["Location"]
+    for name in ("stress", identifier):
+        async with session.post(f"/whip?name={name}", data=offer, headers=sdp) as response:
+            if response.status != 409 or "Liveface-Owner" in response.headers:
+                found["taken_over"].append(name)
+    await session.delete(resource)
+
+    host, _, port = address.removeprefix("http://").rstrip("/").partition(":")
+    idle = [await asyncio.open_connection(host, int(port)) for _ in range(IDLE)]
+    started = time.monotonic()
+    reader, writer = await asyncio.open_connection(host, int(port), local_addr=("127.0.0.2", 0))
+    writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    found["served_beside_idle"] = (await reader.readline()).startswith(b"HTTP/1.1 200")
+    found["seconds_beside_idle"] = round(time.monotonic() - started, 3)
+    for _, one in [*idle, (reader, writer)]:
+        one.close()
+
+    for _ in range(500):
+        async with session.get("/health", headers={"Origin": "https://evil.example"}):
+            pass
+    async with session.get("/health") as response:
+        found["owner_is_served"] = response.status == 200
+    return found
+
+
 @contextlib.asynccontextmanager
 async def speaking(session: aiohttp.ClientSession) -> AsyncIterator[Callable[[], Awaitable[float]]]:
     """A face that speaks all the time; what is yielded tells its pictures per second since it was asked last."""
@@ -283,6 +316,7 @@ async def mistreat(server: Server, options: argparse.Namespace) -> dict[str, Any
                 ("connects", connects(session, options.connects)),
                 ("parallel_offers", parallel_offers(session, options.offers)),
                 ("malformed", malformed(session, server.address)),
+                ("attacks", attacks(session, server.address)),
             ):
                 started = time.monotonic()
                 result[name] = await doing | {"seconds": round(time.monotonic() - started, 1)}
@@ -301,6 +335,11 @@ async def mistreat(server: Server, options: argparse.Namespace) -> dict[str, Any
         faults.append("not every parallel offer was answered with 200 or an explained 503")
     if any(not 400 <= status < 500 for kind in result["malformed"]["statuses"].values() for status in kind):
         faults.append("not everything malformed was refused as such")
+    attacked = result["attacks"]
+    if attacked["taken_over"] or not attacked["owner_is_served"] or not attacked["served_beside_idle"]:
+        faults.append("a stranger got what is not theirs, or shut others out")
+    if attacked["seconds_beside_idle"] > 0.5:
+        faults.append("idle connections held up another client")
     if after["memory_mb"] - before["memory_mb"] > GROWTH_MB:
         faults.append("memory has grown")
     if after["threads"] > before["threads"] + THREADS or after["files"] > before["files"]:
@@ -320,6 +359,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.loopback:
         aioice.ice.get_host_addresses = lambda *_, **__: ["127.0.0.1"]
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # the idle connections' other ends are ours
     result = asyncio.run(stress(options))
     print(json.dumps(result))
     sys.exit(not result["ok"])
