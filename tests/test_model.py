@@ -1,16 +1,23 @@
 """The shipped model: one checkpoint, and networks exported from exactly its weights."""
 
+import hashlib
+import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from liveface.app.commands.evaluate import _hearing, _utterances
 from liveface.app.session.pipeline import MODELS
 from liveface.engine import checkpoint
 from liveface.engine.backends.openvino import PaintNetworks, StepNetwork
 from liveface.engine.backends.precision import REFERENCE
+from liveface.engine.evaluate.phones import ALL, phone_scores
+from liveface.engine.face.face_space import basis
 from liveface.engine.face.mouth import CROP_SIZE, IDENTITY_CHANNELS, INPUT_CHANNELS
 from liveface.engine.hearing.features import HOPS_PER_FRAME, MEL_BINS
+from liveface.engine.hearing.streamer import LOOKAHEADS
 
 pytest.importorskip("torch", reason="exporting needs torch: install liveface[train]")
 
@@ -56,3 +63,20 @@ def test_the_shipped_model_says_where_it_comes_from_and_is_small() -> None:
     assert named == {"motion", "generator", "identity", "discriminator", "au_classifier", "sync"}
     assert named <= set(model.provenance)
     assert (MODELS / "default.safetensors").stat().st_size <= 20_000_000
+
+
+def test_the_stated_quality_is_of_the_shipped_weights() -> None:
+    stated = json.loads((MODELS / "quality.json").read_text(encoding="utf-8"))
+    assert stated["weights_sha256"] == hashlib.sha256((MODELS / "default.safetensors").read_bytes()).hexdigest()
+    assert set(stated["lookahead"]) == {str(ahead) for ahead in LOOKAHEADS}
+
+
+def test_the_shipped_mouth_shuts_on_p_b_m_and_narrows_on_u(data_folder: Path) -> None:
+    """Some utterances of each of six languages: the figures of docs/hearing.md, with room for so few."""
+    table = phone_scores(_utterances(data_folder / "speech_tts", 6), partial(_hearing(MODELS), lookahead=2), basis())[
+        ALL
+    ]
+    assert table["bilabial_shut"] > 0.7  # 0.41 before anybody taught it
+    assert table["vowels_shut"] < 0.05
+    assert table["labiodental_gap"] < 0.03
+    assert table["rounding_contrast"] > 0.018

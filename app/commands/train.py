@@ -162,6 +162,19 @@ def motion(
 
 
 @train.command()
+def average(
+    first: Annotated[Path, typer.Argument(help="A checkpoint that holds a motion network.")],
+    second: Annotated[Path, typer.Argument(help="Another, trained on from the same beginnings.")],
+    out: Annotated[Path, typer.Option(help="Folder for motion.safetensors.")],
+    share: Annotated[float, typer.Option(min=0.0, max=1.0, help="Of the second one in the mean.")] = 0.5,
+) -> None:
+    """Write the mean of the weights of two motion networks."""
+    from liveface.engine.train.motion import average_motion
+
+    print(average_motion(first, second, share, out))
+
+
+@train.command()
 def generator(
     pack: Pack,
     out: Annotated[Path, typer.Option(help="The generator's .safetensors file.")],

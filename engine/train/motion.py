@@ -4,7 +4,7 @@
 
 The bottleneck is the variety of voices. So the audio encoder first learns phones, and what a speech recogniser makes of
 the sound, from transcribed speech, and keeps both as auxiliary tasks; every recording is heard in several other voices
-(`engine.train.voices`); and unfilmed speech is given a mouth by a teacher (`engine.train.pseudo_labels`), which is trained on
+(`engine.train.voices`); and unfilmed speech is given a mouth by a teacher (`engine.train.pseudo_labels`), trained on
 the same films.
 """
 
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from liveface.engine import checkpoint
+from liveface.engine.errors import CheckpointError
 from liveface.engine.face import face_space
 from liveface.engine.face.face_space import MotionBasis
 from liveface.engine.hearing.features import HOPS_PER_FRAME
@@ -284,4 +285,28 @@ def train_motion(
     checkpoint.save(path, network.tensors(), {"motion": network.configuration.to_json()}, {"motion": provenance})
     for state in states:
         state.unlink(missing_ok=True)
+    return path
+
+
+def average_motion(first: Path, second: Path, share: float, out: Path) -> Path:
+    """Write `out/motion.safetensors` with (1 - share) * first + share * second of two motion networks; its path.
+
+    The mean of two networks that one training has led to often hears better than either (Wortsman et al., "Model
+    soups", 2022). Raises `CheckpointError` if they differ in shape, or if one is none.
+    """
+    checkpoints = [checkpoint.load(path) for path in (first, second)]
+    networks = [MotionNetwork.from_checkpoint(one) for one in checkpoints]
+    if networks[0].configuration != networks[1].configuration:
+        raise CheckpointError(f"{first} and {second} are networks of different size: average networks of one training.")
+    parts = [network.tensors() for network in networks]
+    mean = {name: np.asarray((1 - share) * parts[0][name] + share * parts[1][name], np.float32) for name in parts[0]}
+    told = [one.provenance.get("motion", {}) for one in checkpoints]
+    provenance = {
+        "network": "motion",
+        "speakers": sorted({speaker for one in told for speaker in one.get("speakers", [])}),
+        "share_of_the_second": share,
+        "mean_of": told,
+    }
+    path = out / "motion.safetensors"
+    checkpoint.save(path, mean, {"motion": networks[0].configuration.to_json()}, {"motion": provenance})
     return path

@@ -9,6 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from liveface.engine import checkpoint  # noqa: E402
+from liveface.engine.errors import CheckpointError  # noqa: E402
 from liveface.engine.face import face_space  # noqa: E402
 from liveface.engine.face.action_units import ACTION_UNITS  # noqa: E402
 from liveface.engine.face.face_space import CODE_SIZE  # noqa: E402
@@ -18,6 +19,7 @@ from liveface.engine.model.motion_network import MotionConfiguration, MotionNetw
 from liveface.engine.train.articulation import FEATURES  # noqa: E402
 from liveface.engine.train.motion import (  # noqa: E402
     HearingOptions,
+    average_motion,
     delayed,
     encoder_head,
     encoder_loss,
@@ -131,3 +133,19 @@ def test_an_interrupted_training_continues_where_it_was(tmp_path: Path) -> None:
     resumed = train_motion(tmp_path / "pack", tmp_path / "out", OPTIONS)
     for name, tensor in checkpoint.load(whole).tensors.items():
         np.testing.assert_array_equal(checkpoint.load(resumed).tensors[name], tensor)
+
+
+def test_the_mean_of_two_networks_lies_between_them_and_names_who_taught_both(tmp_path: Path) -> None:
+    write_pack(tmp_path / "first", [spoken("anna", 0)])
+    write_pack(tmp_path / "second", [spoken("ben", 1)])
+    few = replace(OPTIONS, steps=2)
+    first = train_motion(tmp_path / "first", tmp_path / "a", few)
+    second = train_motion(tmp_path / "second", tmp_path / "b", replace(few, seed=1))
+    mean = checkpoint.load(average_motion(first, second, 0.25, tmp_path / "mean"))
+    one, other = checkpoint.load(first).tensors, checkpoint.load(second).tensors
+    for name, tensor in mean.tensors.items():
+        np.testing.assert_allclose(tensor, 0.75 * one[name] + 0.25 * other[name], atol=1e-6)
+    assert mean.provenance["motion"]["speakers"] == ["anna", "ben"]
+    larger = train_motion(tmp_path / "first", tmp_path / "c", replace(few, network=replace(TINY, channels=20)))
+    with pytest.raises(CheckpointError, match="of different size"):
+        average_motion(first, larger, 0.5, tmp_path / "mean")
