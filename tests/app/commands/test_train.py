@@ -14,7 +14,7 @@ pytest.importorskip("torch")
 
 from liveface.app.commands import train
 from liveface.engine import checkpoint
-from liveface.engine.errors import ConfigurationError, MediaError
+from liveface.engine.errors import MediaError
 from liveface.engine.face import action_units, face_space
 from liveface.engine.media import HOP
 from liveface.engine.model.au_classifier import ActionUnitClassifier
@@ -170,7 +170,7 @@ def test_unfilmed_speech_comes_with_its_phones(tmp_path: Path):
     assert (recording.speaker, recording.phones.shape, len(recording.pcm)) == ("ann", (100,), 16_000)
     assert (recording.phones >= 0).sum() == 10
     (tmp_path / "utterances.csv").unlink()
-    with pytest.raises(ConfigurationError, match=r"utterances.csv does not exist"):
+    with pytest.raises(MediaError, match=r"utterances.csv does not exist"):
         train.unfilmed_speech(tmp_path)
 
 

@@ -152,7 +152,9 @@ del signal.SIGHUP  # as on Windows
 from liveface.app.session.clock import MonotonicClock
 from liveface.app.commands.window import Opening, show
 from liveface.app.desktop.controller import Desktop
+from liveface.ui.report_dialog import ReportDialog
 from liveface.ui.window import Window
+from PyQt6.QtCore import QTimer
 
 
 def load(folder):
@@ -168,14 +170,23 @@ def stumble(*_):
     raise ValueError("a mistake of ours")
 
 
+def tell(dialog, text, report):
+    print("told")
+    QTimer.singleShot(0, dialog.closing_wished.emit)
+
+
 Desktop.close = close
+ReportDialog.tell = tell
 Window.PLACE = stumble
 show(Opening(load, None, None, remembers=False), MonotonicClock())
 """
 
 
-@pytest.mark.parametrize("place", ["_connect", "showEvent"])
-def test_a_mistake_while_it_loads_is_told_and_the_rest_is_closed(environment: dict[str, str], place: str) -> None:
+@pytest.mark.parametrize(("place", "shown"), [("_connect", ""), ("showEvent", "told\n")])
+def test_a_mistake_while_it_loads_is_told_and_the_rest_is_closed(
+    environment: dict[str, str], place: str, shown: str
+) -> None:
+    """In a dialogue, where there is a window that it can lie over."""
     done = subprocess.run(
         [sys.executable, "-c", _MISTAKEN.replace("PLACE", place)],
         env=environment | {"QT_QPA_PLATFORM": "offscreen"},
@@ -184,7 +195,7 @@ def test_a_mistake_while_it_loads_is_told_and_the_rest_is_closed(environment: di
         timeout=_PATIENCE,
         check=False,
     )
-    assert (done.returncode, done.stdout) == (1, "closed\n")
+    assert (done.returncode, done.stdout) == (1, f"{shown}closed\n")
     assert done.stderr == "liveface: unexpected ValueError: a mistake of ours\n"
 
 
