@@ -189,7 +189,7 @@ def evaluate(
         about["phones"] = phones.name
     silence = {lookahead: score_silence(hear, basis, lookahead) for lookahead in LOOKAHEADS}
     _show(rows, table, silence[DEFAULT_LOOKAHEAD])
-    for path in report.write(out, _about(models / WEIGHTS, weights) | about, rows, silence, table, sheets, curves):
+    for path in report.write(out, _about(models / WEIGHTS, weights) | about, rows, silence, sheets, curves, table):
         print(path)
 
 

@@ -60,9 +60,9 @@ def write(
     about: Mapping[str, Any],
     rows: Sequence[Row],
     silence: Mapping[int, Mapping[str, float]],
-    phones: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
     sheets: Sequence[Sheet] = (),
     curves: Sequence[Curves] = (),
+    phones: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
 ) -> list[Path]:
     """Write report.json, plots and contact sheets into the folder `out` and return their paths.
 
