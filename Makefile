@@ -7,10 +7,15 @@ TEST_PROGRAMS := pulseaudio pulseaudio-utils libasound2-plugins xvfb xdotool fli
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 
-.PHONY: help demo test lint format setup app clean
+# Rooms whose tests need no device, no program and no second process, and the layers: the most for the least time.
+FAST_TESTS := tests/test_layers.py tests/test_bundle.py tests/engine/face tests/engine/hearing tests/engine/test_media.py \
+              tests/engine/test_checkpoint.py tests/app/session tests/app/files tests/app/capacity
+
+.PHONY: help demo check test lint format setup app clean
 
 help:
 	@echo 'make demo    a shipped portrait speaks a shipped sentence: a window, or files in out/ where there is no display'
+	@echo 'make check   lint, types and the fast tests, in about a minute'
 	@echo 'make test    lint, types and all tests'
 	@echo 'make lint    lint and types only'
 	@echo 'make format  format the code'
@@ -20,6 +25,9 @@ help:
 
 demo: setup
 	@$(BIN)/liveface demo
+
+check: lint
+	$(BIN)/python -m pytest -q $(FAST_TESTS)
 
 test: lint
 	$(BIN)/python -m pytest
