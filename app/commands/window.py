@@ -18,6 +18,7 @@ from liveface.app.desktop.preferences import Preferences, PreferencesFile, avata
 from liveface.app.outputs.output_set import Outputs
 from liveface.app.outputs.video_call import VideoCall
 from liveface.app.session.clock import Clock
+from liveface.app.session.ending import SIGNALS
 from liveface.app.session.pipeline import ASSETS, DEFAULT_AVATAR, MODELS, Pipeline
 from liveface.app.session.session import Sink
 from liveface.app.session.stats import Report
@@ -30,7 +31,6 @@ from liveface.engine.hearing.voice_gate import VoiceGate
 
 _PATIENCE = 0.8  # s for what cannot be interrupted, when the window closes
 # Windows has no SIGHUP.
-_ENDINGS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _WORDS = {
     10: "Upper lip raiser",
     14: "Dimpler",
@@ -141,7 +141,7 @@ def show(opening: Opening, clock: Clock) -> None:
 
     sys.excepthook = tell_of  # otherwise Qt ends the process at once, recordings and all
     # The window's timer lets Python look up often enough to see a signal.
-    before = {number: signal.signal(number, close) for number in _ENDINGS}
+    before = {number: signal.signal(number, close) for number in SIGNALS}
     desktop.open()
     try:
         window = Window(program, bridge, Theme(application))

@@ -9,7 +9,7 @@ the same films.
 """
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -189,12 +189,9 @@ def pretrain(
         named = phone_loss(encoder.name_phones(vectors), batch.phones)
         return named + options.encoder_weight * encoder_loss(recogniser(vectors), batch.heard)
 
-    def draw(generator: Generator) -> Batch:
-        return voices.batch(options.batch, options.row_frames, generator).to(place.device)
-
     network.train()
     settings = Settings(options.pretraining_steps, options.seed, save_every=options.save_every)
-    train(state, draw, {"phones": loss}, settings, file, progress, place)
+    train(state, _batches(voices, options, place), {"phones": loss}, settings, file, progress, place)
 
 
 def fit(
@@ -218,14 +215,18 @@ def fit(
     def objective(batch: Batch) -> Tensor:
         return heads_loss(network, recogniser, batch, loss, options)
 
+    network.train()
+    settings = Settings(options.steps, options.seed, average_decay=options.average_decay, save_every=options.save_every)
+    train(state, _batches(voices, options, place), {"motion": objective}, settings, file, progress, place)
+    together.load_state_dict(state.weights("motion"))
+    network.cpu().eval()
+
+
+def _batches(voices: SpeechDataset, options: HearingOptions, place: Rank) -> Callable[[Generator], Batch]:
     def draw(generator: Generator) -> Batch:
         return voices.batch(options.batch, options.row_frames, generator).to(place.device)
 
-    network.train()
-    settings = Settings(options.steps, options.seed, average_decay=options.average_decay, save_every=options.save_every)
-    train(state, draw, {"motion": objective}, settings, file, progress, place)
-    together.load_state_dict(state.weights("motion"))
-    network.cpu().eval()
+    return draw
 
 
 def _optimiser(module: nn.Module, options: HearingOptions) -> torch.optim.Optimizer:

@@ -20,7 +20,9 @@ from liveface.engine.face.photo import FORMATS
 
 MAXIMUM_BYTES = 10_000_000  # of a photo's file
 
-_MEMORY = 1_500_000_000  # bytes: the largest photo that is accepted, 50 megapixels with transparency, needs 0.9 GB
+_MEMORY = (
+    2_000_000_000  # bytes: the largest photo that is accepted, 106 megapixels with transparency, needs over 1.5 GB
+)
 _SECONDS = 45.0  # the largest photo needs 6, on a busy machine several times as much
 _WAITING = 4  # photos, one of which is worked on
 _LIMITS = (("-c", 0), ("-n", 256))  # no file of its memory, few open files
