@@ -57,7 +57,7 @@ _FINE = 200.0  # pixels of a drawn row for one IOD
 _ROW_SIZE = (260, 70)  # its pixels, the biting edge near the lower border
 _IVORY = np.array([1.06, 0.98, 0.885], np.float32)  # of a luminance of about 1
 _FLESH = np.array([1.26, 0.92, 0.78], np.float32)  # colour of a face in even light, likewise
-_TINT = np.array([[0.94, 0.94, 0.84], [1.06, 1.03, 1.10]], np.float32)  # least and most of the light's colour in teeth
+_TINT = np.array([[0.97, 0.96, 0.90], [1.05, 1.0, 1.05]], np.float32)  # least and most of the light's colour in teeth
 _UPPER_EDGE, _LOWER_EDGE = 0.043, 0.03  # IOD below the line where the lips meet
 _SMILE_SHARE = 0.7  # of the curve of the closed lips that rows of teeth follow
 
@@ -121,8 +121,9 @@ def _white(crop: Array) -> Array:
     """The colour of teeth in the light of a face, float32 (3,); the crop (height, width, 3) tells of the light."""
     skin = np.median(crop.reshape(-1, 3), axis=0)
     luminance = float(skin @ _LUMINANCE)
-    # What makes the face yellower or bluer than faces are in even light is taken for the light's colour, by half.
-    tint = np.clip((skin / max(luminance, 0.02) / _FLESH) ** 0.5, *_TINT)
+    # What makes the face yellower or bluer than faces are in even light is taken for the light's colour, by a part:
+    # the skin of pale people is not in blue light, and teeth must not turn green.
+    tint = np.clip((skin / max(luminance, 0.02) / _FLESH) ** 0.35, *_TINT)
     # Dark skin in good light says less of the light than its darkness seems to.
     return np.asarray(_IVORY * tint * min(0.86 * luminance**0.6 + 0.10, 0.84), np.float32)
 
