@@ -18,6 +18,7 @@ Array = NDArray[np.float32]
 _CELLS = 25.0  # of the grid for one IOD
 _REACH = (1.2, 0.75, 1.2)  # IOD from the middle of the mouth to the grid's sides, its top and its bottom
 _STIFFNESS = 4e-3  # of the spline, in IOD: how little it follows single points
+_EDGE_STIFFNESS = 3e-4  # and those of the lips' edges, which have to meet
 _BORDER = 0.18  # IOD over which motion fades out at the grid's border
 _STEPS = 4  # of the search for where a place came from
 _STILL_ABOVE = 0.45  # IOD below the eyes, from which points of the mesh take part
@@ -73,7 +74,9 @@ class LipSheets:
             chosen = np.flatnonzero(taking & ~np.isin(np.arange(len(points)), other))
             edge = lips.curve(points[line])
             knots = np.concatenate([points[chosen], ring]) / iod
-            matrix = _spline(knots, np.concatenate([places, edge]) / iod)[:, : len(chosen)]
+            stiffness = np.full(len(knots), _STIFFNESS)
+            stiffness[: len(chosen)][np.isin(chosen, [*line, *lips.CORNERS])] = _EDGE_STIFFNESS
+            matrix = _spline(knots, np.concatenate([places, edge]) / iod, stiffness)[:, : len(chosen)]
             sheets.append(Sheet(chosen, edge, np.ascontiguousarray(matrix, np.float32)))
         border = np.minimum.reduce(
             [
@@ -117,11 +120,12 @@ class LipSheets:
         return np.asarray(back, np.float32)
 
 
-def _spline(knots: NDArray[np.floating], places: NDArray[np.floating]) -> Array:
-    """The matrix (places, knots) from values at `knots` (n, 2) to a thin-plate spline's at `places` (m, 2), IOD."""
+def _spline(knots: NDArray[np.floating], places: NDArray[np.floating], stiffness: NDArray[np.floating]) -> Array:
+    """The matrix (places, knots) from values at `knots` (n, 2) to a thin-plate spline's at `places` (m, 2), IOD;
+    `stiffness` (n,) is how little it follows each of them."""
     count = len(knots)
     system = np.zeros((count + 3, count + 3))
-    system[:count, :count] = _kernel(knots, knots) + _STIFFNESS * np.eye(count)
+    system[:count, :count] = _kernel(knots, knots) + np.diag(stiffness)
     system[:count, count:] = np.column_stack([np.ones(count), knots])
     system[count:, :count] = system[:count, count:].T
     terms = np.column_stack([_kernel(places, knots), np.ones(len(places)), places])

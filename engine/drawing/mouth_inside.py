@@ -18,19 +18,22 @@ from liveface.engine.media import Picture
 Array = NDArray[np.float32]
 
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
-_WALL = np.array([0.30, 0.095, 0.085], np.float32)  # colour of the mouth's wall in full light
-_DEEP = np.array([0.075, 0.022, 0.022], np.float32)  # and of its depth
-_TONGUE = np.array([0.62, 0.30, 0.29], np.float32)
+_LIPS = np.array([0.62, 0.33, 0.31], np.float32)  # colour of lips in full light, by half of which a photo's are moved
+_WALL, _DEEP = 0.42, 0.10  # share of that colour in the mouth's wall and in its depth
+_TONGUE = 0.95  # and in the tongue
+_RED = np.array([1.0, 0.80, 0.80], np.float32)  # what is inside is redder than lips
+_NARROW = (0.5, 0.16)  # how bright the wall is in the narrowest opening, and IOD of gap from which it is fully so
 _TONGUE_FROM = (0.06, 0.17)  # IOD of gap over which the tongue appears behind the lower lip
 _TONGUE_SIZE = (0.30, 0.17)  # IOD, half its width and its height at a gap of 0.3
 _EMERGING = (0.10, 0.28)  # IOD that the chin drops while the lower row comes out behind the upper one
 _LIGHT = (0.05, 0.45)  # range of the light in which a face is taken to stand, of full
-_LIP_SHADOW = 0.55  # how much darker teeth are beside the upper lip
+_LIP_SHADOW = 0.48  # how much darker teeth are beside the upper lip
 _SHADOW_REACH = 0.05  # IOD that it falls
 _REDDENING = np.array([0.82, 1.05, 1.10], np.float32)  # exponent of the shade in each colour
 _LOWER_LIGHT = np.array([0.60, 0.52, 0.50], np.float32)  # of what falls on the upper row, in each colour
-_DIM = 0.70  # how bright teeth are in a mouth that is hardly open
+_DIM = 0.80  # how bright teeth are in a mouth that is hardly open
 _SUPERSAMPLING = 4
+_SHUT, _SHUT_IOD = 0.15, 0.003  # pixels, and IOD beside them, of the widest gap up to which lips touch
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +49,7 @@ class Opening:
     def of(cls, upper: Array, lower: Array, down: Array, iod: float, width: int, height: int) -> "Opening | None":
         """Between two edges (n, 2) in pixels of a picture of `width` x `height`, corner to corner; None if shut."""
         gaps = np.maximum((lower - upper) @ down, 0.0)
-        if gaps.max() < 0.05:
+        if gaps.max() < _SHUT + _SHUT_IOD * iod:
             return None
         polygon = np.concatenate([upper, (upper + gaps[:, None] * down)[::-1]])
         low = np.maximum(np.floor(polygon.min(axis=0)).astype(int) - 1, 0)
@@ -67,12 +70,11 @@ class Opening:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MouthInside:
-    """The inside of one photo's mouth. `light`: of its face, 0 to 1; `chin` (2,): in photo pixels with the mouth at
-    rest."""
+    """The inside of one photo's mouth. `flesh` float32 (3,): colour of its lips, 0 to 1; `chin` (2,): in photo pixels
+    with the mouth at rest."""
 
     teeth: Teeth
-    light: float
-    tint: Array
+    flesh: Array
     chin: Array
     mouth: Mouth
 
@@ -81,8 +83,12 @@ class MouthInside:
         """Prepare the inside of a photo, uint8 (height, width, 3), with its mouth at rest."""
         teeth = Teeth.of(photo, mouth)
         crop = teeth.patch.cut(photo)
-        luminance = float(np.median(crop @ _LUMINANCE))
-        return cls(teeth, luminance, np.ones(3, np.float32), mouth.rest[face_space.CHIN], mouth)
+        columns = np.concatenate([lips.UPPER_COLUMNS[2:-2, 1:3], lips.LOWER_COLUMNS[2:-2, 1:3]]).ravel()
+        places = np.rint(teeth.patch.place(mouth.points[columns])).astype(int)
+        x, y = np.clip(places, 0, np.array(teeth.patch.size) - 1).T
+        seen = np.median(crop[y, x], axis=0)
+        usual = _LIPS * float(np.median(crop @ _LUMINANCE)) / 0.55
+        return cls(teeth, np.asarray((seen + usual) / 2, np.float32), mouth.rest[face_space.CHIN], mouth)
 
     def draw(self, picture: Picture, opening: Opening, places: Array, landmarks: Array) -> None:
         """Paint the opening into `picture` in place; `places` float32 (rows, columns, 2): where in the photo, with its
@@ -99,9 +105,10 @@ class MouthInside:
         deep = cv2.GaussianBlur(padded, (0, 0), max(blur, 1.0))[8:-8, 8:-8]
         # The light comes from the front and above: the wall is seen near the lower lip, the depth is dark.
         deep = np.clip((deep - 0.5) * 2.0, 0.0, 1.0)[..., None]
-        bright = float(np.clip(0.25 + 1.1 * self.light, 0.35, 1.0))
-        inside = bright * (_WALL + (_DEEP - _WALL) * deep)
-        inside = self._with_tongue(inside, opening, here, drop, bright)
+        narrow, full = _NARROW
+        bright = narrow + (1.0 - narrow) * float(np.clip(opening.gap / full, 0.0, 1.0))
+        inside = self.flesh * _RED * (bright * (_WALL + (_DEEP - _WALL) * deep))
+        inside = self._with_tongue(inside, opening, here, drop)
         upper = mesh_warp.sample(self.teeth.upper, here, border=cv2.BORDER_CONSTANT)
         lower = mesh_warp.sample(self.teeth.lower, here - drop, border=cv2.BORDER_CONSTANT)
         low, high = _EMERGING
@@ -130,7 +137,7 @@ class MouthInside:
             ((1.0 - _LIP_SHADOW + _LIP_SHADOW * lit) * (_DIM + (1.0 - _DIM) * open_share))[..., None], np.float32
         )
 
-    def _with_tongue(self, inside: Array, opening: Opening, here: Array, drop: Array, bright: float) -> Array:
+    def _with_tongue(self, inside: Array, opening: Opening, here: Array, drop: Array) -> Array:
         start, full = _TONGUE_FROM
         share = float(np.clip((opening.gap - start) / (full - start), 0.0, 1.0))
         if share == 0.0:
@@ -147,5 +154,5 @@ class MouthInside:
         cover = np.clip((1.0 - distance) / 0.35, 0.0, 1.0) * share
         groove = 1.0 - 0.12 * np.exp(-((x / 0.12) ** 2))
         light = (0.42 + 0.5 * np.clip(y + 1.0, 0.0, 1.0) * np.clip(1.2 - np.abs(x), 0.0, 1.0)) * groove
-        colour = bright * _TONGUE * light[..., None]
+        colour = self.flesh * _RED * (_TONGUE * light[..., None])
         return np.asarray(inside + cover[..., None] * (colour - inside), np.float32)

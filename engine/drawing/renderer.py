@@ -23,7 +23,7 @@ from liveface.engine.media import Frame, Motion
 
 Array = NDArray[np.float32]
 
-_WIDEST = 0.3  # IOD, the widest opening drawn
+_WIDEST = 0.26  # IOD, the widest opening of a motion that is drawn; between the lips it is a third more
 
 
 class Renderer(Protocol):

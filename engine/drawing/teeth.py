@@ -125,7 +125,7 @@ def _white(crop: Array) -> Array:
     # the skin of pale people is not in blue light, and teeth must not turn green.
     tint = np.clip((skin / max(luminance, 0.02) / _FLESH) ** 0.35, *_TINT)
     # Dark skin in good light says less of the light than its darkness seems to.
-    return np.asarray(_IVORY * tint * min(0.86 * luminance**0.6 + 0.10, 0.84), np.float32)
+    return np.asarray(_IVORY * tint * min(0.92 * luminance**0.6 + 0.12, 0.90), np.float32)
 
 
 @cache
@@ -142,7 +142,7 @@ def _drawing(row: tuple[tuple[float, float, float], ...]) -> tuple[Array, Array]
         edge = 1.0 + shorter + roundness * place**3.5
         # A little darker than white; round across, still darker beside its neighbours, towards the sides of the arch,
         # the gum, and the thin biting edge.
-        shade = 0.97 - 0.07 * place**2 - 0.13 * np.exp(-(((1.0 - place) * across / 2.0) ** 2))
+        shade = 1.0 - 0.10 * place**2 - 0.24 * np.exp(-(((1.0 - place) * across / 2.2) ** 2))
         shade = shade * (1.0 - 0.55 * np.clip(x / 120.0, 0.0, 1.0) ** 2.2)
         shade = (
             shade * (1.0 - 0.14 * np.exp(-np.abs(y - edge) / 4.0)) * (1.0 - 0.10 * np.clip(y / 30.0 - 1.0, 0.0, 1.0))

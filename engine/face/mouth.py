@@ -24,7 +24,7 @@ IDENTITY_CHANNELS = 4  # photo (3), its inner mouth
 # A mesh never closes its inner lips fully: below the first gap (IOD) nothing is painted, above the second all.
 _DEAD_ZONE = (0.02, 0.05)
 # The mesh puts the edge of an open mouth's lips a little inside the opening: share of the gap, and at most so much IOD.
-_LIP_EDGE_SHARE, _LIP_EDGE_LIMIT = 0.3, 0.014
+_LIP_EDGE_SHARE, _LIP_EDGE_LIMIT = 0.6, 0.02
 # Lips grow thinner by this share for one IOD of gap; and IOD of gap from which that is so.
 _THINNING, _OPENING = 0.5, 0.03
 _EVEN_FROM = 0.2  # IOD of gap from which the lower lip's edge is even
@@ -69,7 +69,7 @@ def measure(points: Array, smile_taken_back: float = SMILE_TAKEN_BACK) -> Mouth:
     """The mouth geometry of a mesh (468, 3) in pixels; `smile_taken_back` is as for `rest_mouth.at_rest`."""
     back = face_space.pose(points).inverse()
     flat = points[:, :2].astype(np.float32)
-    rest = at_rest(points, smile_taken_back)
+    rest = _uncross(at_rest(points, smile_taken_back))
     crop = face_space.mouth_crop_transform(rest, *CROP_SIZE)
     scale = float(np.sqrt(abs(np.linalg.det(crop[:, :2])))) * back.scale
     turn = np.asarray(back.scale * back.rotation.T[:, :2], np.float32)
@@ -85,14 +85,17 @@ def measure_again(own: Mouth, crop: NDArray[np.float64]) -> Mouth:
 
 
 def _into_lips(points: Array) -> Array:
-    """The mesh (468, 2) with each inner lip point moved from its partner by a share of their gap."""
-    _, down, iod = lips.axes(points)
+    """The mesh (468, 2) with each inner lip point moved from its partner by a share of their gap, and so the corners."""
+    right, down, iod = lips.axes(points)
     upper, lower = lips.UPPER_COLUMNS[:, -1], lips.LOWER_COLUMNS[:, -1]
     gap = np.maximum((points[lower] - points[upper]) @ down, 0.0)
     shift = np.minimum(_LIP_EDGE_SHARE * gap, _LIP_EDGE_LIMIT * iod)[:, None] * down
     result = points.copy()
     result[upper] -= shift
     result[lower] += shift
+    beside = min(_LIP_EDGE_SHARE * float(gap.max()), _LIP_EDGE_LIMIT * iod) * right
+    result[lips.RIGHT_CORNER[-1]] -= beside
+    result[lips.LEFT_CORNER[-1]] += beside
     return result
 
 

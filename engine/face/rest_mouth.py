@@ -84,7 +84,7 @@ def foretold(points: Array) -> MouthShape:
 def at_rest(points: Array, smile_taken_back: float = SMILE_TAKEN_BACK) -> Array:
     """The mesh (468, 2) in pixels of a photo with its mouth at rest; `points` (468, 3) is the photo's own.
 
-    `smile_taken_back`: how much of a smile (or of any other width, height of corners and fullness) is undone, 0 to 1.
+    `smile_taken_back`: how much of a smile, of its width, its corners' height and its thin lips, is undone, 0 to 1.
     """
     right, down, iod = lips.axes(points)
     flat = np.asarray(points[:, :2], np.float32)

@@ -162,10 +162,9 @@ class Drawing(nn.Module):
         super().__init__()
         self.generator = generator
 
-    def forward(self, inputs: Tensor, told: Tensor, fine: Tensor, middle: Tensor, coarse: Tensor) -> Tensor:
-        """The change of colours, (B, 3, 128, 160)."""
-        change: Tensor = self.generator(inputs, told, (fine, middle, coarse))
-        return change
+    def forward(self, inputs: Tensor, told: Tensor, fine: Tensor, middle: Tensor, coarse: Tensor) -> tuple[Tensor]:
+        """The only output: the change of colours, (B, 3, 128, 160)."""
+        return (self.generator(inputs, told, (fine, middle, coarse)),)
 
 
 def compose(inputs: Tensor, change: Tensor, inner: Tensor, reach: Tensor) -> Tensor:

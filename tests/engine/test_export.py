@@ -12,8 +12,8 @@ from liveface.engine.backends.openvino import PaintNetworks, StepNetwork  # noqa
 from liveface.engine.backends.precision import REFERENCE  # noqa: E402
 from liveface.engine.errors import CheckpointError, OutputError  # noqa: E402
 from liveface.engine.export import export_drawing, export_motion  # noqa: E402
-from liveface.engine.hearing.features import MEL_BINS  # noqa: E402
 from liveface.engine.face.condition import CONDITION_SIZE  # noqa: E402
+from liveface.engine.hearing.features import MEL_BINS  # noqa: E402
 from liveface.engine.model.generator import DirectDecoder, Drawing, MouthGenerator  # noqa: E402
 from liveface.engine.model.identity_encoder import IdentityEncoder  # noqa: E402
 from liveface.engine.model.motion_network import MotionConfiguration, MotionNetwork  # noqa: E402

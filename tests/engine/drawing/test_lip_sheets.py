@@ -106,14 +106,38 @@ def test_skin_arrives_where_the_mesh_says(point: int, which: int) -> None:
     np.testing.assert_allclose(landmarks[point] + came, shape.source[point], atol=0.025 * shape.photo_iod)
 
 
-@pytest.mark.parametrize("gap", [0.1, 0.3])
-def test_motion_ends_at_the_border_of_the_grid(gap: float) -> None:
+@pytest.mark.parametrize("gap", [0.1, 0.2])
+def test_motion_ends_at_the_border_of_the_grid_and_folds_no_skin(gap: float) -> None:
     shape = mouth.measure(faces.mesh())
-    for field in LipSheets.of(shape.source).bend(opened(shape, gap)).offsets:
+    sheets = LipSheets.of(shape.source)
+    bent = sheets.bend(opened(shape, gap))
+    across, rows = places(sheets)[..., 0], places(sheets)[..., 1]
+    for field, edge, sign in zip(bent.offsets, bent.edges, (1.0, -1.0), strict=True):
         border = np.concatenate([field[0], field[-1], field[:, 0], field[:, -1]])
         assert np.abs(border).max() < 1e-3
-        steps = max(float(np.abs(np.diff(field, axis=axis)).max()) for axis in (0, 1))
-        assert steps < 1.2 * LipSheets.of(shape.source).cell, "no place is torn"
+        shown = sign * (np.interp(across, *edge.T) - rows) > sheets.cell
+        assert shown.mean() > 0.25
+        for axis, own in ((0, 1), (1, 0)):
+            steps = np.diff(field[..., own], axis=axis) / sheets.cell
+            both = shown[1:] & shown[:-1] if axis == 0 else shown[:, 1:] & shown[:, :-1]
+            assert steps[both].min() > -0.95, "skin is folded at -1"
+            assert steps[both].max() < 1.3, "and squeezed to less than half beyond 1"
+
+
+@pytest.mark.parametrize("gap", [0.05, 0.2, 0.3])
+def test_the_edges_come_together_at_the_corners(gap: float) -> None:
+    shape = mouth.measure(faces.mesh())
+    upper, lower = LipSheets.of(shape.source).bend(opened(shape, gap)).edges
+    opening = (lower - upper)[:, 1]
+    assert opening[[0, -1]].max() < 0.2 * opening[len(opening) // 2]
+
+
+@pytest.mark.parametrize("iod", [60.0, 160.0])
+def test_the_edges_of_an_open_photo_meet_when_it_is_shut(iod: float) -> None:
+    shape = mouth.measure(faces.mesh(iod, (2.5 * iod, 2 * iod), 0.25))
+    upper, lower = LipSheets.of(shape.source).bend(shape.rest).edges
+    line = np.interp(lower[:, 0], *upper.T)
+    np.testing.assert_allclose((lower[:, 1] - line) / iod, 0.0, atol=0.008)
 
 
 def test_sheets_grow_with_the_face_and_keep_the_size_of_their_grid() -> None:

@@ -3,37 +3,30 @@
 import gc
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
-from liveface.engine.drawing.renderer import MouthRenderer, Renderer, load_renderer  # noqa: E402
-from liveface.engine.errors import CheckpointError  # noqa: E402
-from liveface.engine.export import export_drawing  # noqa: E402
-from liveface.engine.face import face_space  # noqa: E402
-from liveface.engine.face.avatar import Avatar  # noqa: E402
-from liveface.engine.media import HOP, Motion, Picture  # noqa: E402
-from liveface.engine.model.generator import MouthGenerator  # noqa: E402
-from liveface.engine.model.identity_encoder import IdentityEncoder  # noqa: E402
-from tests import faces  # noqa: E402
+from liveface.engine.drawing.renderer import MouthRenderer, Renderer, load_renderer
+from liveface.engine.errors import CheckpointError
+from liveface.engine.face import face_space
+from liveface.engine.face.action_units import ACTION_UNITS
+from liveface.engine.face.avatar import Avatar
+from liveface.engine.face.condition import condition
+from liveface.engine.media import HOP, Motion, Picture
+from tests import faces
+
+Array = face_space.Array
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Drawing networks that were never trained, in a folder."""
-    folder = tmp_path_factory.mktemp("models")
-    torch.manual_seed(0)
-    export_drawing(IdentityEncoder(), MouthGenerator(), folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def renderer(models: Path) -> Renderer:
-    return load_renderer(models, threads=1)
+def renderer(model: Path) -> Renderer:
+    return load_renderer(model, threads=1)
 
 
 def motion(index: int, gap: float = 0.2) -> Motion:
@@ -76,35 +69,45 @@ def test_different_avatars_in_one_batch_are_not_mixed(renderer: Renderer) -> Non
         assert np.abs(alone.astype(int) - image).max() <= 1
 
 
-def test_the_same_motions_are_drawn_the_same_by_another_renderer(models: Path) -> None:
+def test_the_same_motions_are_drawn_the_same_by_another_renderer(model: Path) -> None:
     avatar, motions = faces.avatar(), [motion(index, 0.2) for index in (0, 30, 61)]
-    first, second = (drawn(load_renderer(models, 5, 1), motions, [avatar] * 3) for _ in range(2))
+    first, second = (drawn(load_renderer(model, 5, 1), motions, [avatar] * 3) for _ in range(2))
     np.testing.assert_array_equal(first, second)
 
 
-def test_the_head_moves_with_a_seed_and_rests_without(models: Path, renderer: Renderer) -> None:
+def test_the_head_moves_with_a_seed_and_rests_without(model: Path, renderer: Renderer) -> None:
     avatar, motions = faces.avatar(), [motion(100, 0.0), motion(160, 0.0)]
     still = drawn(renderer, motions, [avatar] * 2)
     np.testing.assert_array_equal(still[0], still[1])
-    moving = drawn(load_renderer(models, 5, 1), motions, [avatar] * 2)
+    moving = drawn(load_renderer(model, 5, 1), motions, [avatar] * 2)
     assert not np.array_equal(moving[0], moving[1])
     np.testing.assert_array_equal(moving[0][[0, -1]], avatar.photo[[0, -1]])
 
 
+class Painter:
+    """Brightens every mouth by `change`, and keeps what it was told."""
+
+    batch = 2
+
+    def __init__(self, change: float = 0.0) -> None:
+        self.change = change
+        self.identified = 0
+        self.told: list[Array] = []
+        self.inputs: list[Array] = []
+
+    def identify(self, photo: Array) -> tuple[Array, ...]:
+        self.identified += 1
+        return (photo,)
+
+    def begin(self, inputs: Array, told: Array, identity: tuple[Array, ...]) -> Callable[[], Array]:
+        assert len(inputs) == len(told) == len(identity[0])
+        self.told += list(told)
+        self.inputs += list(inputs)
+        return lambda: np.full_like(inputs[:, :3], self.change)
+
+
 def test_an_avatar_is_prepared_once_and_forgotten_when_it_is_gone() -> None:
-    class Counting:
-        identified = 0
-        batch = 2
-
-        def identify(self, photo: np.ndarray) -> tuple[np.ndarray, ...]:
-            self.identified += 1
-            return (photo,)
-
-        def begin(self, inputs: np.ndarray, code: np.ndarray, identity: tuple[np.ndarray, ...]) -> Callable[[], tuple]:
-            assert len(inputs) == len(code) == len(identity[0])
-            return lambda: (inputs[:, :3], np.zeros_like(inputs[:, :3]))
-
-    painter = Counting()
+    painter = Painter()
     renderer = MouthRenderer(painter)
     avatar = faces.avatar()
     photo = weakref.ref(avatar.photo)
@@ -116,6 +119,35 @@ def test_an_avatar_is_prepared_once_and_forgotten_when_it_is_gone() -> None:
     del avatar
     gc.collect()
     assert photo() is None
+
+
+def test_the_painter_s_change_is_added_around_the_mouth_of_each_picture() -> None:
+    avatar = faces.avatar()
+    motions = [motion(index, gap) for index, gap in enumerate((0.0, 0.1, 0.3))]
+    plain, brighter = (drawn(MouthRenderer(Painter(change)), motions, [avatar] * 3) for change in (0.0, 0.1))
+    lip = np.rint(avatar.points[0, :2]).astype(int) + [0, 2]
+    for before, after in zip(plain, brighter, strict=True):
+        gained = after.astype(int) - before
+        assert gained.max() <= 26
+        assert gained.min() >= 0
+        assert gained[lip[1], lip[0]].max() >= 25
+        assert (gained[: int(avatar.points[168, 1])] == 0).all()
+
+
+def test_the_painter_is_told_code_and_action_units() -> None:
+    painter = Painter()
+    units = np.arange(len(ACTION_UNITS), dtype=np.float32)
+    sent = [replace(motion(index, 0.1 * index), action_units=units + index) for index in range(3)]
+    MouthRenderer(painter).draw(sent, [faces.avatar()] * 3)
+    expected = [condition(one.code, one.action_units) for one in sent]
+    np.testing.assert_allclose(painter.told, expected, atol=1e-6)
+
+
+def test_an_opening_wider_than_any_mouth_s_is_drawn_as_the_widest() -> None:
+    painter = Painter()
+    (widest, wider) = drawn(MouthRenderer(painter), [motion(0, 0.3), motion(1, 0.9)], [faces.avatar()] * 2)
+    np.testing.assert_allclose(painter.told[0], painter.told[1], atol=1e-5)
+    assert np.abs(widest.astype(int) - wider).max() <= 1
 
 
 @pytest.mark.parametrize("size", [(256, 256), (257, 311), (640, 360), (1920, 1080)])

@@ -1,4 +1,4 @@
-"""The teeth of a photo: its own where it shows them, else drawn ones, fixed to skull and chin."""
+"""The teeth of a photo: its own where it shows them, else drawn ones in its light, in a patch as fine as the photo."""
 
 from dataclasses import replace
 
@@ -6,106 +6,158 @@ import cv2
 import numpy as np
 import pytest
 
-from liveface.engine.drawing.teeth import Row, Teeth
-from liveface.engine.face import face_space, mouth
-from liveface.engine.face.mouth import CORNERS, CROP_SIZE, Mouth
+from liveface.engine.drawing.teeth import Patch, Teeth
+from liveface.engine.face import face_space, lips, mouth
+from liveface.engine.face.mouth import Mouth
+from liveface.engine.media import Picture
 from tests import faces
 
 SKIN, LIP, CAVITY, TOOTH = (200, 150, 130), (180, 80, 80), (50, 20, 20), (150, 235, 215)
+IOD, SIZE, MIDDLE = 120.0, 600, (300.0, 240.0)
+Array = face_space.Array
 
 
 def smiling(gap: float, tooth_share: float, light: float = 1.0) -> tuple[Teeth, Mouth]:
     """The teeth of a photo whose mouth is open by `gap` IOD and shows greenish teeth in the upper part of it."""
-    points = faces.mesh(gap=gap)
+    points = faces.mesh(IOD, MIDDLE, gap)
     shape = mouth.measure(points)
-    photo = np.full((320, 320, 3), SKIN, np.uint8)
+    photo = np.full((SIZE, SIZE, 3), SKIN, np.uint8)
     for ring, colour in ((face_space.OUTER_LIPS, LIP), (face_space.INNER_LIPS, CAVITY)):
         cv2.fillPoly(photo, [np.rint(points[ring, :2]).astype(np.int32)], colour)
     inside = np.zeros(photo.shape[:2], np.uint8)
     cv2.fillPoly(inside, [np.rint(points[face_space.INNER_LIPS, :2]).astype(np.int32)], 1)
     inside[round(points[13, 1] + tooth_share * (points[14, 1] - points[13, 1])) :] = 0
     photo[inside > 0] = TOOTH
-    return Teeth.of(mouth.reference_crop((photo * light).astype(np.uint8), shape), shape), shape
+    return Teeth.of((photo * light).astype(np.uint8), shape), shape
 
 
-def is_own(teeth: Teeth) -> bool:
-    """Whether the upper row has the colour of the photo's teeth, which no drawn tooth has."""
-    colour = teeth.upper.layer[teeth.upper.layer[..., 3] > 0.9].mean(axis=0)
-    return bool(colour[1] > 1.2 * colour[0])
+def grey_photo() -> Picture:
+    return np.full((SIZE, SIZE, 3), SKIN, np.uint8)
 
 
-def edge(row: Row, column: int) -> int:
-    """The lowest crop pixel of a row in a column."""
-    return int(np.flatnonzero(row.layer[:, column, 3] > 0.5).max())
+def edge(row: Array, column: int) -> int:
+    """The lowest patch pixel of a row in a column."""
+    return int(np.flatnonzero(row[:, column, 3] > 0.5).max())
+
+
+def top(row: Array, column: int) -> int:
+    return int(np.flatnonzero(row[:, column, 3] > 0.5).min())
+
+
+def middle_of(teeth: Teeth, points: Array) -> np.ndarray:
+    """The middle of the inner lips in the patch: column, upper and lower row."""
+    placed = teeth.patch.place(points)
+    return np.array([placed[13, 0], placed[13, 1], placed[14, 1]])
+
+
+@pytest.mark.parametrize(("iod", "expected"), [(40.0, 80.0), (150.0, 150.0), (600.0, 320.0)])
+def test_a_patch_is_as_fine_as_the_photo_within_limits(iod: float, expected: float) -> None:
+    shape = mouth.measure(faces.mesh(iod, (4 * iod, 3 * iod)))
+    patch = Patch.of(shape)
+    assert patch.iod == pytest.approx(expected, rel=1e-2)
+    placed = patch.place(shape.rest[lips.EVERY])
+    assert (placed > 0).all()
+    assert (placed < patch.size).all()
+    width = np.hypot(*(patch.place(shape.rest[[61]]) - patch.place(shape.rest[[291]]))[0]) / patch.iod
+    assert width == pytest.approx(np.hypot(*(shape.rest[61] - shape.rest[291])) / iod, rel=1e-2)
+
+
+def test_a_patch_is_cut_where_it_lies() -> None:
+    points = faces.mesh(IOD, MIDDLE)
+    patch = Patch.of(mouth.measure(points))
+    photo = grey_photo()
+    cv2.circle(photo, tuple(np.rint(points[0, :2]).astype(int).tolist()), 4, (10, 250, 10), -1)
+    cut = patch.cut(photo)
+    assert cut.shape == (*patch.size[::-1], 3)
+    assert cut.max() <= 1.01
+    place = np.argwhere(cut[..., 1] - cut[..., 0] > 0.5).mean(axis=0)[::-1]
+    np.testing.assert_allclose(place, patch.place(points[0, :2]), atol=1.0)
+    assert patch.filled(points[face_space.OUTER_LIPS, :2])[round(place[1]) + 3, round(place[0])]
 
 
 def test_a_photo_s_own_teeth_are_found_from_the_upper_lip_to_their_edge() -> None:
     teeth, shape = smiling(0.3, 0.5)
-    assert is_own(teeth)
-    lips = shape.to_crop(shape.points)
-    middle, top, bottom = round(float(lips[13, 0])), float(lips[13, 1]), float(lips[14, 1])
-    cover = teeth.upper.layer[:, middle, 3]
-    assert np.flatnonzero(cover > 0.5)[0] < top, "teeth go on under the lip"
-    assert edge(teeth.upper, middle) == pytest.approx(top + 0.5 * (bottom - top), abs=2.5)
-    seen = teeth.upper.layer[round(top + 0.25 * (bottom - top)), middle, :3]
+    assert teeth.is_own
+    column, upper, lower = middle_of(teeth, shape.points)
+    middle = round(column)
+    assert top(teeth.upper, middle) < upper, "teeth go on under the lip"
+    assert edge(teeth.upper, middle) == pytest.approx(upper + 0.5 * (lower - upper), abs=3.5)
+    seen = teeth.upper[round(upper + 0.25 * (lower - upper)), middle, :3]
     np.testing.assert_allclose(seen * 255, TOOTH, atol=12)
 
 
 @pytest.mark.parametrize(("gap", "tooth_share"), [(0.3, 0.0), (0.03, 0.9), (0.0, 0.0)])
 def test_teeth_are_drawn_where_the_photo_shows_none(gap: float, tooth_share: float) -> None:
     teeth, _ = smiling(gap, tooth_share)
-    assert not is_own(teeth)
-    assert teeth.upper.layer[..., 3].max() > 0.95
+    assert not teeth.is_own
+    assert teeth.upper[..., 3].max() > 0.95
+    colour = teeth.upper[teeth.upper[..., 3] > 0.9].mean(axis=0)
+    assert colour[0] > colour[1] > colour[2] > 0.2, "ivory, and no colour of the photo's"
 
 
 def test_drawn_teeth_take_the_light_of_the_face() -> None:
-    dark, bright = (smiling(0.0, 0.0, light)[0].upper.layer[..., 1].max() for light in (0.25, 1.0))
-    assert dark < 0.4 < 0.7 < bright
+    dark, dim, bright = (smiling(0.0, 0.0, light)[0].upper[..., 1].max() for light in (0.15, 0.5, 1.0))
+    assert dark < 0.8 * dim < 0.8 * bright
+    assert bright > 0.55
 
 
-def test_the_upper_row_stays_with_the_skull_and_the_lower_follows_the_chin() -> None:
+def test_drawn_teeth_take_half_of_the_light_s_colour() -> None:
+    shape = mouth.measure(faces.mesh(IOD, MIDDLE))
+    ratios = []
+    for colour in (SKIN, (150, 155, 200)):
+        teeth = Teeth.of(np.full((SIZE, SIZE, 3), colour, np.uint8), shape)
+        seen = teeth.upper[teeth.upper[..., 3] > 0.9].mean(axis=0)
+        ratios.append(float(seen[2] / seen[0]))
+    assert 1.04 * ratios[0] < ratios[1] < 1.0
+
+
+def test_both_rows_have_their_edges_at_the_lips_and_grow_away_from_them() -> None:
     teeth, shape = smiling(0.0, 0.0)
-    dropped = teeth.dropped(np.array([0.0, 12.0], np.float32), shape.iod)
-    assert dropped.upper is teeth.upper
-    np.testing.assert_allclose(dropped.lower.layer[12:], teeth.lower.layer[:-12], atol=1e-5)
-    rows = np.arange(CROP_SIZE[1])
-    height = [(row.guide.sum(axis=1) @ rows) / row.guide.sum() for row in (teeth.upper, teeth.lower)]
-    assert height[0] < shape.to_crop(shape.closed)[14, 1] < height[1]
+    column, seam, _ = middle_of(teeth, shape.rest)
+    beside = round(column + 0.06 * teeth.patch.iod)
+    iod = teeth.patch.iod
+    assert edge(teeth.upper, beside) == pytest.approx(seam + 0.043 * iod, abs=0.03 * iod)
+    assert top(teeth.upper, beside) < seam - 0.1 * iod
+    assert top(teeth.lower, beside) == pytest.approx(seam + 0.03 * iod, abs=0.03 * iod)
+    assert edge(teeth.lower, beside) > seam + 0.15 * iod
 
 
-def test_the_lower_row_hides_behind_the_upper_one_until_the_chin_drops() -> None:
+def test_drawn_rows_are_even_on_both_sides_and_no_wider_than_the_mouth() -> None:
     teeth, shape = smiling(0.0, 0.0)
-    covers = [teeth.dropped(np.array([0.0, drop * shape.iod]), shape.iod).lower.layer[..., 3] for drop in (0.0, 0.2)]
-    assert not covers[0].any()
-    assert covers[1].max() > 0.9
+    column, _, _ = middle_of(teeth, shape.rest)
+    corners = teeth.patch.place(shape.rest[[78, 308]])[:, 0]
+    for row in (teeth.upper, teeth.lower):
+        shown = np.flatnonzero((row[..., 3] > 0.5).any(axis=0))
+        assert (shown[0] + shown[-1]) / 2 == pytest.approx(column, abs=1.5)
+        assert np.ptp(shown) < 1.45 * np.ptp(corners)
+        assert np.ptp(shown) > 0.7 * np.ptp(corners)
 
 
-def test_drawn_teeth_follow_the_curve_of_a_smile() -> None:
+def test_a_narrow_mouth_has_narrow_rows() -> None:
+    shape = mouth.measure(faces.mesh(IOD, MIDDLE))
+    narrow = shape.rest.copy()
+    narrow[lips.EVERY, 0] = MIDDLE[0] + 0.6 * (shape.rest[lips.EVERY, 0] - MIDDLE[0])
+    usual, small = (
+        np.flatnonzero((Teeth.of(grey_photo(), one).upper[..., 3] > 0.5).any(axis=0))
+        for one in (shape, replace(shape, rest=narrow))
+    )
+    assert np.ptp(small) < 0.8 * np.ptp(usual)
+
+
+def test_drawn_teeth_follow_the_curve_of_a_smile_but_do_not_lean() -> None:
     _, shape = smiling(0.0, 0.0)
-    reference = mouth.reference_crop(np.full((320, 320, 3), SKIN, np.uint8), shape)
-    steps = []
-    for lift in (0.0, 8.0):
-        smile = shape.closed.copy()
-        smile[CORNERS, 1] -= lift / shape.iod * shape.photo_iod
-        row = Teeth.of(reference, replace(shape, closed=smile)).upper
-        lips = shape.to_crop(smile)
-        middle, side = round(float(lips[13, 0])), round(float(lips[13, 0] + lips[308, 0]) / 2)
-        steps.append(edge(row, middle + 4) - edge(row, side + 4))
-    assert steps[1] >= steps[0] + 1, "the side's teeth stand higher"
-
-
-def test_teeth_are_laid_over_the_painted_mouth_and_darker_beside_the_lips() -> None:
-    teeth, _ = smiling(0.3, 0.5)
-    painted = np.zeros((*CROP_SIZE[::-1], 3), np.float32)
-    wide, barely = (teeth.over(painted, np.full(CROP_SIZE[::-1], inner, np.float32)) for inner in (1.0, 0.1))
-    is_upper = teeth.upper.layer[..., 3] == 1.0
-    np.testing.assert_allclose(wide[is_upper], teeth.upper.layer[is_upper][:, :3], atol=1e-5)
-    assert wide[is_upper].mean() > 1.2 * barely[is_upper].mean() > 0.0
-    is_elsewhere = (teeth.upper.layer[..., 3] == 0.0) & (teeth.lower.layer[..., 3] == 0.0)
-    assert not wide[is_elsewhere].any()
-
-
-def test_nothing_is_laid_into_a_closed_mouth() -> None:
-    teeth, _ = smiling(0.3, 0.5)
-    painted = np.zeros((*CROP_SIZE[::-1], 3), np.float32)
-    assert not teeth.over(painted, painted[..., 0]).any()
+    corners = [face_space.CORNER_RIGHT, face_space.CORNER_LEFT, 78, 308]
+    steps, leans = [], []
+    for right, left in ((0.0, 0.0), (0.1, 0.1), (0.0, 0.1)):
+        smile = shape.rest.copy()
+        smile[corners, 1] -= np.array([right, left, right, left]) * IOD
+        row = Teeth.of(grey_photo(), replace(shape, rest=smile)).upper
+        patch = Patch.of(replace(shape, rest=smile))
+        column = float(patch.place(smile[[13]])[0, 0])
+        far = 0.17 * patch.iod
+        edges = [edge(row, round(column + side * far)) for side in (-1, 1)]
+        near = edge(row, round(column + 0.06 * patch.iod))
+        steps.append(near - np.mean(edges))
+        leans.append(abs(edges[1] - edges[0]))
+    assert steps[1] > steps[0] + 1, "the side's teeth stand higher"
+    assert leans[2] <= 2

@@ -1,4 +1,4 @@
-"""Pairs to choose from blindly: both are there, in an order that only the key knows, and choices are counted rightly."""
+"""Pairs to choose from blindly: both are there, in an order that only the key knows, and choices are counted."""
 
 from pathlib import Path
 

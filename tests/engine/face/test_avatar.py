@@ -256,7 +256,7 @@ class TestFolder:
         del values["kept_smile"]
         about.write_text(json.dumps(values | {"liveface_avatar": 1}), encoding="utf-8")
         assert version_of(tmp_path / "avatar") == 1
-        with pytest.raises(MediaError, match="has avatar format 1, this program reads 2.*prepare the photo again"):
+        with pytest.raises(MediaError, match=r"has avatar format 1, this program reads 2.*prepare the photo again"):
             Avatar.load(tmp_path / "avatar")
         loaded = Avatar.load(tmp_path / "avatar", lambda photo, points: points + 1)
         np.testing.assert_array_equal(loaded.points, avatar.points + 1)
