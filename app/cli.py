@@ -3,6 +3,7 @@
 Knows nothing of what a command does.
 """
 
+import json
 import os
 import signal
 import sys
@@ -13,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from liveface.engine.errors import LivefaceError
+from liveface.engine.errors import ERRORS, LivefaceError
 
 SUMMARIES = {
     "run": "Make a face speak live, from the microphone or a file at real time.",
@@ -187,7 +188,10 @@ def _show_version(asked: bool) -> None:
 def _fail(message: str, status: int, error: Exception) -> None:
     if os.environ.get("LIVEFACE_DEBUG"):
         raise error
-    print(f"liveface: {message}", file=sys.stderr)
+    if os.environ.get(ERRORS) == "json" and isinstance(error, LivefaceError):
+        print(json.dumps({"error": error.as_object()}), file=sys.stderr)
+    else:
+        print(f"liveface: {message}", file=sys.stderr)
     sys.exit(status)
 
 

@@ -155,7 +155,9 @@ async def parallel_offers(session: aiohttp.ClientSession, count: int) -> dict[st
         async with session.post("/offer", json=offer) as response:
             answer = await response.json()
             durations.append(time.monotonic() - started)
-            is_explained = response.status == 200 or ("error" in answer and "Retry-After" in response.headers)
+            is_explained = response.status == 200 or (
+                "code" in answer.get("error", {}) and "Retry-After" in response.headers
+            )
         if response.status == 200:
             await session.delete(
                 f"/conversations/{answer['conversation']}", headers={"Liveface-Owner": answer["owner"]}

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +25,7 @@ from liveface.app.server.avatars.avatar_store import AvatarStore
 from liveface.app.server.avatars.photo_worker import PhotoWorker
 from liveface.app.server.connection_limits import ConnectionLimits
 from liveface.app.server.context import ServerContext
+from liveface.app.server.http_connection import HttpConnection
 from liveface.app.server.listener import address_of, listening
 from liveface.app.server.logs import configure
 from liveface.app.server.security import is_loopback
@@ -177,16 +179,18 @@ async def _serve(
     application.middlewares.append(door.middleware())
     if settings.access_log:
         application.middlewares.insert(0, journal.access_log(settings.proxies()))
-    runner = web.AppRunner(
-        application,
-        access_log=None,
-        keepalive_timeout=_KEEP_ALIVE,
-        shutdown_timeout=_GRACE,
-        auto_decompress=False,  # nobody needs it, and little can become much
-    )
+    runner = web.AppRunner(application, shutdown_timeout=_GRACE)
     await runner.setup()
     assert runner.server is not None
-    admitting = asyncio.create_task(door.admit(listener, runner.server, tls))
+    connect = partial(
+        HttpConnection,
+        runner.server,
+        loop=loop,
+        access_log=None,  # type: ignore[arg-type]  # which means none, as for AppRunner
+        keepalive_timeout=_KEEP_ALIVE,
+        auto_decompress=False,  # nobody needs it, and little can become much
+    )
+    admitting = asyncio.create_task(door.admit(listener, connect, tls))
     tidying = asyncio.create_task(_tidy())
     try:
         print(greeting, flush=True)

@@ -13,10 +13,12 @@ from aiohttp.typedefs import Handler, Middleware
 
 from liveface.app.server.logins import LIFE_SECONDS, Logins
 from liveface.app.server.proxies import TrustedProxies
+from liveface.app.server.refusals import RefusalError
 from liveface.app.session.clock import Clock
 from liveface.engine.errors import ConfigurationError
 
 COOKIE = "liveface"
+OWNER = "Liveface-Owner"  # the header with the secret of who opened a conversation or uploaded a photo
 HEALTHZ = "/healthz"  # tells everybody whether the server is well, and nothing else
 
 _REQUESTS_PER_SECOND = 20.0  # of one address, in the long run
@@ -136,7 +138,7 @@ class Guard:
         self._logins = Logins(clock)
 
     def middleware(self) -> Middleware:
-        """Refuses with a `web.HTTPException`."""
+        """Refuses with a `RefusalError`."""
 
         @web.middleware
         async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -163,21 +165,16 @@ class Guard:
         access = self._access
         if not access.knows_host(request.host):
             _check_rate(self._refusals, address, 1.0)
-            raise web.HTTPMisdirectedRequest(
-                text=f"This server does not serve “{request.host[:100]}”: open it as localhost, or allow the name "
-                "with --allow-origin."
-            )
+            raise RefusalError("host_unknown", host=request.host)
         origin = request.headers.get(hdrs.ORIGIN)
         if origin is not None and not access.knows_origin(origin, request.host):
             _check_rate(self._refusals, address, 1.0)
-            raise web.HTTPForbidden(
-                text=f"Pages of “{origin[:100]}” may not use this server: start it with --allow-origin {origin[:100]}."
-            )
+            raise RefusalError("origin_refused", origin=origin)
         # What a page fetches as a picture, a script or the like has no origin, but browsers say where it comes from.
         is_foreign = origin is None and request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site")
         if is_foreign and not _is_led_here(request):
             _check_rate(self._refusals, address, 1.0)
-            raise web.HTTPForbidden(text="Pages of other sites may not use this server: open its own page.")
+            raise RefusalError("page_refused")
 
     def _check_token(self, request: web.Request, address: str) -> None:
         cookie, shown = request.cookies.get(COOKIE), bearer(request)
@@ -186,11 +183,7 @@ class Guard:
         if shown is not None and self._accepts(shown, address):
             return
         _check_rate(self._refusals, address, 1.0)
-        raise web.HTTPUnauthorized(
-            text="This server needs its token: open the address that it printed when it started, or send the "
-            "header “Authorization: Bearer TOKEN”.",
-            headers={hdrs.WWW_AUTHENTICATE: "Bearer"},
-        )
+        raise RefusalError("token_missing", {hdrs.WWW_AUTHENTICATE: "Bearer"})
 
     def _accepts(self, shown: str, address: str) -> bool:
         """Whether a token is good; refuses an address that has guessed too often, whatever it shows."""
@@ -267,10 +260,8 @@ def _name_of(host: str) -> str | None:
 
 def _check_rate(rates: RateLimits, address: str, cost: float, least: float = 0.0) -> None:
     if wait := rates.take(address, cost, least):
-        raise web.HTTPTooManyRequests(
-            text=f"Found too many requests from your address: ask again in {wait:.0f} s.",
-            headers={hdrs.RETRY_AFTER: str(max(1, round(wait)))},
-        )
+        seconds = max(1, round(wait))
+        raise RefusalError("too_many_requests", {hdrs.RETRY_AFTER: str(seconds)}, seconds=seconds)
 
 
 def _is_upload(request: web.Request) -> bool:

@@ -179,7 +179,7 @@ def _choose(faces: list[Face], face: int | None) -> Face:
     count = len(faces)
     if face is not None:
         if not 1 <= face <= count:
-            raise PhotoError(f"Face {face} was asked for, but the photo shows {count}: choose --face 1 to {count}.")
+            raise PhotoError(code="photo_face_number", face=face, count=count)
         return faces[face - 1]
     sizes = [eye_distance(found.points) for found in faces]
     large = [found for found, size in zip(faces, sizes, strict=True) if size >= BYSTANDER_SIZE * max(sizes)]
@@ -187,7 +187,7 @@ def _choose(faces: list[Face], face: int | None) -> Face:
         return large[0]
     noses = [found.points[_NOSE_TIP] for found in faces]
     places = ", ".join(f"{number} at ({nose[0]:.0f}, {nose[1]:.0f})" for number, nose in enumerate(noses, start=1))
-    raise PhotoError(f"The photo shows {count} faces, from left to right {places}: choose one with --face N.")
+    raise PhotoError(code="photo_several_faces", count=count, places=places)
 
 
 def _nothing_found(image: Picture, mesh: FaceMesh) -> str:

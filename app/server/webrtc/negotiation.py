@@ -22,6 +22,8 @@ _LOGGER = logging.getLogger("liveface")
 class NotAcceptableError(PeerError):
     """An offer that is sound in itself, and asks for what is not done here."""
 
+    kind = "not_acceptable"
+
 
 @dataclass(frozen=True, slots=True)
 class Role:

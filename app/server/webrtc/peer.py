@@ -28,6 +28,7 @@ from aiortc.stats import (
 
 from liveface.app.server.candidates import Candidates
 from liveface.app.server.json_object import parse_object
+from liveface.app.server.refusals import RefusalError
 from liveface.app.server.sessions.broadcast import Subscription
 from liveface.app.server.webrtc.aiortc_hooks import align_reports, is_flooded, tap_feedback, tap_voice
 from liveface.app.server.webrtc.codecs import PictureCodec
@@ -75,7 +76,7 @@ class Peer:
 
     `source`: what hears the peer's sound; None where it is not wanted. `viewing`: what the peer sees and hears; it is
     closed with the peer. `on_closed` is called once, whether the connection was closed here, there, or was lost.
-    `on_message` gets what the peer sends over the data channel “liveface”.
+    `on_message` gets what the peer sends over the data channel “liveface”; a `RefusalError` of it is told there.
     """
 
     def __init__(
@@ -269,12 +270,16 @@ class Peer:
             channel.on("message", self._take_message)
 
     def _take_message(self, text: str | bytes) -> None:
-        message = parse_object(text[:_MOST_MESSAGE])
-        if message is not None:
-            try:
-                self._on_message(message)
-            except Exception as error:
-                self._fail(error)
+        try:
+            if len(text) > _MOST_MESSAGE:
+                raise RefusalError("message_too_large", found=len(text), most=_MOST_MESSAGE)
+            if (message := parse_object(text)) is None:
+                raise RefusalError("invalid_json")
+            self._on_message(message)
+        except RefusalError as refusal:
+            self.send({"type": "error", "error": refusal.as_object()})
+        except Exception as error:
+            self._fail(error)
 
     def _notice_state(self) -> None:
         if self._connection is not None and self._connection.connectionState in ("failed", "closed"):

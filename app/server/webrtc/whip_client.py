@@ -9,6 +9,7 @@ import aiohttp
 from aiohttp import hdrs
 from yarl import URL
 
+from liveface.app.server.json_object import parse_object
 from liveface.app.server.routes.peer_resources import OFFER
 from liveface.app.server.webrtc.peer import Peer
 from liveface.engine.errors import ConfigurationError, LivefaceError, OutputError
@@ -68,7 +69,7 @@ class WhipPush:
         self._headers = {} if token is None else {hdrs.AUTHORIZATION: f"Bearer {token}"}
         self._peer: Peer | None = None
         self._resource: URL | None = None
-        self._error: str | None = None
+        self._failure: LivefaceError | None = None
 
     async def start(self) -> None:
         """Connect; raises `OutputError` where the server refuses or does not answer, or what a peer raises."""
@@ -124,21 +125,22 @@ class WhipPush:
     def numbers(self) -> dict[str, object]:
         """How it goes, for JSON; `error` is why the latest attempt to connect again failed."""
         sent: dict[str, object] = {"state": "waiting"} if self._peer is None else self._peer.numbers()
-        return sent | {"error": self._error}
+        return sent | {"error": self._failure and self._failure.as_object()}
 
     async def _try_again(self, tell: Callable[[str], None]) -> None:
-        before = self._error
+        before = str(self._failure)
         try:
             await self.start()
-            self._error = None
+            self._failure = None
             tell(f"The WHIP server at {self._address.authority} takes face and voice again.")
         except Exception as error:  # whatever it is, the next attempt may do better
-            is_known = isinstance(error, LivefaceError)
-            self._error = str(error) if is_known else f"The connection failed unexpectedly ({type(error).__name__})."
-            if not is_known:
+            if isinstance(error, LivefaceError):
+                self._failure = error
+            else:
+                self._failure = LivefaceError(f"The connection failed unexpectedly ({type(error).__name__}).")
                 _LOGGER.error("A face could not be sent on.", exc_info=error)
-            if self._error != before:
-                tell(self._error)
+            if str(self._failure) != before:
+                tell(str(self._failure))
 
     async def _post(self, offer: str) -> str:
         url = self._address
@@ -236,8 +238,14 @@ def _reason(error: Exception) -> str:
     return str(error) or f"nothing within {_SECONDS:.0f} s"
 
 
+def _said(text: str) -> str:
+    """What a server says of its refusal: the message, where it is one of ours."""
+    told = (parse_object(text) or {}).get("error")
+    return str(told.get("message", text)) if isinstance(told, dict) else text
+
+
 def _refusal(response: aiohttp.ClientResponse, text: str) -> str:
-    said = " ".join(text.split())[:_QUOTED]
+    said = " ".join(_said(text).split())[:_QUOTED]
     wait = response.headers.get(hdrs.RETRY_AFTER)
     remedy = _REMEDIES.get(response.status, "try again later" if wait is None else f"try again in {wait[:10]} s")
     quoted = f" (“{said}”)" if said else ""

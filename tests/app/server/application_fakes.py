@@ -168,7 +168,7 @@ class FakeConversations:
 
     def get(self, identifier: str) -> FakeConversation:
         if identifier not in self.open_ones:
-            raise NotFoundError("No such conversation.")
+            raise NotFoundError(code="conversation_unknown")
         return self.open_ones[identifier]
 
     def __iter__(self) -> Iterator[FakeConversation]:

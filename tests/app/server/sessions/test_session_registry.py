@@ -230,7 +230,7 @@ def test_a_session_that_fails_ends_alone_and_says_why() -> None:
         theatre.renderer.broken.add(broken.wish.avatar)
         await until(lambda: not broken.is_running)
         await theatre.conversations.sweep()
-        assert broken.numbers()["error"] == "The pencil broke."
+        assert broken.numbers()["error"]["message"] == "The pencil broke."
         assert list(theatre.conversations) == [whole]
         frames = whole.stats.report().frames
         await until(lambda: whole.stats.report().frames > frames + 3)
