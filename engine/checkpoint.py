@@ -98,7 +98,9 @@ def load(path: Path) -> Checkpoint:
         ) from error
     try:
         configuration, provenance = json.loads(metadata["configuration"]), json.loads(metadata["provenance"])
-    except (KeyError, ValueError) as error:
+        if not isinstance(configuration, dict) or not isinstance(provenance, dict):
+            raise ValueError("it is no object")
+    except (KeyError, ValueError, RecursionError) as error:
         raise CheckpointError(
             f"{path} has a damaged description ({error}): restore it from the distribution or train it again."
         ) from error

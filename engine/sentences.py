@@ -145,7 +145,7 @@ SENTENCES: Mapping[str, Sentence] = {
     "mute_missing": Sentence("Whether to mute is not said", 'send {{"muted": true}} or {{"muted": false}}'),
     "push_missing": Sentence("Where to send to is not said", 'send {{"url": "https://...", "token": "..."}}'),
     "face_number": Sentence("The face is chosen by its number from the left", "send face=1, 2 and so on"),
-    "upload_too_large": Sentence("The photo has more than {most} bytes", "scale it down first, or save it as JPEG"),
+    "upload_too_large": Sentence("The photo has more than {megabytes} MB", "scale it down first, or save it as JPEG"),
     "upload_too_slow": Sentence("The photo did not arrive within {seconds} s", "send it again"),
     "conversation_unknown": Sentence("Found no such conversation", "it has ended, so begin a new one"),
     "avatar_unknown": Sentence("No avatar is named “{name}”", "ask for /avatars to see which there are"),

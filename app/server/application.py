@@ -48,7 +48,7 @@ def make_application(stage: ServerContext, ensemble: SessionPool, access: Access
     metrics = Metrics(stage, ensemble)
     application = web.Application(
         client_max_size=_LARGEST_BODY,
-        middlewares=[metrics.middleware(), _explained, Guard(access, stage.clock).middleware(), _received],
+        middlewares=[metrics.middleware(), explained, Guard(access, stage.clock).middleware(), _received],
     )
     application.on_response_prepare.append(header_writer(access))
     about = _About(stage, ensemble, metrics)
@@ -126,7 +126,7 @@ class _About:
 
 
 @web.middleware
-async def _explained(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def explained(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every refusal and failure as a code, its values and a sentence."""
     try:
         return await handler(request)

@@ -94,7 +94,7 @@ def parse_origin(text: str) -> str:
     origin = text.strip().rstrip("/").lower()
     scheme, _, host = origin.partition("://")
     if scheme not in ("http", "https") or _name_of(host) is None:
-        raise ConfigurationError(f"The origin is “{text}”: write scheme and host, such as https://example.org.")
+        raise ConfigurationError(f"The origin is “{text[:100]}”: write scheme and host, such as https://example.org.")
     return origin
 
 

@@ -70,10 +70,10 @@ class ServeSettings:
             if not low <= value <= high:
                 raise ConfigurationError(f"{name} is {value}: it must be from {low} to {high}.")
         if self.codec not in get_args(Codec):
-            raise ConfigurationError(f"codec is “{self.codec}”: it must be vp8 or h264.")
+            raise ConfigurationError(f"codec is “{self.codec[:40]}”: it must be vp8 or h264.")
         for name, known in (("log_level", get_args(LogLevel)), ("log_format", get_args(LogFormat))):
             if getattr(self, name) not in known:
-                raise ConfigurationError(f"{name} is “{getattr(self, name)}”: it must be {' or '.join(known)}.")
+                raise ConfigurationError(f"{name} is “{getattr(self, name)[:40]}”: it must be {' or '.join(known)}.")
         if (self.cert is None) != (self.key is None):
             raise ConfigurationError("Of cert and key only one is given: https needs both.")
         if self.token is not None and (len(self.token) < _SHORTEST_TOKEN or not self.token.isprintable()):
@@ -155,14 +155,14 @@ def combined(
 def _read(path: Path) -> dict[str, Any]:
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigurationError(
             f"{path} cannot be read as TOML ({error}): correct it, or leave --config out."
         ) from error
     defaults = {field.name: field.default for field in fields(ServeSettings)}
     for name, value in found.items():
         if name not in defaults:
-            raise ConfigurationError(f"{path} has an unknown key “{name}”: known are {', '.join(defaults)}.")
+            raise ConfigurationError(f"{path} has an unknown key “{name[:40]}”: known are {', '.join(defaults)}.")
         expected = str if defaults[name] is None else type(defaults[name])
         if expected is tuple and isinstance(value, list) and all(isinstance(item, str) for item in value):
             found[name] = tuple(value)

@@ -90,7 +90,7 @@ class Avatar:
         try:
             about = json.loads((folder / "avatar.json").read_text(encoding="utf-8"))
             version, name, size = about["liveface_avatar"], str(about["name"]), (about["height"], about["width"], 3)
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise MediaError(f"{folder / 'avatar.json'} is damaged ({type(error).__name__}): {remedy}") from error
         if version != FORMAT_VERSION:
             raise MediaError(f"{folder} has avatar format {version}, this program reads {FORMAT_VERSION}: {remedy}")

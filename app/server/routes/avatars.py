@@ -89,7 +89,7 @@ async def _read(request: web.Request) -> bytes:
 
 
 def _too_large() -> RefusalError:
-    return RefusalError("upload_too_large", most=MAXIMUM_BYTES)
+    return RefusalError("upload_too_large", most=MAXIMUM_BYTES, megabytes=MAXIMUM_BYTES // 1_000_000)
 
 
 def _photo_address(name: str) -> str:

@@ -67,7 +67,7 @@ def test_health_tells_when_nothing_is_drawn_any_more(tmp_path: Path) -> None:
             assert response.status == 503
             found = await response.json()
             assert found["status"] == "failed"
-            assert "start the server again" in found["reason"]
+            assert found["error"]["code"] == "drawing_stopped"
 
     visited(tmp_path, visit, Access("a-token"))
 
