@@ -19,6 +19,7 @@ from liveface.engine.errors import ERRORS, LivefaceError
 SUMMARIES = {
     "run": "Make a face speak live, from the microphone or a file at real time.",
     "serve": "Serve faces to browsers, calls and agents, over WebRTC.",
+    "token": "Make a token that allows a client a part of what a server does.",
     "render": "Turn a photo and a sound file into a video file.",
     "prepare": "Find the face in a photo and save it as an avatar.",
     "devices": "List the microphones, speakers and virtual cameras.",
@@ -135,6 +136,10 @@ def _load(name: str) -> Callable[..., Any] | typer.Typer:
             from liveface.app.commands.serve import serve
 
             return serve
+        case "token":
+            from liveface.app.commands.token import token
+
+            return token
         case "render":
             from liveface.app.commands.render import render
 

@@ -333,7 +333,7 @@ def use_preferences(path: Path) -> None:
     found = PreferencesFile(path).load(told.append)
     try:
         written = json.loads((path if path.exists() else path.with_name("preferences.damaged.json")).read_text("utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         written = None
     known = asdict(Preferences())
     is_honoured = isinstance(written, dict) and all(

@@ -55,6 +55,9 @@ def serve(
         str | None,
         typer.Option(help=f"What clients must show; better in the environment variable {TOKEN_VARIABLE}."),
     ] = None,
+    token_key: Annotated[
+        str | None, typer.Option(help="A file with the key of tokens with scopes, as `liveface token` makes them.")
+    ] = None,
     allow_origin: Annotated[
         list[str] | None, typer.Option(help="A site whose pages may use this server: https://example.org. Repeatable.")
     ] = None,
@@ -105,6 +108,7 @@ def serve(
         "cert": cert,
         "key": key,
         "token": token,
+        "token_key": token_key,
         "allow_origin": allow_origin and tuple(allow_origin),
         "max_sessions": max_sessions,
         "stun": stun and tuple(stun),
@@ -129,7 +133,7 @@ def run_server(
     settings: ServeSettings, opened: Callable[[Clock], AbstractContextManager[SessionPool]] = open_session_pool
 ) -> None:
     """Serve with what `opened` brings, until SIGTERM or Ctrl-C; the first line on standard output tells where."""
-    is_made = settings.token is None and not is_loopback(settings.host)
+    is_made = settings.token is None and (settings.token_key is not None or not is_loopback(settings.host))
     if is_made:
         settings = replace(settings, token=secrets.token_urlsafe(24))
     tls = settings.tls()

@@ -110,7 +110,7 @@ class _About:
 
     async def settings(self, request: web.Request) -> web.Response:
         servers: list[dict[str, Any]] = []
-        for server in self._stage.settings.ice_servers:
+        for server in self._stage.settings.servers():
             secrets = {"username": server.username, "credential": server.credential}
             servers.append({"urls": list(server.urls)} | {key: value for key, value in secrets.items() if value})
         return web.json_response(

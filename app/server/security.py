@@ -14,6 +14,7 @@ from aiohttp.typedefs import Handler, Middleware
 from liveface.app.server.logins import LIFE_SECONDS, Logins
 from liveface.app.server.proxies import TrustedProxies
 from liveface.app.server.refusals import RefusalError
+from liveface.app.server.tokens import EVERYTHING, Pass, Scope, read
 from liveface.app.session.clock import Clock
 from liveface.engine.errors import ConfigurationError
 
@@ -26,6 +27,7 @@ _BURST = 400.0  # requests of one address at once
 _UPLOAD_COST = 20.0  # requests, that a photo counts for
 _WRONG_TOKEN_COST = 10.0
 _ADDRESSES = 4096  # remembered; the one that asked least recently is forgotten
+_SCOPES = web.RequestKey("scopes", frozenset[Scope])  # what its token allows
 _METHODS = "GET, POST, PATCH, DELETE, OPTIONS"
 _ALLOWED_HEADERS = "Authorization, Content-Type, If-Match, ETag, Liveface-Owner"  # ETag: see peer_sessions.py
 _EXPOSED_HEADERS = ", ".join(
@@ -56,7 +58,7 @@ _HEADERS = {
 class Access:
     """`token`: None where none is needed. `origins`: of other sites that may ask, such as https://example.org.
 
-    `proxies`: whose word about clients is taken.
+    `proxies`: whose word about clients is taken. `key`: with which tokens are signed that allow a part.
 
     `is_local`: bound to a loopback address, so that the host's name in a request must be a local one or that of an
     allowed origin: another site's name that points here (DNS rebinding) is refused.
@@ -66,6 +68,7 @@ class Access:
     origins: frozenset[str] = frozenset()
     is_local: bool = True
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
+    key: str | None = None
 
     def knows_host(self, host: str) -> bool:
         """Whether a request for `host`, as its header has it, is meant for this server."""
@@ -84,9 +87,11 @@ class Access:
         """Whether another site may read our answers."""
         return origin in self.origins
 
-    def accepts(self, token: str) -> bool:
-        """Whether a client that shows this token may ask; takes as long for any wrong one."""
-        return self.token is not None and is_same_secret(token, self.token)
+    def allowed(self, token: str) -> Pass | None:
+        """What a client that shows this token may do; None for a wrong one, for each of which it takes as long."""
+        if self.token is not None and is_same_secret(token, self.token):
+            return Pass(EVERYTHING)
+        return None if self.key is None else read(token, self.key)
 
 
 def parse_origin(text: str) -> str:
@@ -149,9 +154,10 @@ class Guard:
                 return web.Response(status=204)
             if self._access.token is not None and request.path != HEALTHZ:
                 shown = request.query.get("token") if request.path == "/" else None
-                if shown is not None and self._accepts(shown, address):
-                    return self._remembering(request)
-                self._check_token(request, address)
+                if shown is not None and (found := self._accepted(shown, address)) is not None:
+                    return self._remembering(request, found)
+                request[_SCOPES] = self._check_token(request, address).scopes
+                require(request, _needed(request))
             if _is_led_here(request):  # from another site, by whoever made it
                 _check_rate(self._refusals, address, 1.0)
             else:
@@ -176,24 +182,24 @@ class Guard:
             _check_rate(self._refusals, address, 1.0)
             raise RefusalError("page_refused")
 
-    def _check_token(self, request: web.Request, address: str) -> None:
+    def _check_token(self, request: web.Request, address: str) -> Pass:
         cookie, shown = request.cookies.get(COOKIE), bearer(request)
-        if cookie is not None and self._logins.knows(cookie):
-            return
-        if shown is not None and self._accepts(shown, address):
-            return
+        if cookie is not None and (found := self._logins.found(cookie)) is not None:
+            return found
+        if shown is not None and (found := self._accepted(shown, address)) is not None:
+            return found
         _check_rate(self._refusals, address, 1.0)
         raise RefusalError("token_missing", {hdrs.WWW_AUTHENTICATE: "Bearer"})
 
-    def _accepts(self, shown: str, address: str) -> bool:
-        """Whether a token is good; refuses an address that has guessed too often, whatever it shows."""
+    def _accepted(self, shown: str, address: str) -> Pass | None:
+        """What a token allows; refuses an address that has guessed too often, whatever it shows."""
         _check_rate(self._guesses, address, 0.0, least=_WRONG_TOKEN_COST)
-        if self._access.accepts(shown):
-            return True
-        self._guesses.take(address, _WRONG_TOKEN_COST)
-        return False
+        found = self._access.allowed(shown)
+        if found is None:
+            self._guesses.take(address, _WRONG_TOKEN_COST)
+        return found
 
-    def _remembering(self, request: web.Request) -> web.Response:
+    def _remembering(self, request: web.Request, found: Pass) -> web.Response:
         """Sends the browser to the page without the token in its address, where no history or log can keep it."""
         asked = [(name, value) for name, value in request.query.items() if name != "token"]
         location = f"/?{urlencode(asked)}" if asked else "/"
@@ -201,7 +207,7 @@ class Guard:
         is_secure = self._access.proxies.is_secure(request)
         response.set_cookie(
             COOKIE,
-            self._logins.open(),
+            self._logins.open(found),
             max_age=LIFE_SECONDS,
             httponly=True,
             samesite="Lax",
@@ -209,6 +215,22 @@ class Guard:
             path="/",
         )
         return response
+
+
+def require(request: web.Request, scope: Scope) -> None:
+    """Refuse a request whose token does not allow that; without tokens everything is allowed."""
+    scopes = request.get(_SCOPES, EVERYTHING)
+    if scope not in scopes:
+        raise RefusalError("scope_missing", scopes=sorted(scopes), needed=scope)
+
+
+def _needed(request: web.Request) -> Scope:
+    """What a token must allow for a request, as far as its first line tells: /offer asks for more where it begins."""
+    path = request.path
+    if path in ("/metrics", "/health"):
+        return "metrics"
+    is_reading = request.method in (hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS) and path != "/pcm"
+    return "view" if is_reading or path == "/offer" or path.split("/")[1] == "whep" else "publish"
 
 
 def header_writer(access: Access) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:

@@ -9,7 +9,7 @@ from liveface.app.server.avatars.avatar_store import encode_photo
 from liveface.app.server.context import ServerContext
 from liveface.app.server.json_object import parse_object
 from liveface.app.server.refusals import RefusalError
-from liveface.app.server.security import OWNER, is_same_secret
+from liveface.app.server.security import OWNER, is_same_secret, require
 from liveface.app.server.sessions.session_registry import ServerSession
 from liveface.app.server.webrtc.negotiation import chosen
 from liveface.app.server.webrtc.rtp_source import RemoteSource
@@ -65,7 +65,10 @@ class _Offers:
     async def answer(self, request: web.Request) -> web.Response:
         offer = _parsed(await read_json(request))
         async with self._stage.turnstile.turn():
-            return web.json_response(await (self._begin(offer) if offer.conversation is None else self._join(offer)))
+            if offer.conversation is not None:
+                return web.json_response(await self._join(offer))
+            require(request, "publish")
+            return web.json_response(await self._begin(offer))
 
     async def numbers(self, request: web.Request) -> web.Response:
         return web.json_response(self._named(request).numbers())

@@ -45,9 +45,9 @@ class PeerSession:
 class PeerSessions:
     """The peers that can be changed or ended at `path`/{id}; an id cannot be guessed."""
 
-    def __init__(self, path: str, ice_servers: Sequence[IceServer]) -> None:
+    def __init__(self, path: str, ice_servers: Callable[[], Sequence[IceServer]]) -> None:
         self._path = path
-        self._links = [link for server in ice_servers for link in _links(server)]
+        self._ice_servers = ice_servers
         self._sessions: WeakKeyDictionary[Peer, PeerSession] = WeakKeyDictionary()  # of those that somebody keeps
 
     def routes(self) -> list[web.RouteDef]:
@@ -105,7 +105,8 @@ class PeerSessions:
         raise NotFoundError(code="session_unknown")
 
     def _headers(self, headers: dict[str, str]) -> CIMultiDict[str]:
-        return CIMultiDict([*headers.items(), *((hdrs.LINK, link) for link in self._links)])
+        links = [link for server in self._ice_servers() for link in _links(server)]
+        return CIMultiDict([*headers.items(), *((hdrs.LINK, link) for link in links)])
 
 
 async def read_offer(request: web.Request) -> SessionDescription:

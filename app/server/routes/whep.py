@@ -22,7 +22,7 @@ class _Playback:
     def __init__(self, stage: ServerContext, publications: Publications) -> None:
         self._stage = stage
         self._publications = publications
-        self._sessions = PeerSessions(f"{PATH}/session", stage.settings.ice_servers)
+        self._sessions = PeerSessions(f"{PATH}/session", stage.settings.servers)
 
     def routes(self) -> list[web.RouteDef]:
         paths = (PATH, f"{PATH}/", f"{PATH}/{{conversation}}")

@@ -50,7 +50,7 @@ class _Ingest:
     def __init__(self, stage: ServerContext, publications: Publications) -> None:
         self._stage = stage
         self._publications = publications
-        self._sessions = PeerSessions(PATH, stage.settings.ice_servers)
+        self._sessions = PeerSessions(PATH, stage.settings.servers)
         self._resources: dict[str, str] = {}  # the key of each conversation's latest
         self._taken: set[str] = set()  # names under which somebody is being answered
 

@@ -3,9 +3,10 @@
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiortc import (
     RTCBundlePolicy,
@@ -30,6 +31,7 @@ from liveface.app.server.candidates import Candidates
 from liveface.app.server.json_object import parse_object
 from liveface.app.server.refusals import RefusalError
 from liveface.app.server.sessions.broadcast import Subscription
+from liveface.app.server.turn import credentials
 from liveface.app.server.webrtc.aiortc_hooks import align_reports, is_flooded, tap_feedback, tap_voice
 from liveface.app.server.webrtc.codecs import PictureCodec
 from liveface.app.server.webrtc.negotiation import Role, check_answer, chosen, chosen_picture_codec, told
@@ -62,13 +64,27 @@ class IceServer:
 class PeerSettings:
     """`bitrate`: bits per second at which pictures of 512 x 512 start. `codec`: preferred, if the peer knows it.
 
-    `public_only`: peers' addresses in private networks are not tried.
+    `public_only`: peers' addresses in private networks are not tried. `turn_secret`: with which short-lived credentials
+    are made for those TURN servers that have none.
     """
 
     ice_servers: tuple[IceServer, ...] = ()
     bitrate: int = 2_000_000
     codec: PictureCodec = "vp8"
     public_only: bool = False
+    turn_secret: str | None = None
+
+    def servers(self) -> tuple[IceServer, ...]:
+        """The ICE servers with the credentials that are good now."""
+        if self.turn_secret is None:
+            return self.ice_servers
+        username, credential = credentials(self.turn_secret, time.time())
+        return tuple(
+            replace(server, username=username, credential=credential)
+            if server.username is None and server.urls[0].startswith("turn")
+            else server
+            for server in self.ice_servers
+        )
 
 
 class Peer:
@@ -203,7 +219,7 @@ class Peer:
 
     def _connect(self, bundling: RTCBundlePolicy) -> RTCPeerConnection:
         servers = [
-            RTCIceServer(list(server.urls), server.username, server.credential) for server in self._settings.ice_servers
+            RTCIceServer(list(server.urls), server.username, server.credential) for server in self._settings.servers()
         ]
         # An empty list is not the same as none, for which aiortc would ask a public server of its choice.
         connection = RTCPeerConnection(RTCConfiguration(iceServers=servers, bundlePolicy=bundling))
