@@ -97,7 +97,7 @@ class Avatar:
         try:
             photo = read_photo(folder / "photo.png")
             points = np.load(folder / "mesh.npy", allow_pickle=False)
-        except (OSError, ValueError, EOFError, PhotoError) as error:
+        except Exception as error:  # NumPy raises anything at what it does not expect
             raise MediaError(f"The avatar in {folder} is damaged ({error}): {remedy}") from error
         if photo.shape != size or points.shape != (POINT_COUNT, 3) or points.dtype != np.float32:
             raise MediaError(f"The avatar in {folder} is damaged (its files do not fit together): {remedy}")

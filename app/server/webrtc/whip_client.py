@@ -35,6 +35,8 @@ _REMEDIES = {
 
 _LOGGER = logging.getLogger("liveface")
 
+Tell = Callable[[str, bool], None]  # a sentence, and whether it is of a problem
+
 
 class Destinations:
     """Where may be sent to: what is at or below one of some addresses. Without any, nowhere."""
@@ -84,12 +86,12 @@ class WhipPush:
         self,
         is_wanted: Callable[[], bool],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        tell: Callable[[str], None] = lambda text: None,
+        tell: Tell = lambda text, is_problem: None,
     ) -> None:
         """Connect again whenever the connection is lost, while that `is_wanted`; may be cancelled.
 
-        `tell` gets a sentence when it is lost, when it cannot be made again for another reason than before, and when
-        it is there again.
+        `tell` is called when it is lost, when it cannot be made again for another reason than before, and when it is
+        there again.
         """
         wait = _FIRST_WAIT
         try:
@@ -102,7 +104,10 @@ class WhipPush:
                 if not is_wanted():
                     return
                 if not has_been_told:
-                    tell(f"The connection to the WHIP server at {self._address.authority} is lost: it is made again.")
+                    tell(
+                        f"The connection to the WHIP server at {self._address.authority} is lost: it is made again.",
+                        True,
+                    )
                 await sleep(wait)
                 wait = min(2 * wait, _LONGEST_WAIT)
                 if is_wanted():
@@ -127,12 +132,12 @@ class WhipPush:
         sent: dict[str, object] = {"state": "waiting"} if self._peer is None else self._peer.numbers()
         return sent | {"error": self._failure and self._failure.as_object()}
 
-    async def _try_again(self, tell: Callable[[str], None]) -> None:
+    async def _try_again(self, tell: Tell) -> None:
         before = str(self._failure)
         try:
             await self.start()
             self._failure = None
-            tell(f"The WHIP server at {self._address.authority} takes face and voice again.")
+            tell(f"The WHIP server at {self._address.authority} takes face and voice again.", False)
         except Exception as error:  # whatever it is, the next attempt may do better
             if isinstance(error, LivefaceError):
                 self._failure = error
@@ -140,7 +145,7 @@ class WhipPush:
                 self._failure = LivefaceError(f"The connection failed unexpectedly ({type(error).__name__}).")
                 _LOGGER.error("A face could not be sent on.", exc_info=error)
             if str(self._failure) != before:
-                tell(str(self._failure))
+                tell(str(self._failure), True)
 
     async def _post(self, offer: str) -> str:
         url = self._address
