@@ -1,6 +1,7 @@
 """Which sections of a peer's offer are answered, and the names of what is wrong with it. Text in, `PeerError` out."""
 
 import logging
+from collections import Counter
 from dataclasses import dataclass
 
 from aiortc import RTCRtpCodecParameters, RTCRtpSender
@@ -15,6 +16,7 @@ PICTURE_CODECS: dict[str, PictureCodec] = {"VP8": "vp8", "H264": "h264"}  # by t
 
 _MOST_TEXT = 100_000  # characters
 _MOST_SECTIONS = 32
+_UNKNOWN_PORTS = ("0", "9")  # of connections that have not come about (RFC 8840, section 4.1)
 _WANTED = {"audio": "opus", "video": "VP8, or H.264 as constrained baseline with packetization-mode=1"}
 _LOGGER = logging.getLogger("liveface")
 
@@ -36,21 +38,25 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """An offer, each of whose sections is `kept` or refused; `roles` of those that are kept, data apart."""
+    """An offer, each of whose sections is `kept` or refused; `roles` of those that are kept, data apart.
+
+    `leading`: names of sections that come first in the group which shares a connection, see `_leading`.
+    """
 
     offer: SessionDescription
     kept: tuple[bool, ...]
     roles: tuple[Role, ...]
+    leading: tuple[str, ...] = ()
 
     @property
     def wanted(self) -> str:
         """The offer without what is refused."""
-        return str(self.offer.named().only(list(self.kept)))
+        return str(self.offer.named().only(list(self.kept)).led_by(self.leading))
 
     def answered(self, answer: str) -> str:
         """The answer to the whole offer, where `answer` is that to what is wanted."""
         named = self.offer.named()
-        whole = SessionDescription.parse(answer).refusing(named, list(self.kept))
+        whole = SessionDescription.parse(answer).refusing(named, list(self.kept)).led_by(self.leading)
         return str(whole if named == self.offer else whole.unnamed())
 
 
@@ -82,7 +88,7 @@ def chosen(sdp: str, *, is_heard: bool, is_shown: bool, refuses_rest: bool = Tru
     if not refuses_rest:
         kept |= {place for place, one in enumerate(found) if one.is_possible}
     roles = tuple(Role(found[place].kind, place == heard, place in (voice, picture)) for place in sorted(kept - {data}))
-    return Choice(offer, tuple(place in kept for place in range(len(found))), roles)
+    return Choice(offer, tuple(place in kept for place in range(len(found))), roles, _leading(offer, kept))
 
 
 def check_answer(sdp: str) -> None:
@@ -153,6 +159,27 @@ def _read(sdp: str, what: str) -> SessionDescription:
     if len(description.sections) > _MOST_SECTIONS:
         raise PeerError(f"Found {len(description.sections)} media in an {what}: {_MOST_SECTIONS} is the most.")
     return description
+
+
+def _leading(offer: SessionDescription, kept: set[int]) -> tuple[str, ...]:
+    """Names of the sections whose connection must become that of all.
+
+    A client that has one connection for each kind (the policy “balanced”) gives up the others when all share the first
+    one's. aiortc 1.16 moves one section of each there and leaves further ones of the same kind with what it has closed,
+    so that nothing comes over them. With several of one kind, theirs is used therefore. Raises `NotAcceptableError`
+    where that holds for two kinds.
+    """
+    named = [section for place, section in enumerate(offer.named().sections) if place in kept]
+    ports = Counter(section.port for section in named if section.port not in _UNKNOWN_PORTS)
+    crowded = [port for port, count in ports.items() if count > 1]
+    if len(ports) < 2 or not crowded:
+        return ()
+    if len(crowded) > 1:
+        raise NotAcceptableError(
+            "Found several sections for sound and several for pictures, with a connection for each kind: set the "
+            "bundle policy max-bundle, so that all share one."
+        )
+    return tuple(section.name for section in named if section.port == crowded[0])
 
 
 def _fitting(found: list[_Section], kind: str, directions: tuple[str, ...]) -> int | None:

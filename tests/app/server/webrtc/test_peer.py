@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 
 import numpy as np
 import pytest
+from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamTrack
 
 from liveface.app.measure.webrtc_probe import Heard, Link, Probe, impair
 from liveface.app.server.sessions.broadcast import Broadcast
@@ -306,3 +308,76 @@ def test_a_viewer_whose_encoder_fails_is_not_left_with_a_still_picture(
 
     played(test)
     assert "The pencil broke." in caplog.text
+
+
+async def pictures_seen(change: Callable[[str], str], policy: RTCBundlePolicy, *media: tuple[str, str]) -> int:
+    """How many pictures a client sees that offers these media."""
+    client = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=policy))
+    for kind, direction in media:
+        client.addTransceiver(kind, direction)
+    seen: list[object] = []
+    watching: list[asyncio.Task[None]] = []
+
+    @client.on("track")  # type: ignore[untyped-decorator]
+    def watch(track: MediaStreamTrack) -> None:
+        async def look() -> None:
+            while True:
+                frame = await track.recv()
+                if track.kind == "video":
+                    seen.append(frame)
+
+        watching.append(asyncio.create_task(look()))
+
+    world = World()
+    await client.setLocalDescription(await client.createOffer())
+    try:
+        answer = await world.peer.answer(change(client.localDescription.sdp))
+        await client.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+        await until(lambda: world.peer.state == "connected")
+        for index in range(200):
+            world.relay.send(flashing(index))
+            await asyncio.sleep(0.04)
+            if len(seen) > 5:
+                break
+        return len(seen)
+    finally:
+        for task in watching:
+            task.cancel()
+        await world.close()
+        await client.close()
+
+
+MAX_BUNDLE, BALANCED = RTCBundlePolicy.MAX_BUNDLE, RTCBundlePolicy.BALANCED
+
+
+@pytest.mark.parametrize(
+    ("policy", "media"),
+    [
+        (BALANCED, [("audio", "sendrecv"), ("video", "sendonly"), ("video", "recvonly")]),
+        (MAX_BUNDLE, [("audio", "sendrecv"), ("video", "sendonly"), ("video", "recvonly")]),
+        (BALANCED, [("video", "recvonly"), ("audio", "sendonly"), ("audio", "recvonly")]),
+    ],
+)
+def test_with_several_sections_of_one_kind_the_face_is_seen(
+    policy: RTCBundlePolicy, media: list[tuple[str, str]]
+) -> None:
+    with here():
+        assert asyncio.run(pictures_seen(str, policy, *media)) > 5
+
+
+def test_several_sections_of_both_kinds_over_connections_apart_are_refused_in_a_sentence() -> None:
+    kinds = [(kind, direction) for direction in ("sendonly", "recvonly") for kind in ("audio", "video")]
+    with here(), pytest.raises(PeerError, match="policy max-bundle"):
+        asyncio.run(pictures_seen(str, BALANCED, *kinds))
+
+
+def test_a_section_that_has_no_port_as_it_shares_a_connection_is_answered() -> None:
+    """As Firefox offers it with the policy max-bundle."""
+
+    def without_port(offer: str) -> str:
+        head, video = offer.split("m=video ")
+        lines = [line for line in video.splitlines() if not line.startswith(("a=candidate", "a=end-of"))]
+        return f"{head}m=video 0 {' '.join(lines[0].split()[1:])}\r\na=bundle-only\r\n" + "\r\n".join([*lines[1:], ""])
+
+    with here():
+        assert asyncio.run(pictures_seen(without_port, MAX_BUNDLE, ("audio", "sendrecv"), ("video", "recvonly"))) > 5
