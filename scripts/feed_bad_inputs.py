@@ -59,7 +59,7 @@ COUNTS = {  # inputs of each door
     "upload": 10,
 }
 LONGEST = 700  # characters of one clear error
-PATIENCE = 30.0  # s for an answer
+PATIENCE = 60.0  # s for an answer: a photo may take 45
 SOCKET_FRAMES = 12  # over one WebSocket: it is closed after 20 errors
 WORDS = (
     "",
