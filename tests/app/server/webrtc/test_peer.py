@@ -132,14 +132,14 @@ def test_sound_that_is_cleared_is_never_heard() -> None:
         for index in range(25, 30):  # all at once, so that most of them wait
             world.relay.send(a_frame(index, pcm=loud))
         world.relay.clear()
-        await asyncio.sleep(0.005)
-        cleared = len(world.probe.received.sounds)
         for index in range(30, 50):
             world.relay.send(a_frame(index))
             await asyncio.sleep(0.04)
-        later = world.probe.received.sounds[cleared + 2 :]  # on its way, and half a frame of fading out
-        assert len(later) > 20
-        assert max(np.abs(heard.pcm).max() for heard in later) < 0.02
+        loud_ones = sum(np.abs(heard.pcm).max() > 0.1 for heard in world.probe.received.sounds)
+        # Of 20 ms each: those of the first second, one frame that was on its way, and half of one for fading out. All
+        # five at once would be ten more, however late a busy machine hears of them.
+        assert loud_ones <= 2 * 25 + 3
+        assert np.abs(world.probe.received.sounds[-1].pcm).max() < 0.02
 
     played(test)
 
