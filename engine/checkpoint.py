@@ -112,4 +112,5 @@ def _require_own(path: Path, metadata: Mapping[str, str]) -> None:
     if found is None:
         raise CheckpointError(f"{path} holds weights of another program: give a checkpoint written by liveface train.")
     if found != FORMAT:
-        raise CheckpointError(f"{path} has checkpoint format {found[:20]}, this program reads {FORMAT}: update liveface.")
+        shown = found[:20]
+        raise CheckpointError(f"{path} has checkpoint format {shown}, this program reads {FORMAT}: update liveface.")

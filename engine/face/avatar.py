@@ -93,7 +93,8 @@ class Avatar:
         except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise MediaError(f"{folder / 'avatar.json'} is damaged ({type(error).__name__}): {remedy}") from error
         if version != FORMAT_VERSION:
-            raise MediaError(f"{folder} has avatar format {str(version)[:20]}, this program reads {FORMAT_VERSION}: {remedy}")
+            found = str(version)[:20]
+            raise MediaError(f"{folder} has avatar format {found}, this program reads {FORMAT_VERSION}: {remedy}")
         try:
             photo = read_photo(folder / "photo.png")
             points = np.load(folder / "mesh.npy", allow_pickle=False)
