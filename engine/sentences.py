@@ -165,6 +165,55 @@ SENTENCES: Mapping[str, Sentence] = {
     "setting_unknown": Sentence("Found the unknown setting “{name}”", "known are {known}"),
     "setting_value": Sentence("The setting {name} is “{found}”", "it must be {expected}"),
     "peer_speaks": Sentence("In this conversation a WebRTC peer speaks", "begin a new one for an agent"),
+    "name_invalid": Sentence("The name is “{name}”", "write 1 to 64 letters of a-z and A-Z, digits, - and _"),
+    # Room
+    "offers_waiting": Sentence("Found {found} offers that are being answered", "send yours again"),
+    "offer_too_slow": Sentence("The offer could not be answered within {seconds} s", "send it again"),
+    "photos_waiting": Sentence("Found {found} photos that wait to be prepared", "upload yours again later"),
+    "uploads_waiting": Sentence("Found {found} photos that are being uploaded", "send yours again"),
+    "pushes_full": Sentence("Found {found} pushes of this conversation, which is the most", "end one"),
+    "peers_full": Sentence("Found {found} peers in this conversation", "that is the most, so wait until one has left"),
+    "conversations_full": Sentence(
+        "Found {found} conversations", "{most} is the most, so ask again when one has ended"
+    ),
+    "ports_full": Sentence("Found no free UDP port for another connection", "try again when others have ended"),
+    "machine_full": Sentence(
+        "Found no room for another session of {size}",
+        "it would take this machine from {load} % (sessions now: {sessions}) to {predicted} %, and {most} % is the "
+        "most. End a session or choose a smaller size; of this size alone it holds {holds}",
+    ),
+    "machine_full_of_viewers": Sentence(
+        "Found no room for another viewer",
+        "it would take this machine from {load} % to {predicted} %, and {most} % is the most. "
+        "End a session or another viewer",
+    ),
+    # Session descriptions
+    "sdp_missing": Sentence("Found no WebRTC offer in the request", "send SDP that begins with v=0 and has a medium"),
+    "sdp_line": Sentence(
+        "Found the line “{line}” in a session description",
+        "send SDP as RFC 8866 describes it, whose lines look like a=value",
+    ),
+    "sdp_too_long": Sentence("Found an {what} of {found} characters", "{most} is the most"),
+    "sdp_without_media": Sentence("Found an {what} without any media", "it must have an m=audio or m=video section"),
+    "sdp_media_full": Sentence("Found {found} media in an {what}", "{most} is the most"),
+    "sdp_unreadable": Sentence("The {what} cannot be read as SDP at its section for {kind}", "send it unchanged"),
+    "sdp_unusable": Sentence("The {what} cannot be used", "send it unchanged, as a WebRTC library makes it"),
+    "sdp_without_ice": Sentence("Found no ICE name and password for {kind} in the {what}", "it must be one of WebRTC"),
+    "sdp_without_dtls": Sentence("Found no DTLS fingerprint for {kind} in the {what}", "it must be one of WebRTC"),
+    "sdp_without_mux": Sentence("Found {kind} without a=rtcp-mux in the {what}", "RTP and RTCP must share a port"),
+    "answer_refuses": Sentence("The answer refuses the {kind}", "send to a server that takes pictures and sound"),
+    "peer_has_ended": Sentence("The connection that these ICE candidates are for has ended", "connect again"),
+    "offer_without_sound": Sentence(
+        "Found no sound in the offer", "add a microphone, or any track of sound, and offer again"
+    ),
+    "offer_receives_nothing": Sentence(
+        "Found nothing in the offer that receives", "add video and audio with direction recvonly"
+    ),
+    "offer_without_codec": Sentence("Found no known codec for {kind} in the offer ({offered})", "offer {wanted}"),
+    "offer_over_connections": Sentence(
+        "Found several sections for sound and several for pictures, with a connection for each kind",
+        "set the bundle policy max-bundle, so that all share one",
+    ),
     # Messages of sockets and data channels
     "message_too_large": Sentence("Found a message of {found} bytes, expected at most {most}", "send shorter pieces"),
     "invalid_json": Sentence(

@@ -58,7 +58,7 @@ class PhotoWorker:
         if not (photo.startswith(_BEGINNINGS) or photo[4:8] == _ISO_MEDIA):
             raise PhotoError(code="photo_no_picture", path=Path("photo"), formats=FORMATS)
         if self._waiting >= _WAITING:
-            raise CapacityError(f"Found {self._waiting} photos that wait to be prepared: upload yours again later.")
+            raise CapacityError(code="photos_waiting", found=self._waiting)
         self._waiting += 1
         try:
             async with self._turn:

@@ -50,7 +50,7 @@ class _Gallery:
         if face is not None and (not face.isdecimal() or len(face) > 2):
             raise RefusalError("face_number")
         if self._received >= _RECEIVED_AT_ONCE:
-            raise CapacityError(f"Found {self._received} photos that are being uploaded: send yours again.")
+            raise CapacityError(code="uploads_waiting", found=self._received)
         self._received += 1
         try:
             photo = await _read(request)

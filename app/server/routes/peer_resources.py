@@ -113,7 +113,7 @@ async def read_offer(request: web.Request) -> SessionDescription:
     """The offer in a request's body; refuses another type of content, raises `PeerError` if it is none."""
     offer = SessionDescription.parse(await read(request, OFFER, "Accept-Post"))
     if not offer.sections or offer.head[:1] != ("v=0",):
-        raise PeerError("Found no WebRTC offer in the request: send SDP that begins with v=0 and has a medium.")
+        raise PeerError(code="sdp_missing")
     return offer
 
 

@@ -50,7 +50,7 @@ class _Pushes:
         if not isinstance(address, str) or not isinstance(token, str | None):
             raise RefusalError("push_missing")
         if sum(one.conversation is conversation for one in self._running.values()) >= _MOST:
-            raise CapacityError(f"Found {_MOST} pushes of this conversation, which is the most: end one.")
+            raise CapacityError(code="pushes_full", found=_MOST)
         make_peer = partial(conversation.join, self._stage.settings, speaks=False)
         push = WhipPush(make_peer, address, token, self._destinations)
         key = secrets.token_urlsafe(8)

@@ -109,7 +109,7 @@ class ServerSession:
             self._speaker.give_up()
             self.leave(self._speaker)
         if len(self.peers) >= self._limits.viewers:
-            raise CapacityError(f"Found {len(self.peers)} peers in this conversation: that is the most.")
+            raise CapacityError(code="peers_full", found=len(self.peers))
         place = self._place() if views else None
         peer = Peer(
             settings,
@@ -287,7 +287,7 @@ class SessionRegistry:
         while True:
             try:
                 if len(self) + self._opening > self._limits.conversations:
-                    raise CapacityError(f"Found {len(self)} conversations: {self._limits.conversations} is the most.")
+                    raise CapacityError(code="conversations_full", found=len(self), most=self._limits.conversations)
                 await conversation.start(self._ensemble, encoding_cost)
                 return
             except CapacityError:

@@ -76,13 +76,9 @@ def chosen(sdp: str, *, is_heard: bool, is_shown: bool, refuses_rest: bool = Tru
     if heard is not None and voice is not None and found[heard].media.direction == "sendrecv":
         voice = heard
     if is_heard and heard is None:
-        raise NotAcceptableError(
-            "Found no sound in the offer: add a microphone, or any track of sound, and offer again."
-        )
+        raise NotAcceptableError(code="offer_without_sound")
     if is_shown and voice is None and picture is None:
-        raise NotAcceptableError(
-            "Found nothing in the offer that receives: add video and audio with direction recvonly."
-        )
+        raise NotAcceptableError(code="offer_receives_nothing")
     data = next((place for place, one in enumerate(found) if one.kind == "application" and not one.fault), None)
     kept = {place for place in (heard, voice, picture, data) if place is not None}
     if not refuses_rest:
@@ -97,7 +93,7 @@ def check_answer(sdp: str) -> None:
     sections = [_Section.of(answer, place, "answer") for place in range(len(answer.sections))]
     for one in sections:
         if one.is_refused:
-            raise PeerError(f"The answer refuses the {one.kind[:20]}: send to a server that takes pictures and sound.")
+            raise PeerError(code="answer_refuses", kind=one.kind[:20])
         if one.fault is not None:
             raise one.fault
 
@@ -115,7 +111,7 @@ def told(error: Exception, what: str) -> PeerError | CapacityError:
     if isinstance(error, PeerError | CapacityError):
         return error
     _LOGGER.info("An %s of a peer cannot be used: %s: %s", what, type(error).__name__, str(error)[:200])
-    return PeerError(f"The {what} cannot be used: send it unchanged, as a WebRTC library makes it.")
+    return PeerError(code="sdp_unusable", what=what)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,21 +139,19 @@ class _Section:
             (media,) = webrtc.SessionDescription.parse(alone).media
         except Exception as error:  # the parser raises whatever happens to it
             _LOGGER.info("A section of an %s cannot be read: %s", what, str(error)[:200])
-            fault = PeerError(
-                f"The {what} cannot be read as SDP at its section for {section.kind[:20]}: send it unchanged."
-            )
+            fault = PeerError(code="sdp_unreadable", what=what, kind=section.kind[:20])
             return cls(section.kind, nothing, False, fault)
         return cls(section.kind, media, False, _fault(media, what))
 
 
 def _read(sdp: str, what: str) -> SessionDescription:
     if len(sdp) > _MOST_TEXT:
-        raise PeerError(f"Found an {what} of {len(sdp):,} characters: {_MOST_TEXT:,} is the most.")
+        raise PeerError(code="sdp_too_long", what=what, found=len(sdp), most=_MOST_TEXT)
     description = SessionDescription.parse(sdp)
     if not description.sections:
-        raise PeerError(f"Found an {what} without any media: it must have an m=audio or m=video section.")
+        raise PeerError(code="sdp_without_media", what=what)
     if len(description.sections) > _MOST_SECTIONS:
-        raise PeerError(f"Found {len(description.sections)} media in an {what}: {_MOST_SECTIONS} is the most.")
+        raise PeerError(code="sdp_media_full", what=what, found=len(description.sections), most=_MOST_SECTIONS)
     return description
 
 
@@ -175,10 +169,7 @@ def _leading(offer: SessionDescription, kept: set[int]) -> tuple[str, ...]:
     if len(ports) < 2 or not crowded:
         return ()
     if len(crowded) > 1:
-        raise NotAcceptableError(
-            "Found several sections for sound and several for pictures, with a connection for each kind: set the "
-            "bundle policy max-bundle, so that all share one."
-        )
+        raise NotAcceptableError(code="offer_over_connections")
     return tuple(section.name for section in named if section.port == crowded[0])
 
 
@@ -200,11 +191,11 @@ def _fitting(found: list[_Section], kind: str, directions: tuple[str, ...]) -> i
 
 def _fault(media: webrtc.MediaDescription, what: str) -> PeerError | None:
     if media.ice is None or not media.ice.usernameFragment or not media.ice.password:
-        return PeerError(f"Found no ICE name and password for {media.kind} in the {what}: it must be one of WebRTC.")
+        return PeerError(code="sdp_without_ice", kind=media.kind, what=what)
     if media.dtls is None or not media.dtls.fingerprints:
-        return PeerError(f"Found no DTLS fingerprint for {media.kind} in the {what}: it must be one of WebRTC.")
+        return PeerError(code="sdp_without_dtls", kind=media.kind, what=what)
     if media.kind in ("audio", "video") and not media.rtcp_mux:
-        return PeerError(f"Found {media.kind} without a=rtcp-mux in the {what}: RTP and RTCP must share a port.")
+        return PeerError(code="sdp_without_mux", kind=media.kind, what=what)
     return None
 
 
@@ -219,6 +210,4 @@ def _codec_fault(media: webrtc.MediaDescription) -> PeerError | None:
     if any(is_codec_compatible(ours, theirs) for ours in spoken for theirs in media.rtp.codecs):
         return None
     offered = ", ".join(sorted({codec.name for codec in media.rtp.codecs}))[:100] or "none"
-    return NotAcceptableError(
-        f"Found no known codec for {media.kind} in the offer ({offered}): offer {_WANTED[media.kind]}."
-    )
+    return NotAcceptableError(code="offer_without_codec", kind=media.kind, offered=offered, wanted=_WANTED[media.kind])

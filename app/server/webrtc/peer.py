@@ -173,7 +173,7 @@ class Peer:
         Those that cannot be used, and those beyond what a peer may name, are passed over.
         """
         if self._connection is None or self._closing is not None:
-            raise PeerError("The connection that these ICE candidates are for has ended: connect again.")
+            raise PeerError(code="peer_has_ended")
         section, name = -1, ""
         try:
             for line in fragment.splitlines():
@@ -264,7 +264,7 @@ class Peer:
 
     def _check_ports(self, description: str) -> None:
         if "a=candidate:" not in description:
-            raise CapacityError("Found no free UDP port for another connection: try again when others have ended.")
+            raise CapacityError(code="ports_full")
 
     def _begin(self, connection: RTCPeerConnection, answer: str) -> None:
         """Both sides have agreed on what the answer says, whoever gave it."""

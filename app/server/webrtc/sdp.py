@@ -71,10 +71,7 @@ class SessionDescription:
         parts: list[list[str]] = [[]]
         for line in filter(None, (line.strip() for line in text.splitlines())):
             if line[1:2] != "=":
-                raise PeerError(
-                    f"Found the line “{line[:40]}” in a session description: send SDP as RFC 8866 describes it, "
-                    "whose lines look like a=value."
-                )
+                raise PeerError(code="sdp_line", line=line[:40])
             if line.startswith("m="):
                 parts.append([])
             parts[-1].append(line)

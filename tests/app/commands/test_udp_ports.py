@@ -45,7 +45,7 @@ def test_peers_are_met_over_the_given_ports_and_where_all_are_taken_that_is_told
                 one.bind(("127.0.0.1", port))
             async with session.post("offer", json=offer) as response:
                 error = (await response.json())["error"]
-                assert (response.status, error["code"]) == (503, "no_capacity")
+                assert (response.status, error["code"]) == (503, "ports_full")
                 assert "no free UDP port" in error["message"]
             for one in held:
                 one.close()

@@ -17,6 +17,7 @@ from liveface.engine.errors import CapacityError, LivefaceError, NotFoundError, 
 from liveface.engine.sentences import SENTENCES
 from scripts.list_error_codes import BEGIN, DOCUMENT, END
 from tests.app.server.application_fakes import SDP, Client, World, visited
+from tests.engine.test_errors import coded
 
 SDP_TYPE = {"Content-Type": "application/sdp"}
 SILENT = SDP.replace("sendrecv", "inactive").replace("recvonly", "inactive")
@@ -27,7 +28,7 @@ REQUESTS = [
     ("POST", "/offer", "{}", {}, 400, "offer_missing"),
     ("POST", "/offer", '{"sdq": 1}', {}, 400, "offer_key"),
     ("POST", "/offer", '{"sdp": 1, "type": "offer"}', {}, 400, "offer_value"),
-    ("POST", "/offer", '{"sdp": "v=0", "type": "offer"}', {}, 400, "peer_unusable"),
+    ("POST", "/offer", '{"sdp": "v=0", "type": "offer"}', {}, 400, "sdp_without_media"),
     ("POST", "/offer", "x" * 300_000, {}, 413, "body_too_large"),
     ("POST", "/offer", json.dumps({"type": "offer", "sdp": SDP, "avatar": "x"}), {}, 404, "avatar_unknown"),
     ("POST", "/offer", json.dumps({"type": "offer", "sdp": SDP, "size": "1x1"}), {}, 400, "configuration_invalid"),
@@ -36,8 +37,8 @@ REQUESTS = [
     ("DELETE", "/avatars/x", None, {}, 404, "avatar_of_others"),
     ("POST", "/avatars?face=x", b"", {}, 400, "face_number"),
     ("POST", "/whip", SDP, {}, 415, "content_type"),
-    ("POST", "/whip", "v=0", SDP_TYPE, 400, "peer_unusable"),
-    ("POST", "/whep", SILENT, SDP_TYPE, 406, "not_acceptable"),
+    ("POST", "/whip", "v=0", SDP_TYPE, 400, "sdp_missing"),
+    ("POST", "/whep", SILENT, SDP_TYPE, 406, "offer_receives_nothing"),
     ("POST", "/whep/nobody", SDP, SDP_TYPE, 409, "nobody_publishes"),
     ("PATCH", "/whip/x", "", {}, 404, "session_unknown"),
     ("GET", "/pcm", None, {}, 426, "websocket_expected"),
@@ -115,6 +116,12 @@ def test_a_failure_has_the_status_of_its_code_or_else_of_its_kind() -> None:
 def test_all_codes_of_the_table_have_words() -> None:
     assert not STATUSES.keys() - SENTENCES.keys() - {"not_acceptable"}
     assert not set(refusals.MESSAGES) - SENTENCES.keys()
+
+
+def test_every_code_of_the_server_is_in_the_table() -> None:
+    codes = {code for place, code, _ in coded() if place.startswith(("app/server", "app/capacity"))}
+    assert len(codes) > 60
+    assert codes <= STATUSES.keys() | set(refusals.MESSAGES) | {code for code in SENTENCES if code.startswith("photo_")}
 
 
 def test_what_a_client_has_sent_is_told_again_in_part_only() -> None:
