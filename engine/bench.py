@@ -188,13 +188,13 @@ class TimedPainter:
         """Identity maps of one photo's mouth."""
         return self._painter.identify(photo)
 
-    def begin(self, inputs: Array, code: Array, identity: tuple[Array, ...]) -> Callable[[], tuple[Array, Array]]:
+    def begin(self, inputs: Array, told: Array, identity: tuple[Array, ...]) -> Callable[[], Array]:
         """Begin to paint; the returned function waits for the end."""
         started = time.perf_counter()
-        wait = self._painter.begin(inputs, code, identity)
+        wait = self._painter.begin(inputs, told, identity)
         beginning = time.perf_counter() - started
 
-        def finish() -> tuple[Array, Array]:
+        def finish() -> Array:
             started = time.perf_counter()
             painted = wait()
             self._stopwatch.note("generator", (beginning + time.perf_counter() - started) / len(inputs))

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from liveface.engine.checkpoint import Checkpoint
 from liveface.engine.errors import ConfigurationError, OutputError
-from liveface.engine.face.face_space import CODE_SIZE
+from liveface.engine.face.condition import CONDITION_SIZE
 from liveface.engine.face.mouth import CROP_SIZE, IDENTITY_CHANNELS, INPUT_CHANNELS
 from liveface.engine.hearing.features import HOPS_PER_FRAME, MEL_BINS
 from liveface.engine.model.drawing import folded, load_drawing
@@ -54,8 +54,8 @@ def export_motion(network: MotionNetwork, path: Path) -> None:
 def export_drawing(identity: IdentityEncoder, generator: MouthGenerator | DirectDecoder, folder: Path) -> None:
     """Write identity.onnx and generator.onnx, for a batch of any size.
 
-    Identity: `photo` (B, 4, 96, 128) to `fine`, `middle`, `coarse`. Generator: `inputs` (B, 8, 96, 128), `code`
-    (B, 16) and those three maps to `picture` and `change`, (B, 3, 96, 128). Errors as for `export_motion`.
+    Identity: `photo` (B, 4, 128, 160) to `fine`, `middle`, `coarse`. Generator: `inputs` (B, 8, 128, 160), `told`
+    (B, CONDITION_SIZE) and those three maps to `change`, (B, 3, 128, 160). Errors as for `export_motion`.
     """
     width, height = CROP_SIZE
     photo = torch.zeros(1, IDENTITY_CHANNELS, height, width)
@@ -64,12 +64,12 @@ def export_drawing(identity: IdentityEncoder, generator: MouthGenerator | Direct
     levels = ["fine", "middle", "coarse"]
     _write(prepared, (photo,), ["photo"], levels, folder / "identity.onnx")
     inputs = torch.zeros(1, INPUT_CHANNELS, height, width)
-    code = torch.zeros(1, CODE_SIZE)
+    told = torch.zeros(1, CONDITION_SIZE)
     _write(
-        Drawing(drawer, with_depth=True).eval(),
-        (inputs, code, *maps),
-        ["inputs", "code", *levels],
-        ["picture", "change"],
+        Drawing(drawer).eval(),
+        (inputs, told, *maps),
+        ["inputs", "told", *levels],
+        ["change"],
         folder / "generator.onnx",
         any_batch=True,
     )

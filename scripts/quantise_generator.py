@@ -2,7 +2,7 @@
 
     python scripts/quantise_generator.py assets/models EXAMPLES [--count 48] [--keep-float NAME ...]
 
-EXAMPLES is a folder of mouth examples as `liveface train generator` cuts them (planes.npy, codes.npy). It prints the
+EXAMPLES is a folder of mouth examples as `liveface train generator` cuts them (planes.npy, told.npy). It prints the
 error against the original on examples that the calibration has not seen. Needs `pip install onnxruntime==1.31.0`.
 At start-up liveface measures the file against the original, and uses it only if it is faster and exact enough.
 """
@@ -26,8 +26,8 @@ from liveface.engine.train.mouth_samples import INPUTS, REFERENCE
 
 Feed = dict[str, NDArray[np.float32]]
 
-# The last layer sets the picture's brightness, the first reads it: an error there is seen at once.
-ENDS = ("/paint/", "/enter/enter.0/")
+# The last layer sets the change of colours, the first reads them: an error there is seen at once.
+ENDS = ("/change/", "/enter/enter.0/")
 
 
 class Examples(CalibrationDataReader):  # type: ignore[misc]
@@ -44,13 +44,13 @@ class Examples(CalibrationDataReader):  # type: ignore[misc]
 def feeds(models: Path, examples: Path, chosen: range) -> Iterator[Feed]:
     identity = onnxruntime.InferenceSession(models / "identity.onnx", providers=["CPUExecutionProvider"])
     planes = np.load(examples / "planes.npy", mmap_mode="r")
-    codes = np.load(examples / "codes.npy")
+    told = np.load(examples / "told.npy")
     for index in chosen:
         stack = np.ascontiguousarray(planes[index].transpose(2, 0, 1)[None], np.float32) / 255
         maps = identity.run(None, {"photo": stack[:, REFERENCE]})
         yield {
             "inputs": stack[:, INPUTS],
-            "code": codes[index : index + 1],
+            "told": told[index : index + 1],
             **dict(zip(("fine", "middle", "coarse"), maps, strict=True)),
         }
 
@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--keep-float", nargs="*", default=ENDS, help="parts of names of nodes that stay float")
     arguments = parser.parse_args()
     original, result = arguments.models / "generator.onnx", arguments.models / "generator.int8.onnx"
-    available = len(np.load(arguments.examples / "codes.npy", mmap_mode="r"))
+    available = len(np.load(arguments.examples / "told.npy", mmap_mode="r"))
     step = max(1, available // arguments.count)
     with tempfile.TemporaryDirectory(dir=arguments.models) as folder:
         prepared, quantised = Path(folder) / "prepared.onnx", Path(folder) / result.name
@@ -90,8 +90,8 @@ def main() -> None:
     sessions = [onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]) for path in (original, result)]
     worst: list[Any] = []
     for feed in feeds(arguments.models, arguments.examples, range(step // 2, available, 4 * step)):
-        picture, other = (session.run(["picture"], feed)[0] for session in sessions)
-        worst.append((np.abs(picture - other).mean() * 255, np.abs(picture - other).max() * 255))
+        change, other = (session.run(["change"], feed)[0] for session in sessions)
+        worst.append((np.abs(change - other).mean() * 255, np.abs(change - other).max() * 255))
     mean, largest = np.array(worst).T
     print(f"{result}: mean error {mean.mean():.2f}, largest {largest.max():.0f} of 255 on {len(worst)} other examples")
 

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from liveface.engine.face import face_space, mouth
+from liveface.engine.face import face_space, rest_mouth
 from liveface.engine.face.avatar import Avatar
 from liveface.engine.media import Picture
 
@@ -13,7 +13,7 @@ Array = face_space.Array
 def mesh(iod: float = 60.0, middle: tuple[float, float] = (160.0, 120.0), gap: float = 0.0) -> Array:
     """The average face (468, 3) in pixels, its eyes around `middle`, its lips `gap` IOD apart."""
     points = face_space.template().copy()
-    points[:, :2] = mouth.measure(points).closed
+    points[:, :2] = rest_mouth.at_rest(points, smile_taken_back=0.0)
     if gap:
         weights = face_space.basis().gap_weights()
         points += face_space.basis().decode((weights * gap / (weights @ weights)).astype(np.float32))

@@ -19,13 +19,15 @@ from rich.console import Console
 from rich.table import Table
 
 from liveface.app.commands.prepare import MODELS
+from liveface.app.commands.sheets import write_sheets
 from liveface.app.files import media_files
 from liveface.engine import checkpoint
 from liveface.engine.backends.openvino import StepNetwork
 from liveface.engine.checkpoint import Checkpoint
 from liveface.engine.errors import ConfigurationError
+from liveface.engine.evaluate import blind
 from liveface.engine.face import face_space
-from liveface.engine.face.avatar import Avatar
+from liveface.engine.face.avatar import Avatar, renewed
 from liveface.engine.face.landmarks import FaceMesh
 from liveface.engine.hearing.streamer import DEFAULT_LOOKAHEAD, LOOKAHEADS, MotionNetwork, State, Streamer
 from liveface.engine.media import Motion, Picture, Samples
@@ -92,7 +94,10 @@ PICTURE_COLUMNS = {
     "flicker": "flicker",
     "LMD %": "landmark_distance",
     "gap r": "gap_correlation",
+    "slope": "gap_slope",
     "closed": "closure_recall",
+    "false": "false_closures",
+    "inside": "sharpness_inside",
     "AU F1": "au_seen_f1",
     "AU r": "au_seen_correlation",
     "LSE-D": "lse_d",
@@ -128,8 +133,30 @@ def evaluate(
     clips: Annotated[int | None, typer.Option(min=1, help="At most so many clips of each group.")] = None,
     drawn_clips: Annotated[int, typer.Option(min=1, help="At most so many of them are drawn.")] = DRAWN_CLIPS,
     workers: Annotated[int, typer.Option(min=1, help="Processes that prepare a corpus.")] = 1,
+    sheet: Annotated[
+        list[Path] | None, typer.Option(help="A photo to draw speaking --sound, for looking at; repeatable.")
+    ] = None,
+    sound: Annotated[Path | None, typer.Option(help="What the photos of --sheet say.")] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(help="Another model's folder: --sheet writes shuffled, unlabelled pairs of both to choose from."),
+    ] = None,
+    choices: Annotated[
+        str, typer.Option(help="What was chosen of the pairs in --out: for each u (upper), l (lower) or = (alike).")
+    ] = "",
 ) -> None:
-    """Measure the model on a corpus and write tables and pictures."""
+    """Measure the model on a corpus and write tables and pictures; or draw photos to be looked at."""
+    if choices:
+        other, own, alike = blind.tally(out, choices)
+        print(f"{models} was preferred {own} times, the other {other} times, {alike} times neither")
+        return
+    if sheet:
+        if sound is None:
+            raise ConfigurationError("--sheet needs something to say: give a sound file with --sound.")
+        folders = [models] if against is None else [against, models]
+        for path in write_sheets(sheet, sound, folders, FaceMesh.load(MODELS), out):
+            print(path)
+        return
     from liveface.engine.evaluate import report
     from liveface.engine.evaluate.phones import phone_scores
     from liveface.engine.evaluate.run import (
@@ -349,10 +376,12 @@ def _instruments(weights: Checkpoint) -> "Instruments":
         return network.eval()
 
     held = {name.partition(".")[0] for name in weights.tensors}
+    mesh = FaceMesh.load(MODELS)
     return Instruments(
-        track=partial(track, mesh=FaceMesh.load(MODELS)),
+        track=partial(track, mesh=mesh),
         units=partial(predict, loaded(ActionUnitClassifier(), "au_classifier")) if "au_classifier" in held else None,
         embed=partial(embeddings, loaded(SyncExpert(), "sync")) if "sync" in held else None,
+        settle=partial(renewed, mesh),
     )
 
 

@@ -18,11 +18,14 @@ def prepare(
     out: Annotated[Path, typer.Option(help="The avatar's folder; an older avatar there is replaced.")],
     face: Annotated[int | None, typer.Option(help="Which of several faces, counted from left to right.")] = None,
     name: Annotated[str | None, typer.Option(help="The avatar's name; by default that of the photo's file.")] = None,
+    keep_smile: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="How much of a smile stays at rest: 0 none of it, 1 all of it.")
+    ] = avatar.KEPT_SMILE,
 ) -> None:
     """Find the face in a photo and save it as an avatar."""
     avatar.check_place(out)
     image = read_photo(photo)
-    prepared = avatar.prepare(image, FaceMesh.load(MODELS), name or photo.stem, face)
+    prepared = avatar.prepare(image, FaceMesh.load(MODELS), name or photo.stem, face, keep_smile)
     prepared.save(out)
     height, width = prepared.photo.shape[:2]
     yaw, pitch, _ = avatar.pose(prepared.points)

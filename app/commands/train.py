@@ -175,6 +175,19 @@ def average(
 
 
 @train.command()
+def rest(
+    portraits: Annotated[Path, typer.Option(help="A folder of photos, most of them of faces at rest.")],
+    out: Annotated[Path, typer.Option(help="Folder for rest_mouth.npz.")],
+) -> None:
+    """Learn what a mouth at rest looks like on a face, so that smiles can be taken back."""
+    from liveface.engine.face.landmarks import FaceMesh
+    from liveface.engine.train import picture_dataset, rest_mouth
+
+    faces = picture_dataset.portraits(portraits, FaceMesh.load(MODELS))
+    print(rest_mouth.write(rest_mouth.fit([face.points for face in faces]), out))
+
+
+@train.command()
 def generator(
     pack: Pack,
     out: Annotated[Path, typer.Option(help="The generator's .safetensors file.")],
@@ -183,10 +196,11 @@ def generator(
         Path | None, typer.Option(help="A trained Action Unit classifier, which then judges the pictures.")
     ] = None,
     examples: Annotated[int, typer.Option(min=1, help="Pairs of pictures to cut, once, before training.")] = 12000,
-    design: Annotated[
-        Design, typer.Option(help="warp: bend the photo and paint the mouth; direct: paint it all.")
-    ] = "warp",
+    design: Annotated[Design, typer.Option(help="warp: finish what geometry draws; direct: paint it all.")] = "warp",
     batch: Annotated[int, typer.Option(min=2, help="Examples in a step.")] = 16,
+    reduced: Annotated[
+        bool, typer.Option("--reduced/--exact", help="Convolve in bfloat16, which some processors do twice as fast.")
+    ] = False,
     steps: Steps = 12000,
     seed: Seed = 0,
     leave_out: LeftOut = None,
@@ -196,11 +210,11 @@ def generator(
     from liveface.engine.train import generator as drawing
     from liveface.engine.train.loop import Settings, take_place
 
-    options = drawing.Options(design=design, batch=batch)
+    options = drawing.Options(design=design, batch=batch, reduced=reduced)
     settings = Settings(steps, seed, warm_up=0.05, average_decay=0.995)
     cut = out.with_suffix(".examples")
     with take_place(device) as place:
-        if place.leads and not (cut / "codes.npy").is_file():
+        if place.leads and not (cut / "told.npy").is_file():
             with _bar("examples", examples) as bar:
                 _cut_examples(pack, portraits, leave_out or (), cut, examples, seed, bar)
         place.wait()
@@ -221,10 +235,11 @@ def _cut_examples(
     from liveface.engine.train import picture_dataset as filmed
     from liveface.engine.train.mouth_samples import cut_samples
 
-    faces = [] if portraits is None else list(filmed.portraits(portraits, FaceMesh.load(MODELS)))
+    mesh = FaceMesh.load(MODELS)
+    faces = [] if portraits is None else list(filmed.portraits(portraits, mesh))
     films, codes = filmed.films(pack, left_out), filmed.codes(pack, left_out)
     cut_samples(
-        films, faces, codes, out, count, seed, progress=lambda done: bar.update(bar.task_ids[0], completed=done)
+        films, faces, codes, mesh, out, count, seed, progress=lambda done: bar.update(bar.task_ids[0], completed=done)
     )
 
 

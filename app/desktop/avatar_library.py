@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from liveface.app.desktop.notifications import Notice, Noticeboard
+from liveface.app.files.avatar_files import load_avatar
 from liveface.engine.errors import LivefaceError, OutputError
 from liveface.engine.face.avatar import Avatar, prepare
 from liveface.engine.face.landmarks import FaceMesh
@@ -118,7 +119,10 @@ class AvatarLibrary:
 
     def load(self, key: str) -> Avatar:
         """The avatar of that key; raises `MediaError` if there is none."""
-        return Avatar.load(self.folder(key))
+        return load_avatar(self.folder(key), self._load_mesh, self._tell)
+
+    def _tell(self, text: str) -> None:
+        self._board.post(Notice(text))
 
     def _work(self) -> None:
         self._read_folders()
@@ -143,7 +147,7 @@ class AvatarLibrary:
                         self._board.post(Notice(error.told("window"), is_problem=True))
 
     def _portrait_of(self, folder: Path, is_shipped: bool) -> Portrait:
-        avatar = Avatar.load(folder)
+        avatar = load_avatar(folder, self._load_mesh, self._tell)
         return Portrait(folder.name, _titled(avatar.name), avatar.framed(_SIDE, _SIDE).photo, is_shipped)
 
     def _import(self, key: str, name: str, photo: Path | bytes) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from liveface import assets
+from liveface.app.files.avatar_files import load_avatar
 from liveface.app.session.clock import Clock
 from liveface.app.session.session import Session, Sink
 from liveface.app.session.sources import Source
@@ -14,6 +15,7 @@ from liveface.engine.backends.openvino import StepNetwork
 from liveface.engine.drawing.renderer import Renderer, load_renderer
 from liveface.engine.errors import ConfigurationError
 from liveface.engine.face.avatar import Avatar, prepare
+from liveface.engine.face.landmarks import FaceMesh
 from liveface.engine.hearing.streamer import Streamer
 
 ASSETS = Path(assets.__file__).parent
@@ -57,9 +59,12 @@ def _load_avatar(photo: Path | None, folder: Path | None, face: int | None) -> A
     if photo is not None and folder is not None:
         raise ConfigurationError("Both a photo and an avatar's folder are given: choose one.")
     if photo is None:
-        return Avatar.load(folder or DEFAULT_AVATAR)
-    # The face mesh takes time to load, and only a photo needs it.
-    from liveface.engine.face.landmarks import FaceMesh
+        return load_avatar(folder or DEFAULT_AVATAR, load_face_mesh)
     from liveface.engine.face.photo import read_photo
 
-    return prepare(read_photo(photo), FaceMesh.load(MODELS), photo.stem, face)
+    return prepare(read_photo(photo), load_face_mesh(), photo.stem, face)
+
+
+def load_face_mesh() -> FaceMesh:
+    """What finds faces in photos; it takes time to load, and only photos need it. Raises `CheckpointError`."""
+    return FaceMesh.load(MODELS)

@@ -12,12 +12,13 @@ Array = NDArray[np.float32]
 class Crops:
     """Inputs of the drawing networks for N pictures: of avatars as they are drawn, not made up.
 
-    `photos` (N, 4, 96, 128) for the identity encoder; `inputs` (N, 8, 96, 128) and `codes` (N, 16) for the generator.
+    `photos` (N, 4, 128, 160) for the identity encoder; `inputs` (N, 8, 128, 160) and `told` (N, CONDITION_SIZE) for the
+    generator.
     """
 
     photos: Array
     inputs: Array
-    codes: Array
+    told: Array
 
     def __len__(self) -> int:
-        return len(self.codes)
+        return len(self.told)

@@ -32,12 +32,12 @@ _PRODUCTS = ("MatMul",)
 
 
 def compile_file(path: Path, threads: int = 1) -> Callable[[Array], tuple[Array, ...]]:
-    """Compile a one-input network file (.tflite, .onnx, .xml) for the CPU.
+    """Compile a one-input network file (.tflite, .onnx, .xml) for the CPU, for one example at a time.
 
     Returns a function from the input array to a tuple of output arrays, which are copies.
     Raises `CheckpointError` if the file is missing or not a network.
     """
-    request = _compile(path, threads).create_infer_request()
+    request = _compile(path, threads, batch=1).create_infer_request()
     return lambda array: _infer(request, [array])
 
 
@@ -140,34 +140,34 @@ class PaintNetworks:
         self._requests = {1: cycle([chosen.create_infer_request() for _ in range(_UNDER_WAY)])}
 
     def identify(self, photo: Array) -> tuple[Array, ...]:
-        """Identity maps of one photo's mouth (1, 4, 96, 128)."""
+        """Identity maps of one photo's mouth (1, 4, 128, 160)."""
         return _infer(self._identify, [photo])
 
-    def begin(self, inputs: Array, code: Array, identity: tuple[Array, ...]) -> Callable[[], tuple[Array, Array]]:
+    def begin(self, inputs: Array, told: Array, identity: tuple[Array, ...]) -> Callable[[], Array]:
         """Start painting on threads of the library's own; see `engine.backends.painter.Painter`."""
         batch = len(inputs)
         if batch not in self._requests:
             compiled = self._compile_as(self.precision, batch)
             self._requests[batch] = cycle([compiled.create_infer_request() for _ in range(_UNDER_WAY)])
         request = next(self._requests[batch])
-        _fill(request, [inputs, code, *identity])
+        _fill(request, [inputs, told, *identity])
         request.start_async()
 
-        def finish() -> tuple[Array, Array]:
+        def finish() -> Array:
             request.wait()
-            picture, change = _copied(request)
-            return picture, change
+            (change,) = _copied(request)
+            return change
 
         return finish
 
-    def paint(self, inputs: Array, code: Array, identity: tuple[Array, ...]) -> tuple[Array, Array]:
-        """Picture and colour change, (B, 3, 96, 128) each."""
-        return self.begin(inputs, code, identity)()
+    def paint(self, inputs: Array, told: Array, identity: tuple[Array, ...]) -> Array:
+        """The change of colours, (B, 3, 128, 160)."""
+        return self.begin(inputs, told, identity)()
 
     def _compile_as(self, name: str, batch: int) -> openvino.CompiledModel:
         path, hint = self._candidates[name]
         compiled = _compile(path, self._threads, batch, hint)
-        _require_inputs(compiled, path, ["inputs", "code", "fine", "middle", "coarse"], "a generator")
+        _require_inputs(compiled, path, ["inputs", "told", "fine", "middle", "coarse"], "a generator")
         return compiled
 
     def _choose(self, identity: Path, memory: Path) -> str:
@@ -176,8 +176,8 @@ class PaintNetworks:
         key = self._key(identity)
         found = precision.recall(memory, key, self._candidates)
         if found is None:
-            photo, inputs, code = precision.probe()
-            arrays = [inputs, code, *self.identify(photo)]
+            photo, inputs, told = precision.probe()
+            arrays = [inputs, told, *self.identify(photo)]
             requests = {name: self._compile_as(name, batch=1).create_infer_request() for name in self._candidates}
             reference = _infer(requests[REFERENCE], arrays)
             trials = {

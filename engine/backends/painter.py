@@ -18,11 +18,11 @@ class Painter(Protocol):
     batch: int
 
     def identify(self, photo: Array) -> tuple[Array, ...]:
-        """Identity maps of one photo's mouth (1, 4, 96, 128), computed once per avatar."""
+        """Identity maps of one photo's mouth (1, 4, 128, 160), computed once per avatar."""
 
-    def begin(self, inputs: Array, code: Array, identity: tuple[Array, ...]) -> Callable[[], tuple[Array, Array]]:
+    def begin(self, inputs: Array, told: Array, identity: tuple[Array, ...]) -> Callable[[], Array]:
         """Begin to paint; the returned function waits for the end. Two may be under way at a time.
 
-        It returns the inner mouth's picture and the colour change around it, (B, 3, 96, 128) each.
-        `inputs` (B, 8, 96, 128), `code` (B, 16), `identity` maps (B, ...).
+        It returns the change of the mouth's colours, (B, 3, 128, 160). `inputs` (B, 8, 128, 160), `told`
+        (B, CONDITION_SIZE, see `engine.face.condition`), `identity` maps (B, ...).
         """

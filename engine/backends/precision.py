@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from liveface.engine.face.condition import CONDITION_SIZE
 from liveface.engine.face.mouth import CROP_SIZE, IDENTITY_CHANNELS, INPUT_CHANNELS
 
 Array = NDArray[np.float32]
@@ -113,7 +114,7 @@ def _read(file: Path) -> dict[str, str]:
 def probe() -> tuple[Array, Array, Array]:
     """A drawn face's open mouth, always the same, to run the drawing networks on.
 
-    Returns `photo` (1, 4, 96, 128), `inputs` (1, 8, 96, 128) and `code` (1, 16) as an
+    Returns `photo` (1, 4, 128, 160), `inputs` (1, 8, 128, 160) and `told` (1, CONDITION_SIZE) as an
     `engine.backends.painter.Painter` takes.
     """
     width, height = CROP_SIZE
@@ -131,8 +132,8 @@ def probe() -> tuple[Array, Array, Array]:
     upper, lower = inner * oval(-0.12, 0.40, 0.18), inner * oval(0.24, 0.34, 0.14)
     closed = oval(0.05, 0.45, 0.02)
     photo = np.concatenate([face, closed[None]])
-    inputs = np.concatenate([face, np.stack([inner, lips * (1.0 - inner), closed, upper, lower])])
+    inputs = np.concatenate([face, np.stack([inner, lips, upper, lower, 0.0 * inner])])
     assert len(photo) == IDENTITY_CHANNELS
     assert len(inputs) == INPUT_CHANNELS
-    code = np.linspace(1.5, -1.0, 16)
-    return photo[None].astype(np.float32), inputs[None].astype(np.float32), code[None].astype(np.float32)
+    told = np.linspace(1.5, -1.0, CONDITION_SIZE)
+    return photo[None].astype(np.float32), inputs[None].astype(np.float32), told[None].astype(np.float32)

@@ -96,12 +96,12 @@ class TensorRTPainter:
         return _loaded(library, engine)
 
     def identify(self, photo: Array) -> tuple[Array, ...]:
-        """Identity maps of one photo's mouth (1, 4, 96, 128)."""
+        """Identity maps of one photo's mouth (1, 4, 128, 160)."""
         return identity_maps(self._identity, photo, self._device)
 
-    def begin(self, inputs: Array, code: Array, identity: tuple[Array, ...]) -> Callable[[], tuple[Array, Array]]:
+    def begin(self, inputs: Array, told: Array, identity: tuple[Array, ...]) -> Callable[[], Array]:
         """Begin to paint; see `engine.backends.painter.Painter`."""
-        return begin(self._lanes, inputs, code, identity)
+        return begin(self._lanes, inputs, told, identity)
 
 
 def load_library() -> ModuleType:
@@ -233,11 +233,11 @@ def _dynamic_shapes() -> dict[str, dict[int, Any]]:
 
 def _batch(encoder: nn.Module, crops: Crops, start: int, device: torch.device) -> tuple[Tensor, ...]:
     part = np.s_[start : start + _CALIBRATION_BATCH]
-    photos, inputs, codes = (
-        torch.from_numpy(array[part]).to(device) for array in (crops.photos, crops.inputs, crops.codes)
+    photos, inputs, told = (
+        torch.from_numpy(array[part]).to(device) for array in (crops.photos, crops.inputs, crops.told)
     )
     with torch.no_grad():
-        return inputs, codes, *encoder(photos)
+        return inputs, told, *encoder(photos)
 
 
 def _quantise(network: nn.Module, batches: list[tuple[Tensor, ...]]) -> None:
@@ -301,12 +301,12 @@ def choose(model: Checkpoint, crops: Crops, device: str = "cuda") -> dict[Precis
 
 
 def _painted(painter: Painter, crops: Crops) -> Array:
-    """Pictures and changes (2, N, 3, 96, 128) of all crops."""
+    """Changes of colours (N, 3, 128, 160) of all crops."""
     painted = [
-        painter.begin(inputs[None], code[None], painter.identify(photo[None]))()
-        for photo, inputs, code in zip(crops.photos, crops.inputs, crops.codes, strict=True)
+        painter.begin(inputs[None], told[None], painter.identify(photo[None]))()
+        for photo, inputs, told in zip(crops.photos, crops.inputs, crops.told, strict=True)
     ]
-    return np.concatenate([np.stack(layers) for layers in painted], axis=1)
+    return np.concatenate(painted)
 
 
 def recall(model: Checkpoint, device: str = "cuda", memory: Path | None = None) -> Precision | None:

@@ -27,7 +27,7 @@ from liveface.engine.backends.lanes import Function, Lanes, Shape
 from liveface.engine.backends.painter import Painter
 from liveface.engine.checkpoint import Checkpoint
 from liveface.engine.errors import BackendError
-from liveface.engine.face.face_space import CODE_SIZE
+from liveface.engine.face.condition import CONDITION_SIZE
 from liveface.engine.face.mouth import CROP_SIZE, INPUT_CHANNELS
 from liveface.engine.model import blocks, generator
 from liveface.engine.model.drawing import load_drawing
@@ -43,7 +43,7 @@ _WIDTH, _HEIGHT = CROP_SIZE
 # Of one item of each of the generator's inputs, by its name there.
 SHAPES: Mapping[str, Shape] = {
     "inputs": (INPUT_CHANNELS, _HEIGHT, _WIDTH),
-    "code": (CODE_SIZE,),
+    "told": (CONDITION_SIZE,),
     **{
         name: (channels, _HEIGHT >> level, _WIDTH >> level)
         for level, (name, channels) in enumerate(zip(("fine", "middle", "coarse"), IDENTITY, strict=True), start=2)
@@ -99,16 +99,16 @@ class TorchPainter:
         self._lanes.prepare(count)
 
     def identify(self, photo: Array) -> tuple[Array, ...]:
-        """Identity maps of one photo's mouth (1, 4, 96, 128)."""
+        """Identity maps of one photo's mouth (1, 4, 128, 160)."""
         return identity_maps(self._identity, photo, self._device)
 
-    def begin(self, inputs: Array, code: Array, identity: tuple[Array, ...]) -> Callable[[], tuple[Array, Array]]:
+    def begin(self, inputs: Array, told: Array, identity: tuple[Array, ...]) -> Callable[[], Array]:
         """Begin to paint; see `engine.backends.painter.Painter`."""
-        return begin(self._lanes, inputs, code, identity)
+        return begin(self._lanes, inputs, told, identity)
 
-    def paint(self, inputs: Array, code: Array, identity: tuple[Array, ...]) -> tuple[Array, Array]:
-        """Picture and colour change, (B, 3, 96, 128) each."""
-        return self.begin(inputs, code, identity)()
+    def paint(self, inputs: Array, told: Array, identity: tuple[Array, ...]) -> Array:
+        """The change of colours, (B, 3, 128, 160)."""
+        return self.begin(inputs, told, identity)()
 
 
 def usable_device(name: str) -> torch.device:
@@ -123,20 +123,20 @@ def usable_device(name: str) -> torch.device:
 
 
 def identity_maps(encoder: nn.Module, photo: Array, device: torch.device) -> tuple[Array, ...]:
-    """What an identity encoder on some device makes of one photo's mouth (1, 4, 96, 128)."""
+    """What an identity encoder on some device makes of one photo's mouth (1, 4, 128, 160)."""
     with torch.inference_mode():
         return tuple(level.cpu().numpy().copy() for level in encoder(torch.from_numpy(photo).to(device)))
 
 
-def begin(lanes: Lanes, inputs: Array, code: Array, identity: tuple[Array, ...]) -> Callable[[], tuple[Array, Array]]:
+def begin(lanes: Lanes, inputs: Array, told: Array, identity: tuple[Array, ...]) -> Callable[[], Array]:
     """Begin to paint on some lanes; see `engine.backends.painter.Painter`. Raises `BackendError` for other shapes."""
-    arrays = (inputs, code, *identity)
+    arrays = (inputs, told, *identity)
     _require_shapes(arrays)
     finish = lanes.begin(arrays)
 
-    def painted() -> tuple[Array, Array]:
-        picture, change = finish()
-        return picture, change
+    def painted() -> Array:
+        (change,) = finish()
+        return change
 
     return painted
 
@@ -149,12 +149,12 @@ class _Reduced(nn.Module):
         self.network = network.to(dtype)
         self.dtype = dtype
 
-    def forward(self, inputs: Tensor, code: Tensor, identity: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    def forward(self, inputs: Tensor, told: Tensor, identity: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         """As the generator's."""
         fine, middle, coarse = identity
         levels = (fine.to(self.dtype), middle.to(self.dtype), coarse.to(self.dtype))
-        picture: Tensor = self.network(inputs.to(self.dtype), code.to(self.dtype), levels)
-        return picture.float()
+        change: Tensor = self.network(inputs.to(self.dtype), told.to(self.dtype), levels)
+        return change.float()
 
 
 def fused_drawing(network: MouthGenerator | DirectDecoder, dtype: torch.dtype) -> Drawing:
@@ -167,7 +167,7 @@ def fused_drawing(network: MouthGenerator | DirectDecoder, dtype: torch.dtype) -
             convolution, norm = block[0], block[1]
             if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                 block[0], block[1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
-    return Drawing(network if dtype == torch.float32 else _Reduced(network, dtype), with_depth=True).eval()
+    return Drawing(network if dtype == torch.float32 else _Reduced(network, dtype)).eval()
 
 
 def _compiled(drawing: Function) -> Function:
@@ -254,9 +254,9 @@ def _memory_key(model: Checkpoint, device: torch.device) -> str:
 
 def measure(painter: Painter, count: int) -> float:
     """Seconds for a batch of `count`, the quickest of some, with all transfers."""
-    photo, inputs, code = precision.probe()
+    photo, inputs, told = precision.probe()
     identity = tuple(np.repeat(level, count, axis=0) for level in painter.identify(photo))
-    batch = np.repeat(inputs, count, axis=0), np.repeat(code, count, axis=0), identity
+    batch = np.repeat(inputs, count, axis=0), np.repeat(told, count, axis=0), identity
     painter.begin(*batch)()
     seconds = []
     for _ in range(_TIMED_RUNS):

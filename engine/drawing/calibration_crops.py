@@ -18,7 +18,7 @@ def crops_of(motions: list[Motion], avatars: list[Avatar]) -> Crops:
 
 
 class _Witness:
-    """A painter that keeps what it is asked for and paints black; the identity of a photo is the photo itself."""
+    """A painter that keeps what it is asked for and changes nothing; the identity of a photo is the photo itself."""
 
     batch = 16
 
@@ -28,7 +28,7 @@ class _Witness:
     def identify(self, photo: Array) -> tuple[Array, ...]:
         return (photo,)
 
-    def begin(self, inputs: Array, code: Array, identity: tuple[Array, ...]) -> Callable[[], tuple[Array, Array]]:
-        self.seen.append((identity[0], inputs, code))
-        black = np.zeros((len(inputs), 3, *inputs.shape[2:]), np.float32)
-        return lambda: (black, black)
+    def begin(self, inputs: Array, told: Array, identity: tuple[Array, ...]) -> Callable[[], Array]:
+        self.seen.append((identity[0], inputs, told))
+        nothing = np.zeros((len(inputs), 3, *inputs.shape[2:]), np.float32)
+        return lambda: nothing

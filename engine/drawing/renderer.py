@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from liveface.engine.backends.painter import Painter
 from liveface.engine.drawing import compositor
-from liveface.engine.drawing.crop_maps import crop_maps
 from liveface.engine.drawing.liveliness import REST, Idle, IdleMotion
 from liveface.engine.drawing.painters import Backend, load_painter
 from liveface.engine.face import face_space, mouth
 from liveface.engine.face.avatar import Avatar
+from liveface.engine.face.condition import condition
 from liveface.engine.media import Frame, Motion
 
 Array = NDArray[np.float32]
@@ -34,7 +34,7 @@ class Renderer(Protocol):
 
 
 class MouthRenderer:
-    """Bends the photo by geometry and lets the generator paint the mouth."""
+    """Draws the mouth from the photo by geometry, and lets the generator finish it."""
 
     def __init__(self, painter: Painter, seed: int | None = None) -> None:
         """`seed` of blinks and head motion; None keeps the head at rest."""
@@ -67,28 +67,25 @@ class MouthRenderer:
         prepared = [self._prepare(avatar) for avatar in avatars]
         scenes = [scene for scene, _ in prepared]
         codes = self._within_reach(np.stack([motion.code for motion in motions]))
-        speech, maps = [], []
-        for scene, displacement in zip(scenes, self._basis.decode(codes), strict=True):
-            landmarks = scene.mouth.landmarks(displacement)
-            speech.append(scene.speech(landmarks))
-            maps.append(crop_maps(scene.reference, scene.mouth, scene.teeth, landmarks, scene.in_crop(speech[-1])))
+        idles = [self._resting(motion.index) for motion in motions]
+        pictures, maps = [], []
+        for scene, displacement, idle in zip(scenes, self._basis.decode(codes), idles, strict=True):
+            speech = scene.speech(scene.mouth.landmarks(displacement))
+            pictures.append(scene.draw(speech, idle))
+            maps.append(scene.maps(speech, pictures[-1], idle))
         painted = self._painter.begin(
             np.stack([one.inputs for one in maps]),
-            codes,
+            condition(codes, np.stack([motion.action_units for motion in motions])),
             tuple(np.concatenate(level) for level in zip(*(identity for _, identity in prepared), strict=True)),
         )
-        # The photos are bent while the mouths are painted.
-        idles = [self._resting(motion.index) for motion in motions]
-        bent = [compositor.bend(*each) for each in zip(scenes, speech, idles, strict=True)]
 
         def finish() -> list[Frame]:
-            pictures, changes = ([cv2.merge(list(planes)) for planes in layer] for layer in painted())
-            for scene, photo, seen, picture, change, idle in zip(
-                scenes, bent, maps, pictures, changes, idles, strict=True
-            ):
-                compositor.lay_in(scene, photo, seen, seen.teeth.over(picture, seen.inner), change, idle)
+            changes = [cv2.merge(list(planes)) for planes in painted()]
+            for scene, picture, seen, change, idle in zip(scenes, pictures, maps, changes, idles, strict=True):
+                scene.add(picture, seen, change, idle)
             return [
-                Frame(motion.index, image, motion.pcm, drawn=True) for motion, image in zip(motions, bent, strict=True)
+                Frame(motion.index, picture, motion.pcm, drawn=True)
+                for motion, picture in zip(motions, pictures, strict=True)
             ]
 
         return finish
@@ -105,7 +102,7 @@ class MouthRenderer:
         found = self._prepared.get(avatar)
         if found is None:
             scene = compositor.Scene.of(avatar)
-            photo = mouth.identity_input(scene.reference, scene.mouth)
+            photo = mouth.identity_input(scene.photo, scene.mouth)
             found = scene, self._painter.identify(np.ascontiguousarray(photo.transpose(2, 0, 1)[None], np.float32))
             self._prepared[avatar] = found
         return found

@@ -37,6 +37,17 @@ def mouth_correlation(true_gap: Floats, predicted_gap: Floats) -> float:
     return float(np.corrcoef(true, predicted)[0, 1])
 
 
+def mouth_slope(true: NDArray[np.floating], predicted: NDArray[np.floating]) -> float:
+    """How much the predicted opening (T,) grows for one of the true opening, by least squares; NaN if that is still.
+
+    Frames that are NaN in either do not count.
+    """
+    known = np.isfinite(true) & np.isfinite(predicted)
+    if known.sum() < 2 or np.ptp(true[known]) < 1e-6:
+        return float("nan")
+    return float(np.polynomial.polynomial.polyfit(true[known], predicted[known], 1)[1])
+
+
 def best_lag(true_gap: Floats, predicted_gap: Floats, maximum: int = MAXIMUM_LAG) -> int:
     """The delay in frames of the predicted mouth at which it correlates best; positive means that it is late.
 

@@ -53,6 +53,7 @@ _SILENT_SECONDS = 3
 NOISE_DBFS = -50.0
 _QUIETER = np.float32(0.1)  # gain of the level test, -20 dB
 _WITH_INTERVALS = ("gap_correlation", "opening_size", "landmark_distance", "lip_speed_ratio", "width_correlation")
+_OPEN = 0.08  # IOD of true gap from which the inside of a mouth is compared
 _CPBD_EVERY = 5  # frames; the pictures of one clip are alike
 SHEET_MOMENTS = 8
 
@@ -218,10 +219,11 @@ def answer_of_motions(clip: TestClip, motions: Sequence[Motion], basis: MotionBa
 
 
 def motions_of_code(clip: TestClip, code: Floats) -> list[Motion]:
-    """Motions with the clip's own sound that a renderer can draw; their action units are not known and 0."""
-    units = np.zeros(len(action_units.ACTION_UNITS), np.float32)
+    """Motions with the clip's own sound that a renderer can draw; their action units are estimated from the code."""
+    units = np.nan_to_num(action_units.from_landmarks(face_space.basis().decode(code)))
     return [
-        Motion(index, units, row, clip.pcm[index * HOP : (index + 1) * HOP], True) for index, row in enumerate(code)
+        Motion(index, units[index], row, clip.pcm[index * HOP : (index + 1) * HOP], True)
+        for index, row in enumerate(code)
     ]
 
 
@@ -244,6 +246,7 @@ def motion_scores(clips: Sequence[TestClip], answers: Sequence[Answer]) -> Score
                 "lip_speed_ratio": lipsync.motion_per_frame(answer.lips)
                 / max(lipsync.motion_per_frame(clip.shape[:, LIPS]), 1e-6),
                 "gap_correlation": lipsync.mouth_correlation(gap, answer.gap),
+                "gap_slope": lipsync.mouth_slope(gap, answer.gap),
                 "lag": float(lag),
                 "lag_within_1": float(abs(lag) <= 1),
                 "landmark_distance": lipsync.landmark_distance(clip.shape[:, LIPS], answer.lips),
@@ -335,11 +338,15 @@ def score_silence(hear: Hear, basis: MotionBasis, lookahead: int) -> Scores:
 
 @dataclass(frozen=True, slots=True)
 class Instruments:
-    """What pictures are measured with. `units` and `embed` are networks, None where the model does not hold them."""
+    """What pictures are measured with. `units` and `embed` are networks, None where the model does not hold them.
+
+    `settle`: the mesh (468, 3) of a photo, uint8 RGB, as preparing an avatar makes it, from the tracked one.
+    """
 
     track: Track
     units: Units | None
     embed: Embed | None
+    settle: Callable[[Picture, Floats], Floats] = lambda photo, points: points
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -386,7 +393,7 @@ def score_drawing(
         transforms = steady_transforms(clip.points)
         first = int(np.flatnonzero(np.isfinite(clip.points[:, 0, 0]))[0])
         photo, home = frames[first].copy(), np.broadcast_to(transforms[first], transforms.shape)
-        avatar = Avatar(clip.name, photo, clip.points[first])
+        avatar = Avatar(clip.name, photo, instruments.settle(photo, clip.points[first]))
         films: dict[System, Picture] = {
             (STILL, None): np.broadcast_to(photo, frames.shape),
             (LOUDNESS, None): draw(motions_of_code(clip, code_of_loudness(clip, basis)), avatar),
@@ -402,6 +409,7 @@ def score_drawing(
         for key, one in drawn.items():
             units = None if instruments.units is None else instruments.units(mouths(crops[key]))
             scores = _picture_scores(clip, one.pictures, photo, transforms[first], crops[key], truth, instruments.embed)
+            scores["sharpness_inside"] = _sharpness_inside(clip, transforms, mouths(crops[key]), mouths(truth))
             measured.setdefault(key, []).append(_Measured(answers[key], scores, units))
         moments = _moments(clip)
         sheets.append(Sheet(f"{clip.speaker} {clip.name}", tuple((title(*k), crops[k][moments]) for k in crops)))
@@ -455,6 +463,23 @@ def _picture_scores(
         distance, confidence, offset = lipsync.sync_distances(heard, shown)
         scores |= {"lse_d": distance, "lse_c": confidence, "sync_within_1": float(abs(offset) <= 1)}
     return scores
+
+
+def _sharpness_inside(clip: TestClip, transforms: NDArray[np.float64], lips: Picture, true_lips: Picture) -> float:
+    """Gradient energy inside the open mouth over that of the film, where it is open; NaN if it never is.
+
+    `lips`, `true_lips`: steady crops (T, 96, 128, 3); `transforms` (T, 2, 3) lead from the film to the crops.
+    """
+    ratios = []
+    for index in np.flatnonzero(np.nan_to_num(clip.gap) > _OPEN):
+        place = transforms[index]
+        lips_there = clip.points[index][face_space.INNER_LIPS, :2] @ place[:, :2].T + place[:, 2]
+        low = np.maximum(np.floor(lips_there.min(axis=0)).astype(int), 0)
+        high = np.ceil(lips_there.max(axis=0)).astype(int) + 1
+        inside = np.s_[low[1] : high[1], low[0] : high[0]]
+        if min(true_lips[index][inside].shape[:2]) >= 3:
+            ratios.append(image.sharpness_ratio(lips[index][inside], true_lips[index][inside]))
+    return _mean(ratios) if ratios else float("nan")
 
 
 def _box(home: NDArray[np.float64], size: tuple[int, ...]) -> tuple[slice, slice]:

@@ -3,6 +3,7 @@
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liveface.engine.errors import MediaError, OutputError, PhotoError
+from liveface.engine.face import seam
 from liveface.engine.face.covered_mouth import covered_by
 from liveface.engine.face.landmarks import (
     EYE_OUTER_LEFT,
@@ -18,15 +20,17 @@ from liveface.engine.face.landmarks import (
     POINT_COUNT,
     Face,
     FaceMesh,
-    Region,
     region_of,
 )
 from liveface.engine.face.photo import read_photo
+from liveface.engine.face.rest_mouth import SMILE_TAKEN_BACK
 from liveface.engine.media import Picture
 
 Array = NDArray[np.float32]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # of a saved avatar: 2 has the finer mesh, its lips on their seam
+_RENEWABLE = (1,)  # formats whose photo is as good as ever
+KEPT_SMILE = 1.0 - SMILE_TAKEN_BACK
 LONGEST_SIDE = 1920  # pixels of a prepared photo: the largest output is 1080p
 MINIMUM_EYE_DISTANCE = 40.0  # pixels between the outer eye corners: less holds no usable mouth
 MAXIMUM_YAW, MAXIMUM_PITCH, MAXIMUM_ROLL = 30.0, 27.0, 45.0  # degrees, as the mesh shows them
@@ -40,18 +44,20 @@ _FOREHEAD, _CHIN, _NOSE_TIP, _NOSE_BASE = 10, 152, 1, 2
 _FRONTAL_PITCH = 7.7  # degrees, the line from forehead to chin on a frontal face: the median of 546 portraits
 # Points that mirror each other, the person's right one first: corners of the eyes, temples, nose, cheeks, brow.
 _MIRRORED = np.array([(33, 263), (133, 362), (234, 454), (127, 356), (98, 327), (50, 280), (103, 332), (54, 284)])
-# Crops whose meshes are averaged: side, shift to the right and down (shares of the side), turn (radians).
-_JITTER = ((1.0, 0.0, 0.0, 0.0), (0.94, 0.015, -0.01, 0.04), (1.06, -0.015, 0.01, -0.04))
 _FEATHER = 0.03  # of the frame's width, between the photo and the filled sides
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Avatar:
-    """`photo`: uint8 (height, width, 3) RGB. `points`: float32 (468, 3) in its pixels, as `landmarks.Face` has them."""
+    """`photo`: uint8 (height, width, 3) RGB. `points`: float32 (468, 3) in its pixels, as `landmarks.Face` has them.
+
+    `kept_smile`: how much of a smile stays while the face is at rest and speaks, 0 to 1.
+    """
 
     name: str
     photo: Picture
     points: Array
+    kept_smile: float = KEPT_SMILE
 
     def save(self, folder: Path) -> None:
         """Write the avatar as a folder, complete or not at all, in place of an older avatar of that path.
@@ -68,7 +74,13 @@ class Avatar:
                 (fresh / "photo.png").write_bytes(data.tobytes())
                 np.save(fresh / "mesh.npy", self.points, allow_pickle=False)
                 height, width = self.photo.shape[:2]
-                about = {"liveface_avatar": FORMAT_VERSION, "name": self.name, "width": width, "height": height}
+                about = {
+                    "liveface_avatar": FORMAT_VERSION,
+                    "name": self.name,
+                    "width": width,
+                    "height": height,
+                    "kept_smile": self.kept_smile,
+                }
                 (fresh / "avatar.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
                 if folder.exists():
                     folder.rename(old)
@@ -82,17 +94,21 @@ class Avatar:
             raise OutputError(f"The avatar cannot be written to {folder} ({error}): choose another folder.") from error
 
     @classmethod
-    def load(cls, folder: Path) -> "Avatar":
-        """Read a folder that `save` wrote; raises `MediaError` if it is missing, damaged or from another version."""
+    def load(cls, folder: Path, renew: Callable[[Picture, Array], Array] | None = None) -> "Avatar":
+        """Read a folder that `save` wrote; raises `MediaError` if it is missing, damaged or from another version.
+
+        `renew` makes the mesh of an avatar that an earlier version saved, from its photo and its own mesh (468, 3).
+        """
         remedy = "prepare the photo again with `liveface prepare`."
         if not (folder / "avatar.json").is_file():
             raise MediaError(f"{folder} is not a prepared avatar (it has no avatar.json): {remedy}")
         try:
             about = json.loads((folder / "avatar.json").read_text(encoding="utf-8"))
             version, name, size = about["liveface_avatar"], str(about["name"]), (about["height"], about["width"], 3)
+            kept_smile = float(np.clip(float(about.get("kept_smile", KEPT_SMILE)), 0.0, 1.0))
         except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise MediaError(f"{folder / 'avatar.json'} is damaged ({type(error).__name__}): {remedy}") from error
-        if version != FORMAT_VERSION:
+        if version != FORMAT_VERSION and not (version in _RENEWABLE and renew is not None):
             found = str(version)[:20]
             raise MediaError(f"{folder} has avatar format {found}, this program reads {FORMAT_VERSION}: {remedy}")
         try:
@@ -104,7 +120,9 @@ class Avatar:
             raise MediaError(f"The avatar in {folder} is damaged (its files do not fit together): {remedy}")
         if not np.isfinite(points).all():
             raise MediaError(f"The avatar in {folder} is damaged (its mesh is not finite): {remedy}")
-        return cls(name, photo, points)
+        if version != FORMAT_VERSION and renew is not None:
+            points = renew(photo, points)
+        return cls(name, photo, points, kept_smile)
 
     def framed(self, width: int, height: int) -> "Avatar":
         """The avatar cut and scaled to an output of `width` x `height` pixels, its face well placed.
@@ -124,7 +142,7 @@ class Avatar:
         left = _placed(middle[0] * scale - width / 2, photo.shape[1], width)
         top = _placed(middle[1] * scale - EYE_LINE * height, photo.shape[0], height)
         points -= np.array([left, top, 0.0], np.float32)
-        return Avatar(self.name, _filled(photo, left, top, width, height), points)
+        return replace(self, photo=_filled(photo, left, top, width, height), points=points)
 
 
 def check_place(folder: Path) -> None:
@@ -136,8 +154,18 @@ def check_place(folder: Path) -> None:
         raise OutputError(f"The avatar cannot be written to {folder} ({above} admits no files): choose another folder.")
 
 
-def prepare(image: Picture, mesh: FaceMesh, name: str, face: int | None = None) -> Avatar:
-    """Make an avatar of a face in an RGB picture, uint8 (height, width, 3).
+def version_of(folder: Path) -> int | None:
+    """The format of a saved avatar; None if the folder is none."""
+    try:
+        return int(json.loads((folder / "avatar.json").read_text(encoding="utf-8"))["liveface_avatar"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def prepare(
+    image: Picture, mesh: FaceMesh, name: str, face: int | None = None, kept_smile: float = KEPT_SMILE
+) -> Avatar:
+    """Make an avatar of a face in an RGB picture, uint8 (height, width, 3); `kept_smile` as `Avatar` has it.
 
     `face` chooses among several, counted from left to right, from 1; None takes the only or by far the largest one.
     Raises `PhotoError` if there is no such face, or if it is too small, turned too far, cut by the border or covered.
@@ -149,11 +177,16 @@ def prepare(image: Picture, mesh: FaceMesh, name: str, face: int | None = None) 
     if _is_clearer_turned(chosen, image, mesh):
         raise PhotoError("The face is upside down or on its side: turn the photo upright first.")
     _refuse_unusable(chosen.points, image)
-    points = np.mean([mesh.points_in(image, region).points for region in _jittered(chosen.points)], axis=0)
-    photo, points = _reduced(image, points.astype(np.float32))
+    photo, points = _reduced(image, mesh.still_points(image, chosen.points)[:POINT_COUNT])
+    photo = np.ascontiguousarray(photo)
     if (seen := covered_by(photo, points)) is not None:
         raise PhotoError(f"No lips can be seen in the photo, {seen}: use one that shows the mouth uncovered.")
-    return Avatar(name, np.ascontiguousarray(photo), points)
+    return Avatar(name, photo, seam.snapped(photo, points), kept_smile)
+
+
+def renewed(mesh: FaceMesh, photo: Picture, points: Array) -> Array:
+    """The mesh (468, 3) of an avatar's photo as `prepare` makes it now; `points`: the one that it had."""
+    return seam.snapped(photo, mesh.still_points(photo, points)[:POINT_COUNT])
 
 
 def pose(points: Array) -> tuple[float, float, float]:
@@ -230,14 +263,6 @@ def _refuse_unusable(points: Array, image: Picture) -> None:
             f"The face is turned too far away, {sideways} and {vertical}: at most {MAXIMUM_YAW:.0f} degrees "
             "work; use a photo that looks towards the camera."
         )
-
-
-def _jittered(points: Array) -> list[Region]:
-    base = region_of(points)
-    return [
-        Region(base.x + right * base.side, base.y + down * base.side, base.side * side, base.angle + turn)
-        for side, right, down, turn in _JITTER
-    ]
 
 
 def _reduced(image: Picture, points: Array) -> tuple[Picture, Array]:

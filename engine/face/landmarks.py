@@ -1,11 +1,13 @@
 """The face mesh of a picture: 468 points in pixels, with depth.
 
-Uses the two MediaPipe networks in assets/models (BlazeFace short range and Face Mesh, Apache-2.0).
+Uses three MediaPipe networks in assets/models (Apache-2.0): BlazeFace short range finds faces, Face Mesh follows them
+quickly, and the mesh of Face Landmarker, larger and with irises, sees lips more exactly and is used for photos.
 The decoding follows the published model cards; it does not know what an avatar is.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
 import cv2
@@ -15,15 +17,20 @@ from numpy.typing import NDArray
 from liveface.engine.media import Picture
 
 POINT_COUNT = 468
+IRIS_COUNT = 10  # for each eye, the person's right one first: the centre, then the rim's left, top, right and bottom
 EYE_OUTER_RIGHT, EYE_OUTER_LEFT = 33, 263  # the person's own right and left
 
 _DETECTOR_SIZE = 128  # pixels, both sides of the detector's input
 _MESH_SIZE = 192  # pixels, both sides of the mesh network's input
+_FINE_SIZE = 256  # pixels, both sides of the finer network's input
 _ROI_SCALE = 1.5  # crop side over the face's longer side, as the mesh network was trained
 _MINIMUM_SCORE = 0.5
 _OVERLAP_LIMIT = 0.3  # two detections that overlap more than this are one face
 _DEEPEST_LEVEL = 3  # tiles of an eighth of the picture: finds faces of a fiftieth of its longer side
 _FINEST_SAMPLING = 4  # samples per mesh input pixel and axis, in the largest faces
+
+# Crops whose meshes are averaged: side, shift to the right and down (shares of the side), turn (radians).
+_JITTER = ((1.0, 0.0, 0.0, 0.0), (0.94, 0.015, -0.01, 0.04), (1.06, -0.015, 0.01, -0.04), (1.0, 0.01, 0.015, 0.02))
 
 Array = NDArray[np.float32]
 Network = Callable[[Array], tuple[Array, ...]]
@@ -60,19 +67,22 @@ def _detector_anchors() -> Array:
 class FaceMesh:
     """Finds faces and their meshes in pictures; keeps no state between pictures."""
 
-    def __init__(self, detector: Network, mesh: Network) -> None:
+    def __init__(self, detector: Network, mesh: Network, fine: Callable[[], Network]) -> None:
+        """`fine` gives the finer mesh network when it is first needed."""
         self._detector = detector
         self._mesh = mesh
+        self._fine = cache(fine)
         self._anchors = _detector_anchors()
 
     @classmethod
     def load(cls, models: Path, threads: int = 1) -> "FaceMesh":
-        """Compile the two networks found in the folder `models`; raises `CheckpointError` if one is missing."""
+        """Compile the networks found in the folder `models`; raises `CheckpointError` if one is missing."""
         from liveface.engine.backends import openvino
 
         return cls(
             openvino.compile_file(models / "face_detection_short_range.tflite", threads),
             openvino.compile_file(models / "face_landmark.tflite", threads),
+            partial(openvino.compile_file, models / "face_landmark_478.tflite", threads),
         )
 
     def regions(self, image: Picture) -> list[Region]:
@@ -114,30 +124,25 @@ class FaceMesh:
 
     def points_in(self, image: Picture, region: Region) -> Face:
         """The mesh of the face in `region` of an RGB picture."""
-        scale = region.side / _MESH_SIZE
-        cosine, sine = np.cos(region.angle) * scale, np.sin(region.angle) * scale
-        half = _MESH_SIZE / 2
-        to_image = np.array(
-            [
-                [cosine, -sine, region.x - cosine * half + sine * half],
-                [sine, cosine, region.y - sine * half - cosine * half],
-            ]
-        )
-        # A large face is sampled finely, then averaged down: sampling it coarsely would alias.
-        finer = int(np.clip(scale, 1, _FINEST_SAMPLING))
-        fine = to_image / np.array([[finer, finer, 1.0]])
-        fine[:, 2] -= fine[:, :2].sum(axis=1) * (finer - 1) / 2  # centres of coarse and fine samples coincide
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        size = (_MESH_SIZE * finer, _MESH_SIZE * finer)
-        crop = cv2.warpAffine(image, fine, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-        if finer > 1:
-            crop = cv2.resize(crop, (_MESH_SIZE, _MESH_SIZE), interpolation=cv2.INTER_AREA)
-        output, flag = self._mesh(crop[None].astype(np.float32) / 255.0)
-        raw = output.reshape(POINT_COUNT, 3)
-        points = np.empty((POINT_COUNT, 3), np.float32)
-        points[:, :2] = raw[:, :2] @ to_image[:, :2].T + to_image[:, 2]
-        points[:, 2] = raw[:, 2] * scale
-        return Face(points, float(1.0 / (1.0 + np.exp(-flag.reshape(())))))
+        crop, to_image = _cut(image, region, _MESH_SIZE)
+        output, flag = self._mesh(crop)
+        return Face(_placed(output.reshape(POINT_COUNT, 3), to_image), float(1.0 / (1.0 + np.exp(-flag.reshape(())))))
+
+    def still_points(self, image: Picture, points: Array) -> Array:
+        """The finer mesh of a photo's face, float32 (468 + 10, 3), irises last, of which `points` (468, 3) are known:
+        the mean of several crops, as a network's own error changes with the crop."""
+        base = region_of(points)
+        crops = [
+            Region(base.x + right * base.side, base.y + down * base.side, base.side * side, base.angle + turn)
+            for side, right, down, turn in _JITTER
+        ]
+        return np.asarray(np.mean([self.fine_points_in(image, crop) for crop in crops], axis=0), np.float32)
+
+    def fine_points_in(self, image: Picture, region: Region) -> Array:
+        """The finer mesh of the face in `region`, float32 (468 + 10, 3) as in `Face`: the mesh, then the irises."""
+        crop, to_image = _cut(image, region, _FINE_SIZE)
+        output, *_ = self._fine()(crop)
+        return _placed(output.reshape(POINT_COUNT + IRIS_COUNT, 3), to_image)
 
     def faces(self, image: Picture) -> list[Face]:
         """Every large face in an RGB picture, best first, each refined once from its own first mesh."""
@@ -174,6 +179,36 @@ class FaceMesh:
             if second.score > _MINIMUM_SCORE and not any(_is_same(second, other) for other in found):
                 found.append(second)
         return found
+
+
+def _cut(image: Picture, region: Region, side: int) -> tuple[Array, NDArray[np.float64]]:
+    """A region as a network sees it, float32 (1, side, side, 3), 0 to 1, and the affine (2, 3) back to the picture."""
+    scale = region.side / side
+    cosine, sine = np.cos(region.angle) * scale, np.sin(region.angle) * scale
+    half = side / 2
+    to_image = np.array(
+        [
+            [cosine, -sine, region.x - cosine * half + sine * half],
+            [sine, cosine, region.y - sine * half - cosine * half],
+        ]
+    )
+    # A large face is sampled finely, then averaged down: sampling it coarsely would alias.
+    finer = int(np.clip(scale, 1, _FINEST_SAMPLING))
+    fine = to_image / np.array([[finer, finer, 1.0]])
+    fine[:, 2] -= fine[:, :2].sum(axis=1) * (finer - 1) / 2  # centres of coarse and fine samples coincide
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    crop = cv2.warpAffine(image, fine, (side * finer,) * 2, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    if finer > 1:
+        crop = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
+    return crop[None].astype(np.float32) / 255.0, to_image
+
+
+def _placed(raw: Array, to_image: NDArray[np.float64]) -> Array:
+    """A network's points (n, 3), in pixels of its input, in the picture."""
+    points = np.empty((len(raw), 3), np.float32)
+    points[:, :2] = raw[:, :2] @ to_image[:, :2].T + to_image[:, 2]
+    points[:, 2] = raw[:, 2] * np.hypot(*to_image[:, 0])
+    return points
 
 
 def region_of(points: Array) -> Region:

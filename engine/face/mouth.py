@@ -4,36 +4,30 @@ The photo's mouth is closed by geometry, so that every motion starts from the sa
 speaking photo. Drawing itself is elsewhere.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from liveface.engine.face import face_space
+from liveface.engine.face import face_space, lips
 from liveface.engine.face.face_space import INNER_LIPS, OUTER_LIPS
+from liveface.engine.face.rest_mouth import SMILE_TAKEN_BACK, at_rest
 
 Array = NDArray[np.float32]
 
-CROP_SIZE = (128, 96)  # pixels, width and height of the part that the generator paints
-MARGIN = (16, 8, 16, 40)  # pixels of photo kept left, above, right and below the crop, for mouths that close
-INPUT_CHANNELS = 8  # bent photo (3), inner mouth, lips, the photo's own inner mouth bent, upper and lower teeth
+CROP_SIZE = (160, 128)  # pixels, width and height of the part that the generator may change
+INPUT_CHANNELS = 8  # composed picture (3), inner mouth, lips, upper and lower teeth, whether they are the photo's own
 IDENTITY_CHANNELS = 4  # photo (3), its inner mouth
 
-_INNER_UPPER = np.array([191, 80, 81, 82, 13, 312, 311, 310, 415])
-_INNER_LOWER = np.array([95, 88, 178, 87, 14, 317, 402, 318, 324])
-_OUTER_UPPER = np.array([61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291])
-_OUTER_LOWER = np.array([61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291])
-CORNERS = np.array([78, 308])
-
-# How a photo's open mouth is closed: the lips meet this share of the gap above the lower lip's edge.
-_LOWER_SHARE = 0.65
-_UPPER_FOLLOWS, _LOWER_FOLLOWS, _CHIN_FOLLOWS = 0.8, 0.9, 0.75
 # A mesh never closes its inner lips fully: below the first gap (IOD) nothing is painted, above the second all.
 _DEAD_ZONE = (0.02, 0.05)
 # The mesh puts the edge of an open mouth's lips a little inside the opening: share of the gap, and at most so much IOD.
-_LIP_EDGE_SHARE, _LIP_EDGE_LIMIT = 0.3, 0.018
+_LIP_EDGE_SHARE, _LIP_EDGE_LIMIT = 0.3, 0.014
+# Lips grow thinner by this share for one IOD of gap; and IOD of gap from which that is so.
+_THINNING, _OPENING = 0.5, 0.03
+_EVEN_FROM = 0.2  # IOD of gap from which the lower lip's edge is even
 _REACH = 0.15  # IOD around the lips where the generator may change colours
 
 
@@ -41,8 +35,8 @@ _REACH = 0.15  # IOD around the lips where the generator may change colours
 class Mouth:
     """The mouth geometry of one photo.
 
-    `points` float32 (468, 2), the photo's mesh in its pixels; `source` the same with the inner lips drawn a little
-    into the lips of an open mouth, so that no teeth show between lips that close; `closed`: with the mouth at rest;
+    `points` float32 (468, 2), the photo's mesh in its pixels; `source`: the same with the inner lips drawn a little
+    into the lips of an open mouth, so that no teeth show between lips that close; `rest`: with the mouth at rest;
     `turn` float32 (3, 2), takes a displacement in IOD of the pose-free face to photo pixels;
     `crop` float64 (2, 3), takes photo pixels to crop pixels; `iod`, `photo_iod`: pixels of one IOD in crop and photo;
     `inner` uint8 (crop height, crop width), soft mask of the photo's own open mouth.
@@ -50,7 +44,7 @@ class Mouth:
 
     points: Array
     source: Array
-    closed: Array
+    rest: Array
     turn: Array
     crop: NDArray[np.float64]
     iod: float
@@ -58,98 +52,92 @@ class Mouth:
     inner: NDArray[np.uint8]
 
     def landmarks(self, displacement: Array) -> Array:
-        """Mesh (468, 2) in photo pixels for a displacement (468, 3) in IOD from rest; the lips never cross."""
-        return _uncross(self.closed + displacement @ self.turn)
+        """Mesh (468, 2) in photo pixels for a displacement (468, 3) in IOD from rest; the lips never cross or swell."""
+        return _uncross(_unswollen(self.rest + displacement @ self.turn, self.rest))
 
     def displacement(self, points: Array) -> Array:
         """The displacement (468, 3) in IOD that takes the mouth at rest to `points` (468, 2); the inverse of
         `landmarks` for motions without depth."""
-        return np.asarray((points - self.closed) @ np.linalg.pinv(self.turn), np.float32)
+        return np.asarray((points - self.rest) @ np.linalg.pinv(self.turn), np.float32)
 
     def to_crop(self, points: Array) -> Array:
         """Photo pixels (n, 2) to crop pixels."""
         return np.asarray(points @ self.crop[:, :2].T + self.crop[:, 2], np.float32)
 
 
-def measure(points: Array, crop: NDArray[np.float64] | None = None) -> Mouth:
-    """The mouth geometry of a mesh (468, 3) in pixels; `crop` overrides the crop's place."""
+def measure(points: Array, smile_taken_back: float = SMILE_TAKEN_BACK) -> Mouth:
+    """The mouth geometry of a mesh (468, 3) in pixels; `smile_taken_back` is as for `rest_mouth.at_rest`."""
     back = face_space.pose(points).inverse()
     flat = points[:, :2].astype(np.float32)
-    if crop is None:
-        crop = face_space.mouth_crop_transform(_close(flat), *CROP_SIZE)
+    rest = at_rest(points, smile_taken_back)
+    crop = face_space.mouth_crop_transform(rest, *CROP_SIZE)
     scale = float(np.sqrt(abs(np.linalg.det(crop[:, :2])))) * back.scale
     turn = np.asarray(back.scale * back.rotation.T[:, :2], np.float32)
     own = inner_mask(np.asarray(flat @ crop[:, :2].T + crop[:, 2], np.float32), scale)
-    return Mouth(flat, _into_lips(flat), _close(flat), turn, crop, scale, back.scale, (own * 255).astype(np.uint8))
+    return Mouth(flat, _into_lips(flat), rest, turn, crop, scale, back.scale, (own * 255).astype(np.uint8))
 
 
-def _axes(points: Array) -> tuple[Array, Array, float]:
-    """Unit vectors to the right and down of the face, and its IOD in pixels."""
-    across = face_space.between_eyes(points)
-    iod = float(np.hypot(*across))
-    right = across / iod
-    return right, np.array([-right[1], right[0]], np.float32), iod
-
-
-def _close(points: Array) -> Array:
-    """The mesh (468, 2) with the lips brought together; chin and cheeks follow with a fall-off."""
-    right, down, iod = _axes(points)
-    x, y = points @ right, points @ down
-    gap = np.maximum(y[_INNER_LOWER] - y[_INNER_UPPER], 0.0)
-    place = (x[_INNER_UPPER] + x[_INNER_LOWER]) / 2
-    order = np.argsort(np.concatenate([x[CORNERS], place]))
-    along = np.concatenate([x[CORNERS], place])[order]
-    opening = np.interp(x, along, np.concatenate([[0.0, 0.0], gap])[order])
-    widest = float(gap.max())
-
-    def edge(indices: NDArray[np.int64]) -> Array:
-        sort = np.argsort(x[indices])
-        return np.asarray(np.interp(x, x[indices][sort], y[indices][sort]), np.float32)
-
-    ends = CORNERS
-    inner_upper = edge(np.concatenate([ends[:1], _INNER_UPPER, ends[1:]]))
-    inner_lower = edge(np.concatenate([ends[:1], _INNER_LOWER, ends[1:]]))
-    outer_upper, outer_lower = edge(_OUTER_UPPER), edge(_OUTER_LOWER)
-    nose, chin = y[2], y[face_space.CHIN]
-
-    is_lower = y > (inner_upper + inner_lower) / 2
-    lip = np.clip((inner_upper - y) / np.maximum(inner_upper - outer_upper, 0.02 * iod), 0.0, 1.0)
-    above = np.clip((y - nose) / np.maximum(outer_upper - nose, 0.02 * iod), 0.0, 1.0)
-    upper_share = (1.0 - (1.0 - _UPPER_FOLLOWS) * lip) * above
-    lip = np.clip((y - inner_lower) / np.maximum(outer_lower - inner_lower, 0.02 * iod), 0.0, 1.0)
-    below = np.clip((y - outer_lower) / np.maximum(chin - outer_lower, 0.1 * iod), 0.0, 1.0)
-    middle = (x[CORNERS[0]] + x[CORNERS[1]]) / 2
-    jaw = widest * np.exp(-(((x - middle) / (0.55 * iod)) ** 2))
-    lower_opening = opening * (1.0 - below) + jaw * _CHIN_FOLLOWS * below
-    lower_share = 1.0 - (1.0 - _LOWER_FOLLOWS) * lip
-    shift = np.where(
-        is_lower, -_LOWER_SHARE * lower_opening * lower_share, (1.0 - _LOWER_SHARE) * opening * upper_share
-    )
-    shift[_INNER_UPPER] = (1.0 - _LOWER_SHARE) * gap
-    shift[_INNER_LOWER] = -_LOWER_SHARE * gap
-    moves = (y > nose) | np.isin(np.arange(len(y)), face_space.LIPS)
-    shift = np.where(moves & (np.hypot(x - middle, y - y[13]) < 1.4 * iod), shift, 0.0)
-    return np.asarray(points + shift[:, None] * down, np.float32)
+def measure_again(own: Mouth, crop: NDArray[np.float64]) -> Mouth:
+    """The same mouth with its crop (2, 3) elsewhere."""
+    scale = float(np.sqrt(abs(np.linalg.det(crop[:, :2])))) * own.photo_iod
+    inner = inner_mask(np.asarray(own.points @ crop[:, :2].T + crop[:, 2], np.float32), scale)
+    return replace(own, crop=crop, iod=scale, inner=(inner * 255).astype(np.uint8))
 
 
 def _into_lips(points: Array) -> Array:
     """The mesh (468, 2) with each inner lip point moved from its partner by a share of their gap."""
-    _, down, iod = _axes(points)
-    gap = np.maximum((points[_INNER_LOWER] - points[_INNER_UPPER]) @ down, 0.0)
+    _, down, iod = lips.axes(points)
+    upper, lower = lips.UPPER_COLUMNS[:, -1], lips.LOWER_COLUMNS[:, -1]
+    gap = np.maximum((points[lower] - points[upper]) @ down, 0.0)
     shift = np.minimum(_LIP_EDGE_SHARE * gap, _LIP_EDGE_LIMIT * iod)[:, None] * down
     result = points.copy()
-    result[_INNER_UPPER] -= shift
-    result[_INNER_LOWER] += shift
+    result[upper] -= shift
+    result[lower] += shift
+    return result
+
+
+def _unswollen(points: Array, rest: Array) -> Array:
+    """The mesh (468, 2) with lips no higher than people's are who open the mouth; `rest`: the mouth at rest.
+
+    The mesh of a moving face sees too little of how far the inner edges of the lips go, as if the lips grew.
+    """
+    down, iod = lips.axes(rest)[1:]
+    gap = (points[lips.LOWER_EDGE] - points[lips.UPPER_EDGE]) @ down / iod
+    opened = np.clip(gap[1:-1] / _OPENING, 0.0, 1.0)
+    result = points.copy()
+    for columns in (lips.UPPER_COLUMNS, lips.LOWER_COLUMNS):
+        heights = (points[columns] - points[columns[:, :1]]) @ down
+        allowed = np.abs((rest[columns[:, -1]] - rest[columns[:, 0]]) @ down) * (1.0 - _THINNING * gap[1:-1])
+        swollen = np.maximum(np.abs(heights[:, -1]) - allowed, 0.0) * opened
+        share = swollen / np.maximum(np.abs(heights[:, -1]), 0.01 * iod)
+        result[columns] -= (heights * share[:, None])[..., None] * down
+    return _rounded(result, float(gap[4:7].mean()))
+
+
+def _rounded(points: Array, gap: float) -> Array:
+    """The mesh (468, 2) with an even edge of the lower lip, as far as the mouth is open: shut lips keep the marks that
+    they press into each other, open ones do not. `gap`: IOD."""
+    right, down, _ = lips.axes(points)
+    edge = points[lips.LOWER_EDGE]
+    x, y = edge @ right, edge @ down
+    middle, half = (x[0] + x[-1]) / 2, max((x[-1] - x[0]) / 2, 1e-3)
+    along = (x - middle) / half
+    even = np.polynomial.polynomial.polyval(along, np.polynomial.polynomial.polyfit(along, y, 2))
+    shift = (even - y)[1:-1] * float(np.clip(gap / _EVEN_FROM, 0.0, 1.0)) * (1.0 - along[1:-1] ** 8)
+    result = points.copy()
+    for ring, share in ((3, 1.0), (2, 0.7), (1, 0.3)):
+        result[lips.LOWER_COLUMNS[:, ring]] += (share * shift)[:, None] * down
     return result
 
 
 def _uncross(points: Array) -> Array:
     """The mesh (468, 2) with every lower inner-lip point at or below its upper partner."""
-    down = _axes(points)[1]
-    overlap = np.maximum((points[_INNER_UPPER] - points[_INNER_LOWER]) @ down, 0.0)[:, None] / 2 * down
+    down = lips.axes(points)[1]
+    upper, lower = lips.UPPER_COLUMNS[:, -1], lips.LOWER_COLUMNS[:, -1]
+    overlap = np.maximum((points[upper] - points[lower]) @ down, 0.0)[:, None] / 2 * down
     result = points.copy()
-    result[_INNER_UPPER] -= overlap
-    result[_INNER_LOWER] += overlap
+    result[upper] -= overlap
+    result[lower] += overlap
     return result
 
 
@@ -187,24 +175,15 @@ def _filled(polygon: Array) -> NDArray[np.uint8]:
     return np.asarray(cv2.GaussianBlur(canvas, (0, 0), 0.8), np.uint8)
 
 
-def reference_crop(image: NDArray[np.uint8], mouth: Mouth) -> NDArray[np.uint8]:
-    """The photo's crop with its margins, uint8 (height, width, 3), shrunk without aliasing."""
-    scale = float(np.sqrt(abs(np.linalg.det(mouth.crop[:, :2]))))
+def cut(image: NDArray[np.uint8], transform: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """The crop of a picture, uint8 (height, width, 3), shrunk without aliasing; `transform` (2, 3) leads into it."""
+    scale = float(np.sqrt(abs(np.linalg.det(transform[:, :2]))))
     if scale < 0.8:
         image = cv2.GaussianBlur(image, (0, 0), 0.45 / scale).astype(np.uint8)
-    left, above, right, below = MARGIN
-    matrix = mouth.crop + np.array([[0.0, 0.0, left], [0.0, 0.0, above]])
-    size = (CROP_SIZE[0] + left + right, CROP_SIZE[1] + above + below)
-    return np.asarray(
-        cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8
-    )
+    crop = cv2.warpAffine(image, transform, CROP_SIZE, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(crop, np.uint8)
 
 
-def without_margin(reference: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The part of a reference crop that the generator paints, (height, width, ...)."""
-    return reference[MARGIN[1] : MARGIN[1] + CROP_SIZE[1], MARGIN[0] : MARGIN[0] + CROP_SIZE[0]]
-
-
-def identity_input(reference: NDArray[np.uint8], mouth: Mouth) -> Array:
-    """What the identity encoder sees, float32 (height, width, IDENTITY_CHANNELS), 0 to 1."""
-    return np.dstack([without_margin(reference), mouth.inner]).astype(np.float32) / 255.0
+def identity_input(image: NDArray[np.uint8], mouth: Mouth) -> Array:
+    """What the identity encoder sees of a photo, float32 (height, width, IDENTITY_CHANNELS), 0 to 1."""
+    return np.dstack([cut(image, mouth.crop), mouth.inner]).astype(np.float32) / np.float32(255.0)

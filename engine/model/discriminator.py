@@ -21,7 +21,7 @@ class Discriminator(nn.Module):
         self.judge = spectral_norm(nn.Conv2d(narrow, 1, 3, 1, 1))
 
     def forward(self, image: Tensor, inner: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Scores (B, 1, 12, 16), higher for filmed, and the maps of each stage; image 0..1, `inner` (B, 1, H, W)."""
+        """Scores (B, 1, 16, 20), higher for filmed, and the maps of each stage; image 0..1, `inner` (B, 1, H, W)."""
         values = torch.cat([image * 2.0 - 1.0, inner], dim=1)
         maps = []
         for stage in self.stages:

@@ -9,7 +9,7 @@ CHANNELS = (24, 40, 64)  # of the maps at 1/4, 1/8 and 1/16 of the crop
 
 
 class IdentityEncoder(nn.Module):
-    """Input: float (B, 4, 96, 128), photo 0..1 and its own inner mouth. Output: three maps, finest first."""
+    """Input: float (B, 4, 128, 160), photo 0..1 and its own inner mouth. Output: three maps, finest first."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -24,7 +24,7 @@ class IdentityEncoder(nn.Module):
         )
 
     def forward(self, photo: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Maps (B, 24, 24, 32), (B, 40, 12, 16), (B, 64, 6, 8) of photos (B, 4, 96, 128)."""
+        """Maps (B, 24, 32, 40), (B, 40, 16, 20), (B, 64, 8, 10) of photos (B, 4, 128, 160)."""
         fine = self.stages[0](self.unshuffle(photo))
         middle = self.stages[1](fine)
         return fine, middle, self.stages[2](middle)

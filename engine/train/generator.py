@@ -3,7 +3,7 @@
 It does not know where examples come from (`engine.train.mouth_samples`); the command is `liveface train generator`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from liveface.engine.errors import ConfigurationError
+from liveface.engine.face import mouth_crops
+from liveface.engine.face.face_space import CODE_SIZE
 from liveface.engine.model.au_classifier import ActionUnitClassifier
 from liveface.engine.model.discriminator import Discriminator
 from liveface.engine.model.generator import DESIGNS, DirectDecoder, Drawing, MouthGenerator, compose
@@ -33,24 +35,33 @@ class Options:
     discriminator_rate: float = 4e-4
     inner_weight: float = 6.0  # of the plain error inside the mouth
     around_weight: float = 4.0  # of the plain error around it, where a false colour of lips shows at once
+    change_weight: float = 0.1  # of the change itself: what is not known to be better stays as it was drawn
     gradient_weight: float = 1.0
     adversarial_weight: float = 0.02
     feature_weight: float = 1.0
     action_unit_weight: float = 0.02
     perceptual_weight: float = 0.3
     adversarial_from: int = 400  # steps before the discriminator joins
+    reduced: bool = False  # convolutions in bfloat16, twice as fast on processors that have it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Examples after augmentation, float (B, channels, 96, 128), 0 to 1; `code` (B, 16)."""
+    """Examples after augmentation, float (B, channels, 128, 160), 0 to 1; `told` (B, CONDITION_SIZE); `is_sharp`
+    (B,), 1 where the target shows details as they are."""
 
     photo: Tensor
     inputs: Tensor
     target: Tensor
     inner: Tensor
     reach: Tensor
-    code: Tensor
+    told: Tensor
+    is_sharp: Tensor
+
+    @property
+    def area(self) -> Tensor:
+        """Where the generator may change anything, (B, 1, 128, 160)."""
+        return torch.maximum(self.inner, self.reach)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,12 +70,14 @@ class Painter:
 
     identity: IdentityEncoder
     generator: MouthGenerator | DirectDecoder
+    reduced: bool = False
 
     def crop(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """The network's own picture and the finished crop, each (B, 3, 96, 128)."""
-        drawing = Drawing(self.generator).to(batch.inputs.device)
-        picture, change = drawing(batch.inputs, batch.code, *self.identity(batch.photo))
-        return picture, compose(batch.inputs, picture, change, batch.inner, batch.reach)
+        """The network's change of colours and the finished crop, each (B, 3, 128, 160)."""
+        with torch.autocast(batch.inputs.device.type, torch.bfloat16, enabled=self.reduced):
+            change = Drawing(self.generator)(batch.inputs, batch.told, *self.identity(batch.photo))
+        change = change.float()
+        return change, compose(batch.inputs, change, batch.inner, batch.reach)
 
 
 class Samples:
@@ -72,44 +85,48 @@ class Samples:
 
     def __init__(self, folders: list[Path]) -> None:
         self.planes = [np.load(folder / "planes.npy", mmap_mode="r") for folder in folders]
-        self.codes = [np.load(folder / "codes.npy") for folder in folders]
-        self.count = sum(len(codes) for codes in self.codes)
+        self.told = [np.load(folder / "told.npy") for folder in folders]
+        self.is_sharp = [np.load(folder / "sharp.npy") for folder in folders]
+        self.count = sum(len(told) for told in self.told)
         if self.count == 0:
             raise ConfigurationError("There are no examples to train on: cut some from a prepared corpus first.")
 
     def draw(self, size: int, generator: Generator, place: Rank) -> Batch:
         """A random augmented batch."""
-        folder = generator.choice(len(self.codes), size, p=[len(codes) / self.count for codes in self.codes])
-        index = [int(generator.integers(len(self.codes[which]))) for which in folder]
-        planes = np.stack([self.planes[which][i] for which, i in zip(folder, index, strict=True)])
-        codes = np.stack([self.codes[which][i] for which, i in zip(folder, index, strict=True)])
-        stack = torch.from_numpy(planes).to(place.device).permute(0, 3, 1, 2).float().div_(255.0)
-        return augmented(stack, torch.from_numpy(codes).to(place.device), generator)
+        folder = generator.choice(len(self.told), size, p=[len(told) / self.count for told in self.told])
+        index = [int(generator.integers(len(self.told[which]))) for which in folder]
+        planes, told, is_sharp = (
+            torch.from_numpy(np.stack([kept[which][i] for which, i in zip(folder, index, strict=True)]))
+            for kept in (self.planes, self.told, self.is_sharp)
+        )
+        stack = planes.to(place.device).permute(0, 3, 1, 2).float().div_(255.0)
+        return augmented(stack, told.to(place.device), is_sharp.to(place.device).float(), generator)
 
 
-def split(stack: Tensor, code: Tensor) -> Batch:
+def split(stack: Tensor, told: Tensor, is_sharp: Tensor) -> Batch:
     """Name the planes (B, PLANES, H, W) of stored examples."""
-    return Batch(stack[:, REFERENCE], stack[:, INPUTS], stack[:, TARGET], stack[:, INNER], stack[:, REACH], code)
+    return Batch(
+        stack[:, REFERENCE], stack[:, INPUTS], stack[:, TARGET], stack[:, INNER], stack[:, REACH], told, is_sharp
+    )
 
 
-def augmented(stack: Tensor, code: Tensor, generator: Generator) -> Batch:
+def augmented(stack: Tensor, told: Tensor, is_sharp: Tensor, generator: Generator) -> Batch:
     """Mirror half of the examples; give each another light and skin, and the photo the damage of a poor camera."""
     mirrored = torch.from_numpy(generator.random(len(stack)) < 0.5).to(stack.device)
     stack = torch.where(mirrored[:, None, None, None], stack.flip(3), stack)
+    code = told[:, :CODE_SIZE]
     code = torch.where(mirrored[:, None], code @ mirror_of_codes().to(code), code)
-    batch = split(stack, code)
+    batch = split(stack, torch.cat([code, told[:, CODE_SIZE:]], dim=1), is_sharp)
     look = Augmentation.random(len(stack), generator, 0.6)
     damage = Damage.random(len(stack), generator)
-    photo, bent = batch.photo[:, :3], batch.inputs[:, :3]
-    both = torch.cat([look.on(photo, batch.photo[:, 3:4]), look.on(bent, batch.inputs[:, 5:6])], dim=3).clamp(0, 1)
-    photo, bent = damage.to(both, generator).chunk(2, dim=3)
-    return Batch(
-        torch.cat([photo, batch.photo[:, 3:4]], dim=1),
-        torch.cat([bent, batch.inputs[:, 3:]], dim=1),
-        look.on(batch.target, batch.inner).clamp(0, 1),
-        batch.inner,
-        batch.reach,
-        code,
+    photo, drawn = batch.photo[:, :3], batch.inputs[:, :3]
+    both = torch.cat([look.on(photo, batch.photo[:, 3:4]), look.on(drawn, batch.inner)], dim=3).clamp(0, 1)
+    photo, drawn = damage.to(both, generator).chunk(2, dim=3)
+    return replace(
+        batch,
+        photo=torch.cat([photo, batch.photo[:, 3:4]], dim=1),
+        inputs=torch.cat([drawn, batch.inputs[:, 3:]], dim=1),
+        target=look.on(batch.target, batch.inner).clamp(0, 1),
     )
 
 
@@ -117,22 +134,38 @@ def _slopes(images: Tensor) -> tuple[Tensor, Tensor]:
     return images[..., :, 1:] - images[..., :, :-1], images[..., 1:, :] - images[..., :-1, :]
 
 
-def picture_loss(drawn: Tensor, target: Tensor, batch: Batch, options: Options) -> Tensor:
-    """Error of colours, inside the mouth mostly at low frequency, and of edges at three scales. A scalar."""
-    area = torch.maximum(batch.inner, batch.reach)
-    around = ((drawn - target).abs() * area * (1 - batch.inner)).mean()
-    loss = options.around_weight * around + options.inner_weight * 0.4 * ((drawn - target).abs() * batch.inner).mean()
-    mouth_drawn, mouth_target, area_small, inner = drawn, target, area, batch.inner
+def picture_loss(drawn: Tensor, batch: Batch, options: Options) -> Tensor:
+    """Error of colours in and around the mouth at three scales, and of edges. A scalar.
+
+    Film is coarser than the crop: against a target that is not sharp only what is halved counts. Every error is
+    divided by the area that it is taken over, so that a small opening weighs as much as a wide one.
+    """
+    loss = drawn.new_zeros(())
+    target, inner, around = batch.target, batch.inner, batch.reach * (1.0 - batch.inner)
+    known = batch.is_sharp[:, None, None, None]
     for level in range(3):
         if level:
-            mouth_drawn, mouth_target = (functional.avg_pool2d(image, 2) for image in (mouth_drawn, mouth_target))
-            area_small, inner = functional.avg_pool2d(area_small, 2), functional.avg_pool2d(inner, 2)
-            loss = loss + options.inner_weight * 0.3 * ((mouth_drawn - mouth_target).abs() * inner).mean()
-        for a, b, weight in zip(
-            _slopes(mouth_drawn), _slopes(mouth_target), (area_small[..., :, 1:], area_small[..., 1:, :]), strict=True
-        ):
-            loss = loss + options.gradient_weight * ((a - b).abs() * weight).mean()
+            drawn, target, inner, around = (functional.avg_pool2d(part, 2) for part in (drawn, target, inner, around))
+            known = torch.ones_like(known)
+        error = (drawn - target).abs()
+        loss = loss + options.inner_weight * _mean(error, inner * known) / 3
+        loss = loss + options.around_weight * _mean(error, around * known) / 3
+        edges = zip(_slopes(drawn), _slopes(target), _cut(inner * known), strict=True)
+        loss = loss + options.gradient_weight * sum((_mean((a - b).abs(), w) for a, b, w in edges), start=loss * 0.0)
     return loss
+
+
+def _cut(weight: Tensor) -> tuple[Tensor, Tensor]:
+    return weight[..., :, 1:], weight[..., 1:, :]
+
+
+def _mean(error: Tensor, weight: Tensor) -> Tensor:
+    """Mean over the examples of each one's error (B, 3, H, W) where its weight (B, 1, H, W) is; a scalar.
+
+    Openings of less than fifty pixels count by their area.
+    """
+    total = weight.sum(dim=(1, 2, 3))
+    return ((error * weight).sum(dim=(1, 2, 3)) / (3.0 * total.clamp(min=50.0))).mean()
 
 
 def train(
@@ -154,7 +187,7 @@ def train(
         raise ConfigurationError(f"The generator's design is {options.design!r}, expected {' or '.join(DESIGNS)}.")
     place = place or Rank()
     torch.manual_seed(settings.seed)
-    painter = Painter(IdentityEncoder().to(place.device), DESIGNS[options.design]().to(place.device))
+    painter = Painter(IdentityEncoder().to(place.device), DESIGNS[options.design]().to(place.device), options.reduced)
     discriminator = Discriminator().to(place.device)
     networks = {"identity": painter.identity, "generator": painter.generator, "discriminator": discriminator}
     for network in networks.values():
@@ -204,35 +237,45 @@ class _Judge:
 
     def painter_loss(self, batch: Batch) -> Tensor:
         """What the drawing networks minimise. A scalar."""
-        picture, drawn = self.painter.crop(batch)
+        change, drawn = self.painter.crop(batch)
         self.drawn = drawn.detach()
-        target = batch.target
-        loss = picture_loss(drawn, target, batch, self.options)
-        loss = loss + 0.5 * ((picture - target).abs() * torch.maximum(batch.inner, batch.reach)).mean()
+        loss = picture_loss(drawn, batch, self.options)
+        loss = loss + self.options.change_weight * (change.abs() * batch.area).mean()
         if self.classifier is not None:
             with torch.no_grad():
-                wanted = self.classifier.features(target)
+                wanted = self.classifier.features(_for_classifier(batch.target))
                 wanted_units = self.classifier.intensities(wanted)
-            seen = self.classifier.features(drawn)
+            seen = self.classifier.features(_for_classifier(drawn))
             loss = loss + self.options.action_unit_weight * functional.l1_loss(
                 self.classifier.intensities(seen), wanted_units
             )
             for a, b in zip(seen[:3], wanted[:3], strict=True):
                 loss = loss + self.options.perceptual_weight * functional.l1_loss(a, b)
-        if self.state.step >= self.options.adversarial_from:
+        chosen = batch.is_sharp > 0.0
+        if self.options.adversarial_weight and self.state.step >= self.options.adversarial_from and chosen.any():
             with torch.no_grad():
-                _, filmed = self.discriminator(target, batch.inner)
-            score, maps = self.discriminator(drawn, batch.inner)
-            weight = functional.avg_pool2d(torch.maximum(batch.inner, batch.reach), 8)
+                _, filmed = self.discriminator(batch.target[chosen], batch.inner[chosen])
+            score, maps = self.discriminator(drawn[chosen], batch.inner[chosen])
+            weight = functional.avg_pool2d(batch.area[chosen], 8)
             loss = loss - self.options.adversarial_weight * (score * weight).mean()
             for a, b in zip(maps, filmed, strict=True):
                 loss = loss + self.options.feature_weight * functional.l1_loss(a, b) / len(maps)
         return loss
 
     def discriminator_loss(self, batch: Batch) -> Tensor:
-        """Hinge loss where the crop was drawn. A scalar."""
+        """Hinge loss where the crop was drawn, of sharp examples: coarse film must not pass for the real. A scalar."""
         assert self.drawn is not None
-        weight = functional.avg_pool2d(torch.maximum(batch.inner, batch.reach), 8)
-        filmed, _ = self.discriminator(batch.target, batch.inner)
-        drawn, _ = self.discriminator(self.drawn, batch.inner)
+        chosen = batch.is_sharp > 0.0
+        if not chosen.any() or not self.options.adversarial_weight:
+            return sum((one.sum() * 0.0 for one in self.discriminator.parameters()), start=self.drawn.new_zeros(()))
+        weight = functional.avg_pool2d(batch.area[chosen], 8)
+        filmed, _ = self.discriminator(batch.target[chosen], batch.inner[chosen])
+        drawn, _ = self.discriminator(self.drawn[chosen], batch.inner[chosen])
         return ((functional.relu(1 - filmed) + functional.relu(1 + drawn)) * weight).mean()
+
+
+def _for_classifier(crop: Tensor) -> Tensor:
+    """A crop (B, 3, 128, 160) at the size that the Action Unit classifier sees; both show the same part of the face."""
+    return functional.interpolate(
+        crop, (mouth_crops.HEIGHT, mouth_crops.WIDTH), mode="bilinear", align_corners=False, antialias=True
+    )

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liveface.engine.errors import MediaError
-from liveface.engine.face.landmarks import FaceMesh, region_of
+from liveface.engine.face import seam
+from liveface.engine.face.landmarks import POINT_COUNT, FaceMesh
 from liveface.engine.face.mouth_crops import mouth_crops
 from liveface.engine.face.photo import read_photo
 from liveface.engine.hearing.features import normalised_features
@@ -21,7 +22,6 @@ from liveface.engine.model.sync_expert import PICTURES, grey_pictures
 from liveface.engine.train import au_classifier, split, sync
 from liveface.engine.train.au_classifier import LabelledCrops
 from liveface.engine.train.mouth_samples import Filmed, Portrait
-from liveface.engine.train.prepare import steady_points
 from liveface.engine.train.sync import FilmedClip
 
 PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
@@ -95,7 +95,8 @@ def portraits(folder: Path, mesh: FaceMesh) -> Iterator[Portrait]:
         image = read_photo(file)
         faces = mesh.faces(image)
         if faces:
-            yield Portrait(image, steady_points(image, region_of(faces[0].points), mesh))
+            points = mesh.still_points(image, faces[0].points)[:POINT_COUNT]
+            yield Portrait(image, seam.snapped(image, points))
 
 
 def _film(file: Path) -> Filmed:

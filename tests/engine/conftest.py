@@ -8,7 +8,9 @@ import skimage.data
 
 from liveface import assets
 from liveface.engine.face.avatar import Avatar, prepare
+from liveface.engine.face.condition import CONDITION_SIZE
 from liveface.engine.face.landmarks import FaceMesh
+from liveface.engine.face.mouth import CROP_SIZE, IDENTITY_CHANNELS, INPUT_CHANNELS
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +38,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model")
     torch.manual_seed(0)
     networks = {"identity": IdentityEncoder(), "generator": MouthGenerator()}
-    inputs, code, photo = torch.rand(4, 8, 96, 128), torch.randn(4, 16), torch.rand(4, 4, 96, 128)
+    width, height = CROP_SIZE
+    inputs, told = torch.rand(4, INPUT_CHANNELS, height, width), torch.randn(4, CONDITION_SIZE)
+    photo = torch.rand(4, IDENTITY_CHANNELS, height, width)
     with torch.no_grad():
         for network in networks.values():
             for module in network.modules():
@@ -44,7 +48,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
                     module.weight.uniform_(0.7, 1.3)
                     module.bias.normal_(0.0, 0.2)
         for _ in range(3):  # the networks learn the means and variances that make their outputs lively
-            networks["generator"](inputs, code, networks["identity"](photo))
+            networks["generator"](inputs, told, networks["identity"](photo))
+        for name, value in networks["generator"].named_parameters():
+            if name.startswith(
+                ("change", "told")
+            ):  # which start at nothing, so that nothing is changed before training
+                value.normal_(0.0, 0.3)
     tensors = {
         f"{name}.{key}": value.numpy()
         for name, network in networks.items()

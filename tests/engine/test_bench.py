@@ -53,12 +53,12 @@ class SlowPainter:
     def identify(self, photo: Array) -> tuple[Array, ...]:
         return (photo,)
 
-    def begin(self, inputs: Array, code: Array, identity: tuple[Array, ...]) -> Callable[[], tuple[Array, Array]]:
+    def begin(self, inputs: Array, told: Array, identity: tuple[Array, ...]) -> Callable[[], Array]:
         self._advance(3.0)
 
-        def finish() -> tuple[Array, Array]:
+        def finish() -> Array:
             self._advance(5.0)
-            return inputs, code
+            return inputs
 
         return finish
 
@@ -167,13 +167,12 @@ def test_a_timed_network_moves_as_the_network_does() -> None:
 def test_of_painting_only_what_is_waited_for_counts_and_that_per_picture(clock: Callable[[float], None]) -> None:
     stopwatch = Stopwatch(("generator",), 9)
     painter = TimedPainter(SlowPainter(clock), stopwatch)
-    inputs, code = np.zeros((2, 8, 1, 1), np.float32), np.zeros((2, 16), np.float32)
-    wait = painter.begin(inputs, code, painter.identify(inputs))
+    inputs, told = np.zeros((2, 8, 1, 1), np.float32), np.zeros((2, 16), np.float32)
+    wait = painter.begin(inputs, told, painter.identify(inputs))
     clock(1000.0)  # geometry
-    picture, change = wait()
+    change = wait()
     assert stopwatch.durations("generator").tolist() == [4.0]
-    assert picture is inputs
-    assert change is code
+    assert change is inputs
     assert painter.batch == 4
 
 

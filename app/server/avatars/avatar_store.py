@@ -14,10 +14,11 @@ from pathlib import Path
 
 import cv2
 
+from liveface.app.files.avatar_files import load_avatar
 from liveface.app.server.avatars.photo_worker import PhotoWorker
 from liveface.app.server.security import is_same_secret, network_of
 from liveface.app.session.clock import Clock
-from liveface.app.session.pipeline import ASSETS
+from liveface.app.session.pipeline import ASSETS, load_face_mesh
 from liveface.engine.errors import LivefaceError, NotFoundError
 from liveface.engine.face.avatar import Avatar
 
@@ -89,7 +90,7 @@ class AvatarStore:
             if key not in self._framed:
                 folder = self._entry(name).folder
                 try:
-                    avatar = await asyncio.to_thread(lambda: Avatar.load(folder).framed(width, height))
+                    avatar = await asyncio.to_thread(lambda: load_avatar(folder, load_face_mesh).framed(width, height))
                 except LivefaceError:
                     if name in self._entries:
                         raise

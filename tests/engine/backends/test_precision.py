@@ -18,6 +18,7 @@ from liveface.engine.backends.precision import (
     recall,
     remember,
 )
+from liveface.engine.face.condition import CONDITION_SIZE
 
 SLOW = Trial(0.010, 0.0, 0.0)
 NAMES = ("f32", "bf16", "int8")
@@ -118,11 +119,13 @@ def test_the_memory_lies_in_the_cache_folder_of_the_user(monkeypatch: pytest.Mon
 
 
 def test_the_drawn_mouth_has_the_values_of_a_real_one() -> None:
-    for array, shape in zip(probe(), ((1, 4, 96, 128), (1, 8, 96, 128), (1, 16)), strict=True):
+    for array, shape in zip(probe(), ((1, 4, 128, 160), (1, 8, 128, 160), (1, CONDITION_SIZE)), strict=True):
         assert array.shape == shape
         assert array.dtype == np.float32
         assert np.isfinite(array).all()
     photo, inputs, _ = probe()
     assert min(photo.min(), inputs.min()) >= 0.0
     assert max(photo.max(), inputs.max()) <= 1.0
-    assert all(plane.max() > 0.9 for plane in inputs[0, 3:])
+    assert all(plane.max() > 0.9 for plane in inputs[0, 3:7])
+    assert (inputs[0, 3] <= inputs[0, 4]).all(), "the opening lies within the lips"
+    assert inputs[0, 7].max() == inputs[0, 7].min(), "teeth are the photo's own everywhere or nowhere"

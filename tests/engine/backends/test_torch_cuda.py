@@ -28,15 +28,18 @@ from liveface.engine.backends.torch_cuda import (  # noqa: E402
 )
 from liveface.engine.drawing.renderer import load_renderer  # noqa: E402
 from liveface.engine.errors import BackendError, CheckpointError  # noqa: E402
+from liveface.engine.face.condition import CONDITION_SIZE  # noqa: E402
+from liveface.engine.face.mouth import CROP_SIZE  # noqa: E402
 from liveface.engine.model.drawing import load_drawing  # noqa: E402
 from liveface.engine.model.generator import Drawing  # noqa: E402
 
+WIDTH, HEIGHT = CROP_SIZE
 WITHOUT_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 WITH_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no GPU")
 
 
 def with_other_weights(model: checkpoint.Checkpoint) -> checkpoint.Checkpoint:
-    name = "generator.motion.weight"
+    name = "generator.told.0.linear.weight"
     return checkpoint.Checkpoint({**model.tensors, name: model.tensors[name] * 2}, model.configuration, {})
 
 
@@ -47,65 +50,64 @@ def plain(model: Path) -> TorchPainter:
 
 def test_it_paints_what_openvino_paints(model: Path, plain: TorchPainter, tmp_path: Path) -> None:
     other = PaintNetworks(model / "identity.onnx", model / "generator.onnx", 1, tmp_path / "precision.json")
-    photo, inputs, code = probe()
-    painted = [painter.begin(inputs, code, painter.identify(photo))() for painter in (plain, other)]
-    for one, its in zip(*painted, strict=True):
-        assert one.shape == its.shape == (1, 3, 96, 128)
-        assert one.dtype == its.dtype == np.float32
-        assert its.std() > 0.01
-        np.testing.assert_allclose(one, its, atol=2e-3)
+    photo, inputs, told = probe()
+    one, its = (painter.begin(inputs, told, painter.identify(photo))() for painter in (plain, other))
+    assert one.shape == its.shape == (1, 3, HEIGHT, WIDTH)
+    assert one.dtype == its.dtype == np.float32
+    assert its.std() > 0.01
+    np.testing.assert_allclose(one, its, atol=2e-3)
 
 
 def test_a_batch_of_three_equals_three_pictures_alone(plain: TorchPainter) -> None:
-    photo, inputs, code = probe()
+    photo, inputs, told = probe()
     identity = plain.identify(photo)
     inputs = np.concatenate([np.roll(inputs, 5 * i, axis=3) for i in range(3)])
-    code = np.concatenate([code * (i - 1) for i in range(3)])
-    together = plain.paint(inputs, code, tuple(np.concatenate([level] * 3) for level in identity))
-    alone = [plain.paint(inputs[i : i + 1], code[i : i + 1], identity) for i in range(3)]
-    for index in range(2):
-        np.testing.assert_allclose(together[index], np.concatenate([one[index] for one in alone]), atol=1e-5)
+    told = np.concatenate([told * (i - 1) for i in range(3)])
+    together = plain.paint(inputs, told, tuple(np.concatenate([level] * 3) for level in identity))
+    alone = [plain.paint(inputs[i : i + 1], told[i : i + 1], identity) for i in range(3)]
+    np.testing.assert_allclose(together, np.concatenate(alone), atol=1e-5)
+    assert np.abs(together[0] - together[2]).max() > 0.01
 
 
 def test_the_norms_in_the_convolutions_change_no_picture(model: Path) -> None:
     _, network = load_drawing(checkpoint.load(model / "default.safetensors"))
-    inputs, code = torch.rand(2, 8, 96, 128), torch.randn(2, 16)
+    inputs, told = (torch.rand(2, *SHAPES[name]) for name in ("inputs", "told"))
     identity = tuple(torch.rand(2, *shape) for shape in list(SHAPES.values())[2:])
     with torch.no_grad():
-        expected = Drawing(network, with_depth=True).eval()(inputs, code, *identity)
+        expected = Drawing(network).eval()(inputs, told, *identity)
         fused = fused_drawing(network, torch.float32)
         assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in fused.modules())
-        for one, its in zip(fused(inputs, code, *identity), expected, strict=True):
-            np.testing.assert_allclose(one, its, atol=1e-4)
+        np.testing.assert_allclose(fused(inputs, told, *identity), expected, atol=1e-4)
+        assert expected.std() > 0.01
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_stays_within_its_tolerance(model: Path, plain: TorchPainter, dtype: Any) -> None:
     half = TorchPainter(checkpoint.load(model / "default.safetensors"), "cpu", dtype)
-    photo, inputs, code = probe()
-    exact, rounded = (painter.paint(inputs, code, plain.identify(photo)) for painter in (plain, half))
-    difference = np.abs(np.concatenate(exact) - np.concatenate(rounded))
+    photo, inputs, told = probe()
+    exact, rounded = (painter.paint(inputs, told, plain.identify(photo)) for painter in (plain, half))
+    difference = np.abs(exact - rounded)
     assert 0.0 < difference.mean() <= MEAN_LIMIT
     assert difference.max() <= WORST_LIMIT
 
 
 def test_other_shapes_are_refused_with_what_was_found_and_expected(plain: TorchPainter) -> None:
-    photo, inputs, code = probe()
+    photo, inputs, told = probe()
     identity = plain.identify(photo)
-    with pytest.raises(BackendError, match=r"\(1, 8, 48, 128\).*expected .*\(1, 8, 96, 128\)"):
-        plain.paint(inputs[:, :, :48], code, identity)
-    with pytest.raises(BackendError, match=r"\(1, 16\).*expected .*\(2, 16\)"):
-        plain.paint(np.concatenate([inputs] * 2), code, identity)
-    with pytest.raises(BackendError, match=r"\(1, 24, 24, 32\).*expected .*\(2, 24, 24, 32\)"):
-        plain.paint(np.concatenate([inputs] * 2), np.concatenate([code] * 2), identity)
+    with pytest.raises(BackendError, match=r"\(1, 8, 64, 160\).*expected .*\(1, 8, 128, 160\)"):
+        plain.paint(inputs[:, :, :64], told, identity)
+    with pytest.raises(BackendError, match=rf"\(1, {CONDITION_SIZE}\).*expected .*\(2, {CONDITION_SIZE}\)"):
+        plain.paint(np.concatenate([inputs] * 2), told, identity)
+    with pytest.raises(BackendError, match=r"\(1, 24, 32, 40\).*expected .*\(2, 24, 32, 40\)"):
+        plain.paint(np.concatenate([inputs] * 2), np.concatenate([told] * 2), identity)
 
 
 def test_a_batch_that_is_too_large_is_refused(plain: TorchPainter) -> None:
-    photo, inputs, code = probe()
+    photo, inputs, told = probe()
     many = plain.batch + 1
     identity = tuple(np.repeat(level, many, axis=0) for level in plain.identify(photo))
     with pytest.raises(BackendError, match="1 to 64"):
-        plain.paint(np.repeat(inputs, many, axis=0), np.repeat(code, many, axis=0), identity)
+        plain.paint(np.repeat(inputs, many, axis=0), np.repeat(told, many, axis=0), identity)
 
 
 def test_compiled_kernels_paint_the_same(model: Path, plain: TorchPainter, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,13 +124,9 @@ def test_compiled_kernels_paint_the_same(model: Path, plain: TorchPainter, monke
     (options,) = asked
     assert options["mode"].endswith("no-cudagraphs")
     assert options["recompile_limit"] >= len(SIZES)
-    photo, inputs, code = probe()
-    for one, its in zip(
-        painter.paint(inputs, code, painter.identify(photo)),
-        plain.paint(inputs, code, plain.identify(photo)),
-        strict=True,
-    ):
-        np.testing.assert_allclose(one, its, atol=1e-5)
+    photo, inputs, told = probe()
+    one, its = (each.paint(inputs, told, each.identify(photo)) for each in (painter, plain))
+    np.testing.assert_allclose(one, its, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -155,9 +153,8 @@ def test_a_failing_compiler_is_told_in_one_line_and_drawing_goes_on_without(
     assert re.search(told, line)
     assert line.endswith(": drawing without.")
     assert "\n" not in line
-    photo, inputs, code = probe()
-    picture, _ = painter.paint(inputs, code, painter.identify(photo))
-    assert picture.std() > 0.01
+    photo, inputs, told = probe()
+    assert painter.paint(inputs, told, painter.identify(photo)).std() > 0.01
 
 
 def test_the_faster_kernels_are_remembered_for_these_weights_only(
@@ -186,7 +183,7 @@ def test_the_faster_kernels_are_remembered_for_these_weights_only(
 
 def test_a_network_is_known_by_weights_and_design(model: Path) -> None:
     whole = checkpoint.load(model / "default.safetensors")
-    name = "generator.motion.weight"
+    name = "generator.told.0.linear.weight"
     changed = with_other_weights(whole)
     direct = checkpoint.Checkpoint(whole.tensors, {"generator": {"design": "direct"}}, {})
     more = {**whole.tensors, "motion.more": whole.tensors[name]}
@@ -212,7 +209,7 @@ def test_a_measured_batch_is_painted(plain: TorchPainter) -> None:
 
 def test_weights_of_another_size_are_refused(model: Path) -> None:
     whole = checkpoint.load(model / "default.safetensors")
-    name = "generator.motion.weight"
+    name = "generator.told.0.linear.weight"
     other = checkpoint.Checkpoint({**whole.tensors, name: whole.tensors[name][:, :8]}, whole.configuration, {})
     with pytest.raises(CheckpointError, match="generator network has another size"):
         TorchPainter(other, "cpu")
@@ -252,10 +249,10 @@ def test_an_installation_without_torch_is_told_what_to_install(model: Path, monk
 @WITH_GPU
 def test_a_recording_paints_what_the_cpu_paints(model: Path, plain: TorchPainter) -> None:
     recorded = TorchPainter(checkpoint.load(model / "default.safetensors"), "cuda")
-    photo, inputs, code = probe()
+    photo, inputs, told = probe()
     identity = plain.identify(photo)
     for values in (inputs, np.ascontiguousarray(np.roll(inputs, 9, axis=3))):
-        exact, rounded = (painter.paint(values, code, identity) for painter in (plain, recorded))
-        difference = np.abs(np.concatenate(exact) - np.concatenate(rounded))
+        exact, rounded = (painter.paint(values, told, identity) for painter in (plain, recorded))
+        difference = np.abs(exact - rounded)
         assert difference.mean() <= MEAN_LIMIT
         assert difference.max() <= WORST_LIMIT

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,6 +17,7 @@ from liveface.engine.errors import MediaError, OutputError, PhotoError
 from liveface.engine.face.avatar import (
     EYE_LINE,
     FACE_SHARE,
+    KEPT_SMILE,
     LARGEST_FACE_SHARE,
     LONGEST_SIDE,
     MAXIMUM_YAW,
@@ -23,8 +25,10 @@ from liveface.engine.face.avatar import (
     eye_distance,
     pose,
     prepare,
+    renewed,
+    version_of,
 )
-from liveface.engine.face.landmarks import Face, FaceMesh, Region
+from liveface.engine.face.landmarks import IRIS_COUNT, Face, FaceMesh, Region
 from liveface.engine.face.photo import read_photo
 
 Picture = NDArray[np.uint8]
@@ -169,6 +173,9 @@ class FixedMesh(FaceMesh):
     def points_in(self, image: Picture, region: Region) -> Face:
         return Face(self.points, 1.0)
 
+    def still_points(self, image: Picture, points: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.concatenate([self.points, np.zeros((IRIS_COUNT, 3), np.float32)])
+
 
 class TestPose:
     def test_it_follows_a_turn_in_space(self, avatar: Avatar) -> None:
@@ -236,6 +243,31 @@ class TestFolder:
             "mesh.npy",
             "photo.png",
         ]
+
+    def test_how_much_of_a_smile_stays_is_saved_with_it(self, avatar: Avatar, tmp_path: Path) -> None:
+        replace(avatar, kept_smile=0.75).save(tmp_path / "avatar")
+        assert Avatar.load(tmp_path / "avatar").kept_smile == 0.75
+        assert Avatar.load(tmp_path / "avatar").framed(256, 256).kept_smile == 0.75
+
+    def test_an_avatar_of_an_earlier_version_is_renewed_or_refused(self, avatar: Avatar, tmp_path: Path) -> None:
+        avatar.save(tmp_path / "avatar")
+        about = tmp_path / "avatar" / "avatar.json"
+        values = json.loads(about.read_text(encoding="utf-8"))
+        del values["kept_smile"]
+        about.write_text(json.dumps(values | {"liveface_avatar": 1}), encoding="utf-8")
+        assert version_of(tmp_path / "avatar") == 1
+        with pytest.raises(MediaError, match="has avatar format 1, this program reads 2.*prepare the photo again"):
+            Avatar.load(tmp_path / "avatar")
+        loaded = Avatar.load(tmp_path / "avatar", lambda photo, points: points + 1)
+        np.testing.assert_array_equal(loaded.points, avatar.points + 1)
+        assert loaded.kept_smile == KEPT_SMILE
+        avatar.save(tmp_path / "avatar")
+        current = Avatar.load(tmp_path / "avatar", lambda photo, points: points + 1)
+        np.testing.assert_array_equal(current.points, avatar.points)
+
+    def test_a_renewed_mesh_is_the_one_that_would_be_prepared_now(self, avatar: Avatar, face_mesh: FaceMesh) -> None:
+        first = max(face_mesh.search(avatar.photo), key=lambda face: face.score)
+        np.testing.assert_allclose(renewed(face_mesh, avatar.photo, first.points), avatar.points, atol=1e-3)
 
     def test_an_older_avatar_is_replaced_and_anything_else_is_kept(self, avatar: Avatar, tmp_path: Path) -> None:
         folder = tmp_path / "avatar"
@@ -320,7 +352,7 @@ class TestFolder:
         about = tmp_path / "avatar" / "avatar.json"
         values = json.loads(about.read_text(encoding="utf-8"))
         about.write_text(json.dumps(values | {"liveface_avatar": 99}), encoding="utf-8")
-        with pytest.raises(MediaError, match="has avatar format 99, this program reads 1"):
+        with pytest.raises(MediaError, match="has avatar format 99, this program reads 2"):
             Avatar.load(tmp_path / "avatar")
         about.write_text(json.dumps(values | {"width": 400}), encoding="utf-8")
         with pytest.raises(MediaError, match="do not fit together"):

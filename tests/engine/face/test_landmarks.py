@@ -7,7 +7,7 @@ import skimage.data
 from numpy.typing import NDArray
 
 from liveface.engine.face.avatar import eye_distance
-from liveface.engine.face.landmarks import Face, FaceMesh
+from liveface.engine.face.landmarks import IRIS_COUNT, POINT_COUNT, Face, FaceMesh, Network, Region
 
 Image = NDArray[np.uint8]
 
@@ -75,6 +75,49 @@ def test_the_search_finds_several_faces_once_each(face_mesh: FaceMesh) -> None:
     np.testing.assert_allclose(sorted(face.points[1, 0] for face in faces), [250, 750, 1050], atol=25)
 
 
+def test_the_finer_mesh_agrees_with_the_quick_one_and_has_irises(face_mesh: FaceMesh, astronaut: Image) -> None:
+    (face,) = face_mesh.faces(astronaut)
+    fine = face_mesh.still_points(astronaut, face.points)
+    assert fine.shape == (POINT_COUNT + IRIS_COUNT, 3)
+    assert fine.dtype == np.float32
+    off = np.linalg.norm(fine[:POINT_COUNT, :2] - face.points[:, :2], axis=1)
+    assert 0.0 < off.mean() < 0.04 * eye_distance(face.points)
+    for iris, corners in ((fine[POINT_COUNT], (33, 133)), (fine[POINT_COUNT + 5], (362, 263))):
+        left, right = np.sort(fine[list(corners), 0])
+        assert left < iris[0] < right
+
+
+def test_the_finer_mesh_goes_with_scale_and_turn(face_mesh: FaceMesh, astronaut: Image) -> None:
+    (face,) = face_mesh.faces(astronaut)
+    straight = face_mesh.still_points(astronaut, face.points)
+    turn = cv2.getRotationMatrix2D((225, 130), 15, 1.7)
+    image = cv2.warpAffine(astronaut, turn, (512, 512), borderMode=cv2.BORDER_REPLICATE)
+    known = face.points.copy()
+    known[:, :2] = face.points[:, :2] @ turn[:, :2].T + turn[:, 2]
+    found = face_mesh.still_points(image, known)
+    expected = straight[:, :2] @ turn[:, :2].T + turn[:, 2]
+    assert np.linalg.norm(found[:, :2] - expected, axis=1).mean() < 0.03 * eye_distance(known)
+
+
+def test_the_finer_network_is_loaded_when_it_is_first_needed_and_once() -> None:
+    loaded = []
+
+    def fine() -> Network:
+        loaded.append(True)
+        return lambda crop: (np.zeros((1, 1, 1, 3 * (POINT_COUNT + IRIS_COUNT)), np.float32),)
+
+    def nothing(crop: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+        return np.zeros((1, 896, 16), np.float32), np.full((1, 896, 1), -20.0, np.float32)
+
+    mesh = FaceMesh(nothing, nothing, fine)
+    picture = np.zeros((100, 100, 3), np.uint8)
+    assert mesh.faces(picture) == []
+    assert not loaded
+    for _ in range(2):
+        mesh.fine_points_in(picture, Region(50, 50, 80, 0.0))
+    assert loaded == [True]
+
+
 def test_half_a_face_is_not_taken_for_a_second_one() -> None:
     """The detector offers a small region inside the large one; the mesh network agrees with both."""
     boxes, logits = np.zeros((1, 896, 16), np.float32), np.full((1, 896, 1), -20.0, np.float32)
@@ -87,5 +130,5 @@ def test_half_a_face_is_not_taken_for_a_second_one() -> None:
         points[33], points[263] = (70, 80, 0), (122, 80, 0)
         return points.reshape(1, -1), np.full((1, 1), 9.0, np.float32)
 
-    twins: list[Face] = FaceMesh(lambda _: (boxes, logits), mesh).faces(np.zeros((128, 128, 3), np.uint8))
+    twins: list[Face] = FaceMesh(lambda _: (boxes, logits), mesh, lambda: mesh).faces(np.zeros((128, 128, 3), np.uint8))
     assert len(twins) == 1
