@@ -3,6 +3,7 @@
 Knows nothing of what a command does.
 """
 
+import json
 import os
 import signal
 import sys
@@ -13,11 +14,12 @@ from typing import Annotated, Any
 
 import typer
 
-from liveface.engine.errors import LivefaceError
+from liveface.engine.errors import ERRORS, LivefaceError
 
 SUMMARIES = {
     "run": "Make a face speak live, from the microphone or a file at real time.",
     "serve": "Serve faces to browsers, calls and agents, over WebRTC.",
+    "token": "Make a token that allows a client a part of what a server does.",
     "render": "Turn a photo and a sound file into a video file.",
     "prepare": "Find the face in a photo and save it as an avatar.",
     "devices": "List the microphones, speakers and virtual cameras.",
@@ -134,6 +136,10 @@ def _load(name: str) -> Callable[..., Any] | typer.Typer:
             from liveface.app.commands.serve import serve
 
             return serve
+        case "token":
+            from liveface.app.commands.token import token
+
+            return token
         case "render":
             from liveface.app.commands.render import render
 
@@ -187,7 +193,10 @@ def _show_version(asked: bool) -> None:
 def _fail(message: str, status: int, error: Exception) -> None:
     if os.environ.get("LIVEFACE_DEBUG"):
         raise error
-    print(f"liveface: {message}", file=sys.stderr)
+    if os.environ.get(ERRORS) == "json" and isinstance(error, LivefaceError):
+        print(json.dumps({"error": error.as_object()}), file=sys.stderr)
+    else:
+        print(f"liveface: {message}", file=sys.stderr)
     sys.exit(status)
 
 

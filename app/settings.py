@@ -43,5 +43,5 @@ def parse_size(text: str) -> tuple[int, int]:
     """Width and height from text such as `512x512`; raises `ConfigurationError`."""
     width, separator, height = text.lower().partition("x")
     if not (separator and width.isdecimal() and height.isdecimal()):
-        raise ConfigurationError(f"The size is “{text}”: write width x height in pixels, such as 512x512.")
+        raise ConfigurationError(f"The size is “{text[:40]}”: write width x height in pixels, such as 512x512.")
     return int(width), int(height)

@@ -98,7 +98,9 @@ def load(path: Path) -> Checkpoint:
         ) from error
     try:
         configuration, provenance = json.loads(metadata["configuration"]), json.loads(metadata["provenance"])
-    except (KeyError, ValueError) as error:
+        if not isinstance(configuration, dict) or not isinstance(provenance, dict):
+            raise ValueError("it is no object")
+    except (KeyError, ValueError, RecursionError) as error:
         raise CheckpointError(
             f"{path} has a damaged description ({error}): restore it from the distribution or train it again."
         ) from error
@@ -110,4 +112,5 @@ def _require_own(path: Path, metadata: Mapping[str, str]) -> None:
     if found is None:
         raise CheckpointError(f"{path} holds weights of another program: give a checkpoint written by liveface train.")
     if found != FORMAT:
-        raise CheckpointError(f"{path} has checkpoint format {found}, this program reads {FORMAT}: update liveface.")
+        shown = found[:20]
+        raise CheckpointError(f"{path} has checkpoint format {shown}, this program reads {FORMAT}: update liveface.")

@@ -43,6 +43,9 @@ THREADS = 4  # workers that are made when there is work for them, and stay
 VANISHING = 10  # one client in so many does not say goodbye
 MALFORMED = 60  # requests
 IDLE = 1000  # connections that say nothing
+CANDIDATES, LATE_CANDIDATES = 300, 100  # addresses that an offer names, and a PATCH after it
+MOST_PROBED = 32  # of them
+PROBING = 8.0  # s, in which a server has tried them all
 
 
 class Server:
@@ -155,7 +158,9 @@ async def parallel_offers(session: aiohttp.ClientSession, count: int) -> dict[st
         async with session.post("/offer", json=offer) as response:
             answer = await response.json()
             durations.append(time.monotonic() - started)
-            is_explained = response.status == 200 or ("error" in answer and "Retry-After" in response.headers)
+            is_explained = response.status == 200 or (
+                "code" in answer.get("error", {}) and "Retry-After" in response.headers
+            )
         if response.status == 200:
             await session.delete(
                 f"/conversations/{answer['conversation']}", headers={"Liveface-Owner": answer["owner"]}
@@ -245,12 +250,61 @@ async def attacks(session: aiohttp.ClientSession, address: str) -> dict[str, Any
     for _, one in [*idle, (reader, writer)]:
         one.close()
 
-    for _ in range(500):
-        async with session.get("/health", headers={"Origin": "https://evil.example"}):
-            pass
+    found["probed"] = await probed(session)
+
+    limited = 0
+    for number in range(500):
+        forged = {"Origin": "https://evil.example", "X-Forwarded-For": f"198.51.100.{number % 250}"}
+        async with session.get("/health", headers=forged) as response:
+            limited += response.status == 429
+    found["forged_addresses_are_limited"] = limited > 0
+    async with session.get("/pcm?owner=secret", headers={"Upgrade": "websocket"}) as response:
+        found["secret_in_address_is_refused"] = 400 <= response.status < 500
     async with session.get("/health") as response:
         found["owner_is_served"] = response.status == 200
     return found
+
+
+class Ear(asyncio.DatagramProtocol):
+    """A port that counts for one if anything comes to it."""
+
+    def __init__(self) -> None:
+        self.has_heard = False
+
+    def datagram_received(self, data: bytes, address: object) -> None:
+        """Note that somebody has sent something here."""
+        self.has_heard = True
+
+
+async def probed(session: aiohttp.ClientSession) -> int:
+    """To how many of the ports that an offer and a PATCH name the server sends anything."""
+    loop = asyncio.get_running_loop()
+    ears = [
+        await loop.create_datagram_endpoint(Ear, local_addr=("127.0.0.1", 0))
+        for _ in range(CANDIDATES + LATE_CANDIDATES)
+    ]
+    ports = [transport.get_extra_info("sockname")[1] for transport, _ in ears]
+    lines = [
+        f"a=candidate:{number} 1 udp {2_000_000_000 - number} 127.0.0.1 {port} typ host"
+        for number, port in enumerate(ports)
+    ]
+    offer = [line for line in (await Peer().offer())["sdp"].splitlines() if not line.startswith("a=candidate:")]
+    place = next(place for place, line in enumerate(offer) if line.startswith("a=mid:")) + 1
+    offer[place:place] = lines[:CANDIDATES]
+    async with session.post(
+        "/whip", data="\r\n".join([*offer, ""]), headers={"Content-Type": "application/sdp"}
+    ) as answer:
+        assert answer.status == 201, await answer.text()
+        resource = answer.headers["Location"]
+    fragment = "\r\n".join(["m=audio 9 RTP/AVP 0", "a=mid:0", *lines[CANDIDATES:], ""])
+    late = {"Content-Type": "application/trickle-ice-sdpfrag", "If-Match": "*"}
+    async with session.patch(resource, data=fragment, headers=late) as answer:
+        assert answer.status == 204, await answer.text()
+    await asyncio.sleep(PROBING)
+    await session.delete(resource)
+    for transport, _ in ears:
+        transport.close()
+    return sum(ear.has_heard for _, ear in ears)
 
 
 @contextlib.asynccontextmanager
@@ -338,6 +392,10 @@ async def mistreat(server: Server, options: argparse.Namespace) -> dict[str, Any
     attacked = result["attacks"]
     if attacked["taken_over"] or not attacked["owner_is_served"] or not attacked["served_beside_idle"]:
         faults.append("a stranger got what is not theirs, or shut others out")
+    if not attacked["secret_in_address_is_refused"] or not attacked["forged_addresses_are_limited"]:
+        faults.append("a forged address was believed, or a secret in an address taken")
+    if not 0 < attacked["probed"] <= MOST_PROBED:
+        faults.append("an offer made the server knock at too many ports, or at none")
     if attacked["seconds_beside_idle"] > 0.5:
         faults.append("idle connections held up another client")
     if after["memory_mb"] - before["memory_mb"] > GROWTH_MB:

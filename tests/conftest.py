@@ -1,10 +1,13 @@
 """What all tests share: the training data's place, a screen that is not there, and hypothesis without a stopwatch."""
 
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import hypothesis
 import pytest
+
+from tests import skips
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 # A busy machine makes any example slow once; time is asserted where it matters.
@@ -19,3 +22,19 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.skip("the training data is absent: name its folder in LIVEFACE_DATA")
     return folder
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if skips.is_forbidden(report):
+        skips.fail(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    if skips.is_forbidden(report):
+        skips.fail(report)
+    return report

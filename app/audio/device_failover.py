@@ -2,17 +2,40 @@
 
 import threading
 from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Generic, Literal, Protocol, TypeVar
 
 from liveface.app.audio.devices import WORDS, Kind, SoundDevice, choose, look_again, sound_devices
 from liveface.app.session.clock import Clock
 from liveface.engine.errors import DeviceError
+from liveface.engine.sentences import sentence
 
 SILENT_AFTER = 1.0  # s without a block after which a device counts as lost; halts of a busy machine are shorter
 _LOOK = 1.0  # s between two looks at what is connected
 _GLANCE = 0.05  # s likewise, while a device is tried
 
-Notify = Callable[[str], None]
+ChangeCode = Literal["device_gone", "device_replaced", "device_back", "device_followed"]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceChange:
+    """What has become of a device; as text a sentence for the user. `instead`: the name of the one that is used now."""
+
+    code: ChangeCode
+    device: str
+    name: str
+    instead: str = ""
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether something is missing now that was there."""
+        return self.code in ("device_gone", "device_replaced")
+
+    def __str__(self) -> str:
+        return sentence(self.code, {"device": self.device, "name": self.name, "instead": self.instead})
+
+
+Notify = Callable[[DeviceChange], None]
 
 
 class Line(Protocol):
@@ -49,7 +72,7 @@ class DeviceFailover(Generic[OpenLine]):
     ) -> None:
         """`name` as `devices.choose` takes it. `open_line` gets the device and what to call when it ends by itself.
 
-        `on_notice` gets sentences for the user, in the thread. `may_change`: whether another device is better than
+        `on_notice` gets what to tell the user, in the thread. `may_change`: whether another device is better than
         none.
         """
         self._kind: Kind = kind
@@ -116,7 +139,7 @@ class DeviceFailover(Generic[OpenLine]):
             if not line.device.is_same(self._wanted) and (back := self._again(connected)) is not None:
                 self.line = back
                 line.close()
-                self._tell("is used now: it is the system's default." if self._follows else "is back.")
+                self._on_notice(self._change("device_followed" if self._follows else "device_back"))
             return
         self.line = None
         if line is not None:
@@ -133,11 +156,13 @@ class DeviceFailover(Generic[OpenLine]):
         self.line = now = self._again(connected) or self._another(lost, connected)
         if now is None:
             if lost is not None:
-                self._tell("has gone: there is silence until one is connected.", lost.device)
+                self._on_notice(self._change("device_gone", lost.device.name))
             look_again()
         elif lost is None or not now.device.is_same(lost.device):
             is_back = now.device.is_same(self._wanted)
-            self._tell("is back." if is_back else f"has gone: “{now.device.name}” is used until it returns.")
+            self._on_notice(
+                self._change("device_back") if is_back else self._change("device_replaced", instead=now.device.name)
+            )
 
     def _again(self, connected: list[SoundDevice]) -> OpenLine | None:
         """The wanted device, if it is there and works."""
@@ -171,8 +196,8 @@ class DeviceFailover(Generic[OpenLine]):
         except DeviceError:
             return []
 
-    def _tell(self, what: str, device: SoundDevice | None = None) -> None:
-        self._on_notice(f"The {WORDS[self._kind]} “{(device or self._wanted).name}” {what}")
+    def _change(self, code: ChangeCode, name: str = "", instead: str = "") -> DeviceChange:
+        return DeviceChange(code, WORDS[self._kind], name or self._wanted.name, instead)
 
 
 def _is_gone(device: SoundDevice, connected: list[SoundDevice]) -> bool:

@@ -60,9 +60,7 @@ def portaudio() -> ModuleType:
     try:
         import sounddevice
     except OSError as error:
-        raise DeviceError(
-            f"The PortAudio library is missing ({error}): install the Debian package libportaudio2."
-        ) from error
+        raise DeviceError(code="sound_library_missing", reason=str(error)) from error
     assert isinstance(sounddevice, ModuleType)
     return sounddevice
 
@@ -79,7 +77,7 @@ def sound_devices(kind: Kind) -> list[SoundDevice]:
             found = list(library.query_devices())
             chosen = os.environ.get(sound_server.variable(kind))
     except library.PortAudioError as error:
-        raise DeviceError(f"The sound system cannot be asked ({error}): check that it is running.") from error
+        raise DeviceError(code="sound_system_silent", reason=str(error)) from error
     system, default = _preferred_system(library, kind, found, default)
     devices = [
         SoundDevice(number, one["name"], channels, int(one["default_samplerate"]), number == default)
@@ -139,23 +137,18 @@ def choose(kind: Kind, wanted: str | None) -> SoundDevice:
 
     Raises `DeviceError` if there is none, or if several fit.
     """
-    word = WORDS[kind]
     devices = sound_devices(kind)
     if not devices:
-        raise DeviceError(
-            f"No {word} was found: connect one and look with `liveface devices`, or use --audio with a file."
-        )
+        raise DeviceError(code="microphone_absent" if kind == "input" else "speaker_absent")
     if wanted is None:
         return next((device for device in devices if device.is_default), devices[0])
     exact = [device for device in devices if wanted in (device.name, device.endpoint or str(device.number))]
     fitting = exact or [device for device in devices if wanted.lower() in device.name.lower()]
-    names = ", ".join(f"“{device.name}”" for device in (fitting or devices))
+    names = [f"“{device.name}”" for device in (fitting or devices)]
     if not fitting:
-        raise DeviceError(f"There is no {word} “{wanted}”: choose one of {names}.")
+        raise DeviceError(code="device_unknown", device=WORDS[kind], wanted=wanted, names=names)
     if len(fitting) > 1:
-        raise DeviceError(
-            f"Several {word}s fit “{wanted}”: choose one of {names}, or its number from `liveface devices`."
-        )
+        raise DeviceError(code="device_ambiguous", device=WORDS[kind], wanted=wanted, names=names)
     return fitting[0]
 
 
@@ -219,10 +212,7 @@ def start_stream(kind: Kind, device: SoundDevice, **settings: Any) -> Any:
         except library.PortAudioError as error:
             if stream is not None:
                 stream.close()
-            raise DeviceError(
-                f"The {WORDS[kind]} “{device.name}” cannot be opened ({error}): close other programs that use it, "
-                "or choose another."
-            ) from error
+            raise DeviceError(code="device_busy", device=WORDS[kind], name=device.name, reason=str(error)) from error
         _OPEN.add(stream)
     return stream
 
@@ -239,10 +229,7 @@ def _require_listed(device: SoundDevice) -> None:
     listed = [one["name"] for one in portaudio().query_devices()]
     name = _WAYS_TO_SERVER[0] if device.is_served else device.listed or device.name
     if listed[device.number : device.number + 1] != [name]:
-        raise DeviceError(
-            f"The sound devices have changed before “{device.name}” was opened: look with `liveface devices`, and try "
-            "again."
-        )
+        raise DeviceError(code="devices_changed", name=device.name)
 
 
 @contextmanager

@@ -37,12 +37,12 @@ class Microphone:
         clock: Clock,
         stats: Stats,
         block_ms: int = CAPTURE_MS,
-        on_notice: Notify = lambda text: None,
+        on_notice: Notify = lambda change: None,
         gate: VoiceGate | None = None,
     ) -> None:
         """`name` as `devices.choose` takes it; `block_ms`: of sound that the device brings at a time.
 
-        `on_notice` gets a sentence for the user, in the thread that looks after the device. `gate` hears all sound
+        `on_notice` gets what becomes of the device, in the thread that looks after the device. `gate` hears all sound
         first.
         """
         self._block_ms = block_ms

@@ -33,13 +33,13 @@ class Speaker:
         name: str | None,
         clock: Clock,
         least_delay: Callable[[], float] = lambda: 0.0,
-        on_notice: Notify = lambda text: None,
+        on_notice: Notify = lambda change: None,
         may_change: bool = True,
     ) -> None:
         """`name` as `devices.choose` takes it.
 
         `least_delay`: seconds; where the device is faster, the sound waits. Asked by the device's thread.
-        `on_notice` gets a sentence for the user, in the thread that looks after the device. `may_change`: whether the
+        `on_notice` gets what becomes of the device, in the thread that looks after it. `may_change`: whether the
         default device may take the place of one that has gone.
         """
         self._clock = clock

@@ -123,7 +123,7 @@ class Admission:
         with self._lock:
             predicted = self._load([*self._places, place])
             if self._places and predicted > MOST_LOAD:
-                raise CapacityError(self._refusal(f"{width}x{height}", place, predicted))
+                raise self._refusal(f"{width}x{height}", place, predicted)
             self._places.append(place)
         return place
 
@@ -136,11 +136,7 @@ class Admission:
         with self._lock:
             predicted = self._load([*self._places, place])
             if predicted > MOST_LOAD:
-                raise CapacityError(
-                    f"Found no room for another viewer: it would take this machine from "
-                    f"{_percent(self._load(self._places))} to {_percent(predicted)}, and {_percent(MOST_LOAD)} is the "
-                    "most. End a session or another viewer."
-                )
+                raise CapacityError(code="machine_full_of_viewers", **self._loads(predicted))
             self._places.append(place)
         return place
 
@@ -171,17 +167,22 @@ class Admission:
         encoding = sum(place.encoding for place in places)
         return FPS * (drawing + (hearing + encoding) / self._cores)
 
-    def _refusal(self, size: str, place: Place, predicted: float) -> str:
-        running = f"sessions now: {sum(taken.stats is not None for taken in self._places)}"
-        return (
-            f"Found no room for another session of {size}: it would take this machine from "
-            f"{_percent(self._load(self._places))} ({running}) to {_percent(predicted)}, and {_percent(MOST_LOAD)} is "
-            f"the most. End a session or choose a smaller size; of this size alone it holds {self._held(place)}."
+    def _refusal(self, size: str, place: Place, predicted: float) -> CapacityError:
+        return CapacityError(
+            code="machine_full",
+            size=size,
+            sessions=sum(taken.stats is not None for taken in self._places),
+            holds=self._held(place),
+            **self._loads(predicted),
         )
 
-
-def _percent(share: float) -> str:
-    return f"{share * 100:.0f} %"
+    def _loads(self, predicted: float) -> dict[str, int]:
+        """In percent."""
+        return {
+            "load": round(100 * self._load(self._places)),
+            "predicted": round(100 * predicted),
+            "most": round(100 * MOST_LOAD),
+        }
 
 
 def _speaking(index: int) -> Motion:

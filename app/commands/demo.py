@@ -31,7 +31,7 @@ def demo(
     try:
         check_screen()
     except DeviceError as error:
-        print(f"{str(error).partition(':')[0]}: files are made instead of a window.", flush=True)
+        print(f"{error.found}: files are made instead of a window.", flush=True)
         _show_in_files(out)
     else:
         run(audio=SPEECH)

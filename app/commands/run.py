@@ -4,6 +4,7 @@ import json
 import math
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -102,28 +103,33 @@ def run(
     def load_ahead(frames: int) -> Streamer:
         return load_streamer(replace(settings, lookahead=frames))
 
+    board, gate = Noticeboard(), VoiceGate()
     outputs: dict[str, Callable[[], Sink]] = {}
     if whip is not None:
         from liveface.app.server.webrtc.whip_sink import WhipSink  # WebRTC takes a second to load
 
-        tell = partial(print, file=sys.stderr, flush=True)
-        outputs["whip"] = partial(WhipSink, whip, whip_token, tell=tell)
-    if budget is not None:
-        performer = load(None)
-        plan = _planned(budget, performer, source_of, _BLOCKS_MS if audio is None else (CAPTURE_MS,), clock)
-        print(plan, file=sys.stderr)
-        ahead, block_ms = plan.lookahead, plan.block_ms
-    if headless:
-        performer = load(None) if plan is None else replace(performer, streamer=load_ahead(ahead))
-        sinks = [make() for make in outputs.values()]
-        with noted_signals() as ending:
-            numbers = measure(performer, partial(source_of, block_ms), clock, seconds, sinks, ending)
-        print(json.dumps(numbers if plan is None else numbers | {"budget": _kept(plan, numbers)}), flush=True)
-        if ending.is_interrupt:
-            raise KeyboardInterrupt
-        return
+        def tell(text: str, is_problem: bool) -> None:
+            if headless:
+                print(text, file=sys.stderr, flush=True)
+            else:
+                board.tell(text, is_problem, subject="whip")
 
-    board, gate = Noticeboard(), VoiceGate()
+        outputs["whip"] = partial(WhipSink, whip, whip_token, tell=tell)
+    with noted_signals() if headless else nullcontext(Ending()) as ending:
+        if budget is not None:
+            performer = load(None)
+            plan = _planned(budget, performer, source_of, _BLOCKS_MS if audio is None else (CAPTURE_MS,), clock)
+            print(plan, file=sys.stderr)
+            ahead, block_ms = plan.lookahead, plan.block_ms
+        if headless:
+            performer = load(None) if plan is None else replace(performer, streamer=load_ahead(ahead))
+            sinks = [make() for make in outputs.values()]
+            numbers = measure(performer, partial(source_of, block_ms), clock, seconds, sinks, ending)
+            print(json.dumps(numbers if plan is None else numbers | {"budget": _kept(plan, numbers)}), flush=True)
+    if ending.is_interrupt:
+        raise KeyboardInterrupt
+    if headless:
+        return
 
     def make_source(heard: Heard, stats: Stats, check: Callable[[], None]) -> Source:
         if heard.file is None:
@@ -195,8 +201,9 @@ def measure(
     ending = ending or Ending()
     stats = Stats()
     session = performer.session(make_source(stats), sinks, clock, stats)
-    session.start()
     try:
+        if not ending.is_asked:  # a signal may have come while the networks were loaded
+            session.start()
         _wait(session, _SETTLED if seconds is None else min(_SETTLED, seconds / 2), ending, clock)
         settled = resident_memory()
         _wait(session, None if seconds is None else seconds - min(_SETTLED, seconds / 2), ending, clock)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +25,7 @@ from liveface.app.server.avatars.avatar_store import AvatarStore
 from liveface.app.server.avatars.photo_worker import PhotoWorker
 from liveface.app.server.connection_limits import ConnectionLimits
 from liveface.app.server.context import ServerContext
+from liveface.app.server.http_connection import HttpConnection
 from liveface.app.server.listener import address_of, listening
 from liveface.app.server.logs import configure
 from liveface.app.server.security import is_loopback
@@ -52,6 +54,9 @@ def serve(
     token: Annotated[
         str | None,
         typer.Option(help=f"What clients must show; better in the environment variable {TOKEN_VARIABLE}."),
+    ] = None,
+    token_key: Annotated[
+        str | None, typer.Option(help="A file with the key of tokens with scopes, as `liveface token` makes them.")
     ] = None,
     allow_origin: Annotated[
         list[str] | None, typer.Option(help="A site whose pages may use this server: https://example.org. Repeatable.")
@@ -103,6 +108,7 @@ def serve(
         "cert": cert,
         "key": key,
         "token": token,
+        "token_key": token_key,
         "allow_origin": allow_origin and tuple(allow_origin),
         "max_sessions": max_sessions,
         "stun": stun and tuple(stun),
@@ -127,7 +133,7 @@ def run_server(
     settings: ServeSettings, opened: Callable[[Clock], AbstractContextManager[SessionPool]] = open_session_pool
 ) -> None:
     """Serve with what `opened` brings, until SIGTERM or Ctrl-C; the first line on standard output tells where."""
-    is_made = settings.token is None and not is_loopback(settings.host)
+    is_made = settings.token is None and (settings.token_key is not None or not is_loopback(settings.host))
     if is_made:
         settings = replace(settings, token=secrets.token_urlsafe(24))
     tls = settings.tls()
@@ -177,16 +183,18 @@ async def _serve(
     application.middlewares.append(door.middleware())
     if settings.access_log:
         application.middlewares.insert(0, journal.access_log(settings.proxies()))
-    runner = web.AppRunner(
-        application,
-        access_log=None,
-        keepalive_timeout=_KEEP_ALIVE,
-        shutdown_timeout=_GRACE,
-        auto_decompress=False,  # nobody needs it, and little can become much
-    )
+    runner = web.AppRunner(application, shutdown_timeout=_GRACE)
     await runner.setup()
     assert runner.server is not None
-    admitting = asyncio.create_task(door.admit(listener, runner.server, tls))
+    connect = partial(
+        HttpConnection,
+        runner.server,
+        loop=loop,
+        access_log=None,  # type: ignore[arg-type]  # which means none, as for AppRunner
+        keepalive_timeout=_KEEP_ALIVE,
+        auto_decompress=False,  # nobody needs it, and little can become much
+    )
+    admitting = asyncio.create_task(door.admit(listener, connect, tls))
     tidying = asyncio.create_task(_tidy())
     try:
         print(greeting, flush=True)

@@ -206,7 +206,7 @@ def _desktop(opening: Opening, gallery: AvatarLibrary, outputs: Outputs, window:
         except LivefaceError as error:
             if opening.has_own_avatar or avatar == DEFAULT_AVATAR.name:
                 raise
-            opening.board.post(Notice(str(error), is_problem=True))
+            opening.board.post(Notice(error.told("window"), is_problem=True))
             performer = opening.load(DEFAULT_AVATAR)
         return LiveSession(
             performer,

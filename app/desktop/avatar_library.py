@@ -144,7 +144,7 @@ class AvatarLibrary:
                     try:
                         self._show(self._portrait_of(folder, is_shipped=parent == self._shipped))
                     except LivefaceError as error:
-                        self._board.post(Notice(str(error), is_problem=True))
+                        self._board.post(Notice(error.told("window"), is_problem=True))
 
     def _portrait_of(self, folder: Path, is_shipped: bool) -> Portrait:
         avatar = load_avatar(folder, self._load_mesh, self._tell)
@@ -163,8 +163,8 @@ class AvatarLibrary:
         except Exception as error:  # whatever it is: other photos follow
             with self._changed:
                 self._portraits.pop(key, None)
-            text = str(error) if isinstance(error, LivefaceError) else f"{name} cannot be used ({error!r})."
-            self._board.post(Notice(_for_the_window(text, photo), True, "photo", key))
+            text = error.told("window") if isinstance(error, LivefaceError) else f"{name} cannot be used ({error!r})."
+            self._board.post(Notice(text, True, "photo", key))
         else:
             self._show(self._portrait_of(self._own / key, is_shipped=False))
             self._on_ready(key)
@@ -213,11 +213,3 @@ def _reduced(picture: Picture) -> Picture:
     top, left = (height - side) // 3, (width - side) // 2  # a face is rather above the middle
     step = max(1, side // _SIDE)
     return picture[top : top + side : step, left : left + side : step].copy()
-
-
-def _for_the_window(text: str, photo: Path | bytes) -> str:
-    """An error's text without what only a command line has: options, and a path where a name is enough."""
-    if isinstance(photo, Path):
-        text = text.replace(str(photo), photo.name)
-    found, option, _ = text.partition(": choose one with --face")
-    return f"{found}: crop the photo so that it shows one of them." if option else text

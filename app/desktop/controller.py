@@ -173,7 +173,7 @@ class Desktop:
         try:
             self._remember(name, value)
         except LivefaceError as error:
-            self._board.post(Notice(str(error), is_problem=True))
+            self._board.post(Notice(error.told("window"), is_problem=True))
         output = name.partition("_")[0]
         if name in _HEARD:
             self._stagehand.want(heard=self._heard(self._stagehand.wish.heard.file))

@@ -12,7 +12,6 @@ _PACKAGES = (
     "libegl1 libgl1 libglib2.0-0 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxcb-shape0 "
     "libwayland-cursor0 libdbus-1-3 libfontconfig1"
 )
-_REMEDY = f"on Debian install {_PACKAGES}, or use --headless."
 
 
 def check_screen() -> None:
@@ -23,14 +22,12 @@ def check_screen() -> None:
     if platform not in ("xcb", "wayland"):
         return
     if platform == "xcb" and not os.environ.get("DISPLAY"):
-        raise DeviceError(
-            "There is no display (DISPLAY and WAYLAND_DISPLAY are not set): start from a desktop, or use --headless."
-        )
+        raise DeviceError(code="display_absent")
     plugin = _platform_plugins() / ("libqxcb.so" if platform == "xcb" else "libqwayland.so")
     try:
         ctypes.CDLL(str(plugin))
     except OSError as error:
-        raise DeviceError(f"Qt cannot open a window ({error}): {_REMEDY}") from error
+        raise DeviceError(code="window_library_unusable", reason=str(error), packages=_PACKAGES) from error
     if platform == "xcb":
         _check_x_server()
 
@@ -38,9 +35,7 @@ def check_screen() -> None:
 def _platform_plugins() -> Path:
     package = find_spec("PyQt6")
     if package is None or package.origin is None:
-        raise DeviceError(
-            "PyQt6 is not installed, so no window can be opened: install liveface again, or use --headless."
-        )
+        raise DeviceError(code="window_library_missing")
     return Path(package.origin).parent / "Qt6" / "plugins" / "platforms"
 
 
@@ -52,4 +47,4 @@ def _check_x_server() -> None:
     has_error = library.xcb_connection_has_error(connection)
     library.xcb_disconnect(connection)
     if has_error:
-        raise DeviceError(f"The display {os.environ['DISPLAY']} does not answer: check DISPLAY, or use --headless.")
+        raise DeviceError(code="display_silent", name=os.environ["DISPLAY"])

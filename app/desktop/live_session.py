@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from liveface.app.audio.device_failover import Notify
 from liveface.app.audio.player import Player
 from liveface.app.audio.speaker import Speaker
 from liveface.app.outputs.fan_out import FanOut
@@ -53,7 +54,7 @@ class LiveSession:
         window: Sink,
         outputs: FanOut,
         clock: Clock,
-        on_notice: Callable[[str], None] = lambda text: None,
+        on_notice: Notify = lambda change: None,
     ) -> None:
         """`load_streamer` makes one for a lookahead in frames. Every session shows its frames in the window as well.
 

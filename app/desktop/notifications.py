@@ -5,6 +5,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
+from liveface.app.audio.device_failover import DeviceChange
+
 _MOST_WAITING = 16  # the oldest are dropped: they are the least true
 
 Remedy = Literal["", "retry", "sample", "file", "photo", "undo", "show", "recover"]
@@ -44,9 +46,9 @@ class Noticeboard:
         """Add a notice, in words that those know who know no notice."""
         self.post(Notice(text, is_problem, remedy, subject))
 
-    def tell_of_device(self, text: str) -> None:
-        """Add what a microphone or a speaker has to say: a problem where it has gone."""
-        self.post(Notice(text, is_problem="has gone" in text, subject=text.partition("” ")[0]))
+    def tell_of_device(self, change: DeviceChange) -> None:
+        """Add what has become of a microphone or a speaker: a problem where it has gone."""
+        self.post(Notice(str(change), change.is_loss, subject=f"{change.device} {change.name}"))
 
     def take(self) -> list[Notice]:
         """All that have come since the last call."""

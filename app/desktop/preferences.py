@@ -20,6 +20,7 @@ _CHOICES: dict[str, tuple[object, ...]] = {
     "panel": ("", "live", "settings"),
 }
 _COLOUR = re.compile("#[0-9a-fA-F]{6}")
+_SHOWN = 60  # characters of a value that cannot be
 _FOLDER = "liveface"
 
 
@@ -53,11 +54,12 @@ class Preferences:
             choices = _CHOICES.get(field.name)
             if type(value) is not expected or (choices is not None and value not in choices):
                 wanted = expected.__name__ if choices is None else f"one of {', '.join(map(repr, choices))}"
-                raise ConfigurationError(f"The setting {field.name} is {value!r}: expected is {wanted}.")
+                raise ConfigurationError(f"The setting {field.name} is {repr(value)[:_SHOWN]}: expected is {wanted}.")
         background = self.camera_background
         if background != "blur" and not _COLOUR.fullmatch(background):
             raise ConfigurationError(
-                f"The setting camera_background is {background!r}: expected is 'blur' or a colour such as '#202020'."
+                f"The setting camera_background is {repr(background)[:_SHOWN]}: expected is 'blur' or a colour such as "
+                "'#202020'."
             )
 
 
@@ -89,7 +91,7 @@ class PreferencesFile:
         except OSError as error:
             tell(f"The settings in {self._path} cannot be read ({error.strerror}): the default settings are used.")
             return self._saved
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             values = error
         if not isinstance(values, dict):
             tell(f"The settings in {self._path} cannot be understood: {self._put_aside()}")

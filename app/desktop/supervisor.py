@@ -283,7 +283,7 @@ class SessionSupervisor:
 
     def _tell(self, error: Exception, remedy: Remedy) -> None:
         if isinstance(error, LivefaceError):
-            self._board.post(Notice(_for_the_window(str(error)), True, remedy))
+            self._board.post(Notice(error.told("window"), True, remedy))
         else:
             self._board.post(Notice(unforeseen(error), True, remedy, report=report_of(error)))
 
@@ -305,19 +305,3 @@ def _distinct(kind: Kind) -> list[str]:
     devices = sound_devices(kind)
     served = [device for device in devices if device.is_served]
     return list(dict.fromkeys(device.name for device in served or devices))
-
-
-def _for_the_window(text: str) -> str:
-    """An error's text without what only a command line has."""
-    for spoken, shown in (
-        (
-            "No speaker was found: connect one and look with `liveface devices`, or use --audio with a file",
-            "No speaker was found, so nothing is heard: connect one, then stop and start again",
-        ),
-        (" and look with `liveface devices`, or use --audio with a file", ", or let a sound file speak"),
-        (", or choose another with --microphone", ", or choose another"),
-        (", or leave out --speaker", ""),
-        (", or its number from `liveface devices`", ""),
-    ):
-        text = text.replace(spoken, shown)
-    return text

@@ -209,7 +209,7 @@ class _Converter:
         return self._shaped(self._resampler.resample_chunk(nothing, last=True))
 
     def _shaped(self, samples: Samples) -> Samples:
-        return samples.reshape(-1, self._channels)
+        return np.clip(samples, -1, 1).reshape(-1, self._channels)  # at steps a resampler goes beyond its input
 
 
 def _require_numbers(path: Path, samples: Samples, seconds: float, rate: int) -> None:

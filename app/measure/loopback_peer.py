@@ -74,7 +74,7 @@ async def _answer(address: str, sdp: str) -> str:
     ):
         answer = await response.json()
         if response.status != HTTPStatus.OK:
-            raise PeerError(answer["error"])
+            raise PeerError(answer["error"]["message"])
         return str(answer["sdp"])
 
 

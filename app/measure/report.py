@@ -52,7 +52,7 @@ def read(path: Path) -> Numbers:
     for candidate in (text, text.rpartition("\n")[2]):
         try:
             found = json.loads(candidate)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(found, dict) and found.get("liveface_bench") == FORMAT:
             return found

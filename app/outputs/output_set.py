@@ -133,7 +133,7 @@ class Outputs:
         try:
             recovered = recover(path)
         except MediaError as error:
-            self._board.tell(str(error), is_problem=True, remedy="show", subject=str(path))
+            self._board.tell(error.told("window"), is_problem=True, remedy="show", subject=str(path))
         else:
             self._board.tell(f"Recording recovered: {recovered.name}", remedy="show", subject=str(recovered))
 
@@ -148,7 +148,8 @@ class Outputs:
     def _failed(self, name: str, error: Exception) -> None:
         self.want(name, None)
         is_known = isinstance(error, LivefaceError)
-        text = str(error) if is_known else f"The {name} cannot be used ({error!r}): switch it on again."
+        otherwise = f"The {name} cannot be used ({error!r}): switch it on again."
+        text = error.told("window") if isinstance(error, LivefaceError) else otherwise
         incomplete = self._recorder.incomplete if name == RECORDING and self._recorder is not None else None
         if incomplete is not None and not is_known:
             text += f" What there is of it is kept as “{incomplete.name}”."

@@ -1,7 +1,6 @@
 """The web application: joins the requests that can be made, refuses what is too much, explains what fails."""
 
 import asyncio
-import json
 import logging
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -15,6 +14,7 @@ from liveface.app.capacity.session_pool import SessionPool
 from liveface.app.server.avatars.photo_worker import MAXIMUM_BYTES
 from liveface.app.server.context import ServerContext
 from liveface.app.server.metrics import CONTENT_TYPE, Metrics
+from liveface.app.server.refusals import RefusalError, status_of
 from liveface.app.server.routes import agent_websocket as pcm_socket
 from liveface.app.server.routes import avatars as gallery
 from liveface.app.server.routes import offers, whip
@@ -22,29 +22,13 @@ from liveface.app.server.security import HEALTHZ, Access, Guard, header_writer
 from liveface.app.server.sessions import pushes
 from liveface.app.session.pipeline import ASSETS
 from liveface.app.settings import parse_size
-from liveface.engine.errors import (
-    CapacityError,
-    ConfigurationError,
-    LivefaceError,
-    MediaError,
-    NotFoundError,
-    OutputError,
-    PeerError,
-)
+from liveface.engine.errors import CapacityError, LivefaceError
 
 PAGE = ASSETS.parent / "ui" / "web"
 
 _LARGEST_BODY = 256 * 1024  # bytes of everything but photos: session descriptions have some thousands
 _BODY_SECONDS = 10.0  # for all of it
 _RETRY_SECONDS = 5  # after which one who found no room may ask again
-_STATUSES: Mapping[type[LivefaceError], int] = {
-    CapacityError: 503,
-    NotFoundError: 404,
-    PeerError: 400,
-    ConfigurationError: 400,
-    OutputError: 502,
-    MediaError: 422,
-}
 _KINDS = {  # of the page's files, by how their names end
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -64,7 +48,7 @@ def make_application(stage: ServerContext, ensemble: SessionPool, access: Access
     metrics = Metrics(stage, ensemble)
     application = web.Application(
         client_max_size=_LARGEST_BODY,
-        middlewares=[metrics.middleware(), _explained, Guard(access, stage.clock).middleware(), _received],
+        middlewares=[metrics.middleware(), explained, Guard(access, stage.clock).middleware(), _received],
     )
     application.on_response_prepare.append(header_writer(access))
     about = _About(stage, ensemble, metrics)
@@ -116,7 +100,7 @@ class _About:
     def _condition(self, numbers: Mapping[str, object]) -> web.Response:
         """Whether faces can speak here: 503 where none ever will until the program is started again."""
         is_drawing = self._ensemble.scheduler.is_running
-        reason = {} if is_drawing else {"reason": "Nothing is drawn any more: start the server again."}
+        reason = {} if is_drawing else {"error": LivefaceError(code="drawing_stopped").as_object()}
         return web.json_response(
             {"status": "ok" if is_drawing else "failed", **reason, **numbers}, status=200 if is_drawing else 503
         )
@@ -126,7 +110,7 @@ class _About:
 
     async def settings(self, request: web.Request) -> web.Response:
         servers: list[dict[str, Any]] = []
-        for server in self._stage.settings.ice_servers:
+        for server in self._stage.settings.servers():
             secrets = {"username": server.username, "credential": server.credential}
             servers.append({"urls": list(server.urls)} | {key: value for key, value in secrets.items() if value})
         return web.json_response(
@@ -142,22 +126,35 @@ class _About:
 
 
 @web.middleware
-async def _explained(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every refusal and failure as a sentence."""
+async def explained(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every refusal and failure as a code, its values and a sentence."""
     try:
         return await handler(request)
     except web.HTTPException as error:
         if error.status < 400:
             raise
         headers = {name: value for name, value in error.headers.items() if name in _TOLD}
-        return _refusal(request, error.status, error.text or error.reason, headers)
+        return _answered(request, _own_words(request, error), error.status, headers)
+    except RefusalError as refusal:
+        return _answered(request, refusal, status_of(refusal), refusal.headers)
     except LivefaceError as error:
-        status = next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), 500)
         headers = {hdrs.RETRY_AFTER: str(_RETRY_SECONDS)} if isinstance(error, CapacityError) else {}
-        return _refusal(request, status, str(error), headers)
+        return _answered(request, error, status_of(error), headers)
     except Exception:
         _LOGGER.exception("A request to %s failed.", request.match_info.route)
-        return _refusal(request, 500, "The server failed at this request: its log says more.", {})
+        return _answered(request, RefusalError("server_failed"), 500, {})
+
+
+def _own_words(request: web.Request, error: web.HTTPException) -> RefusalError:
+    """For what aiohttp itself refuses, whose words are not ours."""
+    match error:
+        case web.HTTPNotFound():
+            return RefusalError("route_unknown")
+        case web.HTTPMethodNotAllowed():
+            return RefusalError("method_unknown", method=request.method, methods=sorted(error.allowed_methods))
+        case web.HTTPRequestEntityTooLarge():
+            return RefusalError("body_too_large", most=_LARGEST_BODY)
+    return RefusalError("request_refused", status=error.status)
 
 
 @web.middleware
@@ -168,19 +165,15 @@ async def _received(request: web.Request, handler: Handler) -> web.StreamRespons
             async with asyncio.timeout(_BODY_SECONDS):
                 await request.read()
         except TimeoutError as error:
-            raise web.HTTPRequestTimeout(
-                text=f"The request's body did not arrive within {_BODY_SECONDS:.0f} s: send it again."
-            ) from error
+            raise RefusalError("body_too_slow", seconds=round(_BODY_SECONDS)) from error
     return await handler(request)
 
 
-def _refusal(request: web.Request, status: int, text: str, headers: Mapping[str, str]) -> web.Response:
+def _answered(request: web.Request, error: LivefaceError, status: int, headers: Mapping[str, str]) -> web.Response:
     """JSON, or plain text for a person who opens an address in a browser."""
     if "text/html" in request.headers.get(hdrs.ACCEPT, ""):
-        return web.Response(status=status, text=text, headers=headers)
-    return web.Response(
-        status=status, text=json.dumps({"error": text}), content_type="application/json", headers=headers
-    )
+        return web.Response(status=status, text=error.told("client"), headers=headers)
+    return web.json_response({"error": error.as_object()}, status=status, headers=headers)
 
 
 def _file_route(path: Path) -> web.RouteDef:

@@ -25,6 +25,8 @@ _ACCEPTS_PER_SECOND = 100.0  # of one address, in the long run
 _ACCEPTS_AT_ONCE = 1500.0
 _PAUSE = 0.1  # s, where the system has nothing left for another connection
 _LOGGER = logging.getLogger("liveface")
+
+Connect = Callable[[], web.RequestHandler]  # makes what speaks over one connection
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
@@ -94,7 +96,7 @@ class ConnectionLimits:
 
         return noticed
 
-    async def admit(self, listener: socket.socket, server: web.Server, tls: ssl.SSLContext | None = None) -> None:
+    async def admit(self, listener: socket.socket, connect: Connect, tls: ssl.SSLContext | None = None) -> None:
         """Let connections in for ever, until it is cancelled; then those that are being opened end.
 
         What fails at one of them ends that one.
@@ -111,7 +113,7 @@ class ConnectionLimits:
                         await asyncio.sleep(_PAUSE)
                     continue
                 try:
-                    self._let_in(connection, str(address[0]), server, tls)
+                    self._let_in(connection, str(address[0]), connect, tls)
                 except Exception:
                     connection.close()
                     _LOGGER.exception("A connection could not be let in.")
@@ -121,14 +123,20 @@ class ConnectionLimits:
                 if guest.opening is not None and not guest.opening.done():
                     guest.end()
 
-    def _let_in(self, connection: socket.socket, address: str, server: web.Server, tls: ssl.SSLContext | None) -> None:
+    def _let_in(
+        self,
+        connection: socket.socket,
+        address: str,
+        connect: Connect,
+        tls: ssl.SSLContext | None,
+    ) -> None:
         network = None if self._trusts(address) else network_of(address)
         self._forget_gone()
         if not (self._may_come(network) and (len(self._guests) < self._most or self._make_room())):
             connection.close()
             return
         connection.setblocking(False)
-        guest = _Guest(network, server())
+        guest = _Guest(network, connect())
         guest.opening = asyncio.create_task(self._open(guest, connection, tls))
         guest.opening.add_done_callback(lambda _: connection.close() if guest.handler.transport is None else None)
         self._guests[guest.handler] = guest

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 
 from liveface.app.server.avatars.avatar_store import AvatarStore
 from liveface.app.server.offer_limits import OfferLimits
+from liveface.app.server.refusals import RefusalError
 from liveface.app.server.sessions.session_registry import SessionRegistry, SessionRequest
 from liveface.app.server.webrtc.encoding_cost import EncodingCost
 from liveface.app.server.webrtc.peer import PeerSettings
 from liveface.app.session.clock import Clock
 from liveface.app.session.pipeline import DEFAULT_AVATAR
 from liveface.app.settings import DEFAULT_LOOKAHEAD, Settings, parse_size
-from liveface.engine.errors import ConfigurationError
 
 _LOOKAHEADS = [str(frames) for frames in range(7)]
 
@@ -41,8 +41,8 @@ class ServerContext:
         name = str(named.get("avatar") or DEFAULT_AVATAR.name)
         lookahead = str(named.get("lookahead", self.lookahead))
         if lookahead not in _LOOKAHEADS:
-            raise ConfigurationError(
-                f"The lookahead is “{lookahead[:20]}”: it must be a number from 0 to 6, in frames."
+            raise RefusalError(
+                "setting_value", name="lookahead", found=lookahead, expected="a number of frames from 0 to 6"
             )
         size = Settings(*parse_size(str(named.get("size") or self.size)[:20]))
         avatar = await self.avatars.framed(name, size.width, size.height)

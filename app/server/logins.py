@@ -1,8 +1,10 @@
 """What browsers keep after they have shown a token: ids that mean something here only. Knows no HTTP."""
 
 import secrets
+import time
 from collections import OrderedDict
 
+from liveface.app.server.tokens import Pass
 from liveface.app.session.clock import Clock
 
 LIFE_SECONDS = 30 * 24 * 3600  # since it was last used
@@ -15,20 +17,25 @@ class Logins:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._open: OrderedDict[str, float] = OrderedDict()  # when each was used last
+        self._open: OrderedDict[str, tuple[float, Pass]] = OrderedDict()  # when each was used last, and what it allows
 
-    def open(self) -> str:
-        """A new id that cannot be guessed."""
+    def open(self, found: Pass) -> str:
+        """A new id that cannot be guessed, for what a token allows, as long as that does."""
         key = secrets.token_urlsafe(32)
-        self._open[key] = self._clock.now()
+        self._open[key] = self._clock.now(), found
         while len(self._open) > _MOST:
             self._open.popitem(last=False)
         return key
 
-    def knows(self, key: str) -> bool:
-        """Whether the id is good, which makes it last longer. Looking up 256 random bits tells nothing by its time."""
-        used = self._open.pop(key, None)
-        if used is None or self._clock.now() - used > LIFE_SECONDS:
-            return False
-        self._open[key] = self._clock.now()
-        return True
+    def found(self, key: str) -> Pass | None:
+        """What the id allows, which makes it last longer; None for a wrong one.
+
+        Looking up 256 random bits tells nothing by its time.
+        """
+        used, found = self._open.pop(key, (0.0, None))
+        if found is None or self._clock.now() - used > LIFE_SECONDS:
+            return None
+        if found.until is not None and time.time() >= found.until:
+            return None
+        self._open[key] = self._clock.now(), found
+        return found

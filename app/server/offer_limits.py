@@ -20,12 +20,12 @@ class OfferLimits:
     async def turn(self) -> AsyncIterator[None]:
         """While an offer is being answered; raises `CapacityError` if there are too many, or if it takes too long."""
         if self._inside >= _AT_ONCE:
-            raise CapacityError(f"Found {self._inside} offers that are being answered: send yours again.")
+            raise CapacityError(code="offers_waiting", found=self._inside)
         self._inside += 1
         try:
             async with asyncio.timeout(_SECONDS):
                 yield
         except TimeoutError as error:
-            raise CapacityError(f"The offer could not be answered within {_SECONDS:.0f} s: send it again.") from error
+            raise CapacityError(code="offer_too_slow", seconds=round(_SECONDS)) from error
         finally:
             self._inside -= 1

@@ -13,10 +13,13 @@ from aiohttp.typedefs import Handler, Middleware
 
 from liveface.app.server.logins import LIFE_SECONDS, Logins
 from liveface.app.server.proxies import TrustedProxies
+from liveface.app.server.refusals import RefusalError
+from liveface.app.server.tokens import EVERYTHING, Pass, Scope, read
 from liveface.app.session.clock import Clock
 from liveface.engine.errors import ConfigurationError
 
 COOKIE = "liveface"
+OWNER = "Liveface-Owner"  # the header with the secret of who opened a conversation or uploaded a photo
 HEALTHZ = "/healthz"  # tells everybody whether the server is well, and nothing else
 
 _REQUESTS_PER_SECOND = 20.0  # of one address, in the long run
@@ -24,6 +27,7 @@ _BURST = 400.0  # requests of one address at once
 _UPLOAD_COST = 20.0  # requests, that a photo counts for
 _WRONG_TOKEN_COST = 10.0
 _ADDRESSES = 4096  # remembered; the one that asked least recently is forgotten
+_SCOPES = web.RequestKey("scopes", frozenset[Scope])  # what its token allows
 _METHODS = "GET, POST, PATCH, DELETE, OPTIONS"
 _ALLOWED_HEADERS = "Authorization, Content-Type, If-Match, ETag, Liveface-Owner"  # ETag: see peer_sessions.py
 _EXPOSED_HEADERS = ", ".join(
@@ -54,7 +58,7 @@ _HEADERS = {
 class Access:
     """`token`: None where none is needed. `origins`: of other sites that may ask, such as https://example.org.
 
-    `proxies`: whose word about clients is taken.
+    `proxies`: whose word about clients is taken. `key`: with which tokens are signed that allow a part.
 
     `is_local`: bound to a loopback address, so that the host's name in a request must be a local one or that of an
     allowed origin: another site's name that points here (DNS rebinding) is refused.
@@ -64,6 +68,7 @@ class Access:
     origins: frozenset[str] = frozenset()
     is_local: bool = True
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
+    key: str | None = None
 
     def knows_host(self, host: str) -> bool:
         """Whether a request for `host`, as its header has it, is meant for this server."""
@@ -82,9 +87,11 @@ class Access:
         """Whether another site may read our answers."""
         return origin in self.origins
 
-    def accepts(self, token: str) -> bool:
-        """Whether a client that shows this token may ask; takes as long for any wrong one."""
-        return self.token is not None and is_same_secret(token, self.token)
+    def allowed(self, token: str) -> Pass | None:
+        """What a client that shows this token may do; None for a wrong one, for each of which it takes as long."""
+        if self.token is not None and is_same_secret(token, self.token):
+            return Pass(EVERYTHING)
+        return None if self.key is None else read(token, self.key)
 
 
 def parse_origin(text: str) -> str:
@@ -92,7 +99,7 @@ def parse_origin(text: str) -> str:
     origin = text.strip().rstrip("/").lower()
     scheme, _, host = origin.partition("://")
     if scheme not in ("http", "https") or _name_of(host) is None:
-        raise ConfigurationError(f"The origin is “{text}”: write scheme and host, such as https://example.org.")
+        raise ConfigurationError(f"The origin is “{text[:100]}”: write scheme and host, such as https://example.org.")
     return origin
 
 
@@ -136,7 +143,7 @@ class Guard:
         self._logins = Logins(clock)
 
     def middleware(self) -> Middleware:
-        """Refuses with a `web.HTTPException`."""
+        """Refuses with a `RefusalError`."""
 
         @web.middleware
         async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -147,9 +154,10 @@ class Guard:
                 return web.Response(status=204)
             if self._access.token is not None and request.path != HEALTHZ:
                 shown = request.query.get("token") if request.path == "/" else None
-                if shown is not None and self._accepts(shown, address):
-                    return self._remembering(request)
-                self._check_token(request, address)
+                if shown is not None and (found := self._accepted(shown, address)) is not None:
+                    return self._remembering(request, found)
+                request[_SCOPES] = self._check_token(request, address).scopes
+                require(request, _needed(request))
             if _is_led_here(request):  # from another site, by whoever made it
                 _check_rate(self._refusals, address, 1.0)
             else:
@@ -163,44 +171,35 @@ class Guard:
         access = self._access
         if not access.knows_host(request.host):
             _check_rate(self._refusals, address, 1.0)
-            raise web.HTTPMisdirectedRequest(
-                text=f"This server does not serve “{request.host[:100]}”: open it as localhost, or allow the name "
-                "with --allow-origin."
-            )
+            raise RefusalError("host_unknown", host=request.host)
         origin = request.headers.get(hdrs.ORIGIN)
         if origin is not None and not access.knows_origin(origin, request.host):
             _check_rate(self._refusals, address, 1.0)
-            raise web.HTTPForbidden(
-                text=f"Pages of “{origin[:100]}” may not use this server: start it with --allow-origin {origin[:100]}."
-            )
+            raise RefusalError("origin_refused", origin=origin)
         # What a page fetches as a picture, a script or the like has no origin, but browsers say where it comes from.
         is_foreign = origin is None and request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site")
         if is_foreign and not _is_led_here(request):
             _check_rate(self._refusals, address, 1.0)
-            raise web.HTTPForbidden(text="Pages of other sites may not use this server: open its own page.")
+            raise RefusalError("page_refused")
 
-    def _check_token(self, request: web.Request, address: str) -> None:
+    def _check_token(self, request: web.Request, address: str) -> Pass:
         cookie, shown = request.cookies.get(COOKIE), bearer(request)
-        if cookie is not None and self._logins.knows(cookie):
-            return
-        if shown is not None and self._accepts(shown, address):
-            return
+        if cookie is not None and (found := self._logins.found(cookie)) is not None:
+            return found
+        if shown is not None and (found := self._accepted(shown, address)) is not None:
+            return found
         _check_rate(self._refusals, address, 1.0)
-        raise web.HTTPUnauthorized(
-            text="This server needs its token: open the address that it printed when it started, or send the "
-            "header “Authorization: Bearer TOKEN”.",
-            headers={hdrs.WWW_AUTHENTICATE: "Bearer"},
-        )
+        raise RefusalError("token_missing", {hdrs.WWW_AUTHENTICATE: "Bearer"})
 
-    def _accepts(self, shown: str, address: str) -> bool:
-        """Whether a token is good; refuses an address that has guessed too often, whatever it shows."""
+    def _accepted(self, shown: str, address: str) -> Pass | None:
+        """What a token allows; refuses an address that has guessed too often, whatever it shows."""
         _check_rate(self._guesses, address, 0.0, least=_WRONG_TOKEN_COST)
-        if self._access.accepts(shown):
-            return True
-        self._guesses.take(address, _WRONG_TOKEN_COST)
-        return False
+        found = self._access.allowed(shown)
+        if found is None:
+            self._guesses.take(address, _WRONG_TOKEN_COST)
+        return found
 
-    def _remembering(self, request: web.Request) -> web.Response:
+    def _remembering(self, request: web.Request, found: Pass) -> web.Response:
         """Sends the browser to the page without the token in its address, where no history or log can keep it."""
         asked = [(name, value) for name, value in request.query.items() if name != "token"]
         location = f"/?{urlencode(asked)}" if asked else "/"
@@ -208,7 +207,7 @@ class Guard:
         is_secure = self._access.proxies.is_secure(request)
         response.set_cookie(
             COOKIE,
-            self._logins.open(),
+            self._logins.open(found),
             max_age=LIFE_SECONDS,
             httponly=True,
             samesite="Lax",
@@ -216,6 +215,22 @@ class Guard:
             path="/",
         )
         return response
+
+
+def require(request: web.Request, scope: Scope) -> None:
+    """Refuse a request whose token does not allow that; without tokens everything is allowed."""
+    scopes = request.get(_SCOPES, EVERYTHING)
+    if scope not in scopes:
+        raise RefusalError("scope_missing", scopes=sorted(scopes), needed=scope)
+
+
+def _needed(request: web.Request) -> Scope:
+    """What a token must allow for a request, as far as its first line tells: /offer asks for more where it begins."""
+    path = request.path
+    if path in ("/metrics", "/health"):
+        return "metrics"
+    is_reading = request.method in (hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS) and path != "/pcm"
+    return "view" if is_reading or path == "/offer" or path.split("/")[1] == "whep" else "publish"
 
 
 def header_writer(access: Access) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
@@ -267,10 +282,8 @@ def _name_of(host: str) -> str | None:
 
 def _check_rate(rates: RateLimits, address: str, cost: float, least: float = 0.0) -> None:
     if wait := rates.take(address, cost, least):
-        raise web.HTTPTooManyRequests(
-            text=f"Found too many requests from your address: ask again in {wait:.0f} s.",
-            headers={hdrs.RETRY_AFTER: str(max(1, round(wait)))},
-        )
+        seconds = max(1, round(wait))
+        raise RefusalError("too_many_requests", {hdrs.RETRY_AFTER: str(seconds)}, seconds=seconds)
 
 
 def _is_upload(request: web.Request) -> bool:

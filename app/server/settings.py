@@ -13,12 +13,14 @@ from urllib.parse import unquote
 from liveface.app.server.logs import LogFormat, LogLevel
 from liveface.app.server.proxies import TrustedProxies
 from liveface.app.server.security import Access, is_loopback, parse_origin
+from liveface.app.server.tokens import SHORTEST_KEY, check_key
 from liveface.app.server.webrtc.peer import IceServer, PeerSettings
 from liveface.app.server.webrtc.whip_client import Destinations
 from liveface.app.settings import DEFAULT_LOOKAHEAD, Settings, parse_size
 from liveface.engine.errors import ConfigurationError
 
 TOKEN_VARIABLE = "LIVEFACE_TOKEN"
+TURN_VARIABLE = "LIVEFACE_TURN_SECRET"
 DEFAULT_PORT = 8080
 
 _SHORTEST_TOKEN = 16  # letters: one that nobody can guess by asking
@@ -33,7 +35,8 @@ Codec = Literal["vp8", "h264"]
 class ServeSettings:
     """See docs/serving.md; raises `ConfigurationError` for what cannot be.
 
-    `cert`, `key`: paths of PEM files. `stun`, `turn`: as `ice_servers` reads them. `bitrate`: bits per second.
+    `cert`, `key`: paths of PEM files. `token_key`: that of the key which tokens with scopes are signed with.
+    `stun`, `turn`: as `ice_servers` reads them. `bitrate`: bits per second.
     """
 
     host: str = "127.0.0.1"
@@ -41,10 +44,12 @@ class ServeSettings:
     cert: str | None = None
     key: str | None = None
     token: str | None = None
+    token_key: str | None = None
     allow_origin: tuple[str, ...] = ()
     max_sessions: int = 16
     stun: tuple[str, ...] = ()
     turn: tuple[str, ...] = ()
+    turn_secret: str | None = None
     bitrate: int = 2_000_000
     codec: Codec = "vp8"
     size: str = "512x512"
@@ -70,10 +75,10 @@ class ServeSettings:
             if not low <= value <= high:
                 raise ConfigurationError(f"{name} is {value}: it must be from {low} to {high}.")
         if self.codec not in get_args(Codec):
-            raise ConfigurationError(f"codec is “{self.codec}”: it must be vp8 or h264.")
+            raise ConfigurationError(f"codec is “{self.codec[:40]}”: it must be vp8 or h264.")
         for name, known in (("log_level", get_args(LogLevel)), ("log_format", get_args(LogFormat))):
             if getattr(self, name) not in known:
-                raise ConfigurationError(f"{name} is “{getattr(self, name)}”: it must be {' or '.join(known)}.")
+                raise ConfigurationError(f"{name} is “{getattr(self, name)[:40]}”: it must be {' or '.join(known)}.")
         if (self.cert is None) != (self.key is None):
             raise ConfigurationError("Of cert and key only one is given: https needs both.")
         if self.token is not None and (len(self.token) < _SHORTEST_TOKEN or not self.token.isprintable()):
@@ -81,6 +86,8 @@ class ServeSettings:
                 f"The token has {len(self.token)} letters: at least {_SHORTEST_TOKEN} printable ones are needed; leave "
                 "it out and one is made."
             )
+        if self.turn_secret is not None and not self.turn:
+            raise ConfigurationError("There is a turn_secret, but no TURN server that it is for: name one with turn.")
         Settings(*parse_size(self.size))
         self.ice_servers()
         self.origins()
@@ -98,12 +105,18 @@ class ServeSettings:
 
     def access(self) -> Access:
         """Who may ask."""
-        return Access(self.token, self.origins(), is_loopback(self.host), self.proxies())
+        return Access(self.token, self.origins(), is_loopback(self.host), self.proxies(), self.signing_key())
+
+    def signing_key(self) -> str | None:
+        """With which tokens with scopes are signed: that of the file, else the token, if it is long enough."""
+        if self.token_key is not None:
+            return read_key(Path(self.token_key))
+        return self.token if self.token is not None and len(self.token.encode()) >= SHORTEST_KEY else None
 
     def ice_servers(self) -> tuple[IceServer, ...]:
         """From `stun:HOST:PORT` and `turn:USER:SECRET@HOST:PORT?transport=udp`."""
         return tuple(_ice_server(text, "stun") for text in self.stun) + tuple(
-            _ice_server(text, "turn") for text in self.turn
+            _ice_server(text, "turn", is_lent=self.turn_secret is not None) for text in self.turn
         )
 
     def port_range(self) -> range | None:
@@ -119,7 +132,7 @@ class ServeSettings:
 
     def peers(self) -> PeerSettings:
         """What holds for every peer."""
-        return PeerSettings(self.ice_servers(), self.bitrate, self.codec, self.public_peers_only)
+        return PeerSettings(self.ice_servers(), self.bitrate, self.codec, self.public_peers_only, self.turn_secret)
 
     def tls(self) -> ssl.SSLContext | None:
         """For https, None for http; raises `ConfigurationError` if the files cannot be used."""
@@ -147,22 +160,23 @@ def combined(
     Raises `ConfigurationError` for a file that cannot be read, an unknown key or a value of the wrong kind.
     """
     found = {} if config is None else _read(config)
-    if token := environment.get(TOKEN_VARIABLE):
-        found["token"] = token
+    for variable, name in ((TOKEN_VARIABLE, "token"), (TURN_VARIABLE, "turn_secret")):
+        if secret := environment.get(variable):
+            found[name] = secret
     return ServeSettings(**(found | dict(given)))
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigurationError(
             f"{path} cannot be read as TOML ({error}): correct it, or leave --config out."
         ) from error
     defaults = {field.name: field.default for field in fields(ServeSettings)}
     for name, value in found.items():
         if name not in defaults:
-            raise ConfigurationError(f"{path} has an unknown key “{name}”: known are {', '.join(defaults)}.")
+            raise ConfigurationError(f"{path} has an unknown key “{name[:40]}”: known are {', '.join(defaults)}.")
         expected = str if defaults[name] is None else type(defaults[name])
         if expected is tuple and isinstance(value, list) and all(isinstance(item, str) for item in value):
             found[name] = tuple(value)
@@ -172,14 +186,26 @@ def _read(path: Path) -> dict[str, Any]:
     return found
 
 
-def _ice_server(text: str, scheme: Literal["stun", "turn"]) -> IceServer:
-    example = "stun:stun.example.org:3478" if scheme == "stun" else "turn:USER:SECRET@turn.example.org:3478"
+def read_key(path: Path) -> str:
+    """The key in a file, whatever white space is around it; raises `ConfigurationError`."""
+    try:
+        key = path.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{path} cannot be read ({error}): give a file with a key as text.") from error
+    check_key(key)
+    return key
+
+
+def _ice_server(text: str, scheme: Literal["stun", "turn"], *, is_lent: bool = False) -> IceServer:
+    """`is_lent`: credentials are made for each client, so that none are given."""
+    examples = {"stun": "stun:stun.example.org:3478", "turn": "turn:USER:SECRET@turn.example.org:3478"}
+    example = "turn:turn.example.org:3478, as there is a turn_secret" if is_lent else examples[scheme]
     kind, separator, rest = text.partition(":")
     userinfo, at, address = rest.rpartition("@")
     user, colon, secret = userinfo.partition(":")
-    is_complete = bool(at and user and colon and secret) if scheme == "turn" else not at
+    is_complete = not at if scheme == "stun" or is_lent else bool(at and user and colon and secret)
     if not separator or kind not in (scheme, f"{scheme}s") or not address or not is_complete:
         # What was given may hold a secret, so it is not repeated.
         raise ConfigurationError(f"The {scheme.upper()} server is not of the form {example}: write it so.")
     url = f"{kind}:{address}"
-    return IceServer((url,), unquote(user), unquote(secret)) if scheme == "turn" else IceServer((url,))
+    return IceServer((url,), unquote(user), unquote(secret)) if at else IceServer((url,))

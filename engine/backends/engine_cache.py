@@ -42,7 +42,7 @@ def read(file: Path, key: Mapping[str, str]) -> Found:
     try:
         told = json.loads(header)
         made_for, checksum = dict(told[_FORMAT]), told["sha256"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return Found(None, "is broken")
     changed = [
         f"{name} {made_for.get(name, 'unknown')} instead of {value}"

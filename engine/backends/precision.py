@@ -104,7 +104,7 @@ def remember(file: Path, key: str, name: str) -> None:
 def _read(file: Path) -> dict[str, str]:
     try:
         decisions = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(decisions, dict):
         return {}

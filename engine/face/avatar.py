@@ -106,14 +106,15 @@ class Avatar:
             about = json.loads((folder / "avatar.json").read_text(encoding="utf-8"))
             version, name, size = about["liveface_avatar"], str(about["name"]), (about["height"], about["width"], 3)
             kept_smile = float(np.clip(float(about.get("kept_smile", KEPT_SMILE)), 0.0, 1.0))
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise MediaError(f"{folder / 'avatar.json'} is damaged ({type(error).__name__}): {remedy}") from error
         if version != FORMAT_VERSION and not (version in _RENEWABLE and renew is not None):
-            raise MediaError(f"{folder} has avatar format {version}, this program reads {FORMAT_VERSION}: {remedy}")
+            found = str(version)[:20]
+            raise MediaError(f"{folder} has avatar format {found}, this program reads {FORMAT_VERSION}: {remedy}")
         try:
             photo = read_photo(folder / "photo.png")
             points = np.load(folder / "mesh.npy", allow_pickle=False)
-        except (OSError, ValueError, EOFError, PhotoError) as error:
+        except Exception as error:  # NumPy raises anything at what it does not expect
             raise MediaError(f"The avatar in {folder} is damaged ({error}): {remedy}") from error
         if photo.shape != size or points.shape != (POINT_COUNT, 3) or points.dtype != np.float32:
             raise MediaError(f"The avatar in {folder} is damaged (its files do not fit together): {remedy}")
@@ -212,7 +213,7 @@ def _choose(faces: list[Face], face: int | None) -> Face:
     count = len(faces)
     if face is not None:
         if not 1 <= face <= count:
-            raise PhotoError(f"Face {face} was asked for, but the photo shows {count}: choose --face 1 to {count}.")
+            raise PhotoError(code="photo_face_number", face=face, count=count)
         return faces[face - 1]
     sizes = [eye_distance(found.points) for found in faces]
     large = [found for found, size in zip(faces, sizes, strict=True) if size >= BYSTANDER_SIZE * max(sizes)]
@@ -220,7 +221,7 @@ def _choose(faces: list[Face], face: int | None) -> Face:
         return large[0]
     noses = [found.points[_NOSE_TIP] for found in faces]
     places = ", ".join(f"{number} at ({nose[0]:.0f}, {nose[1]:.0f})" for number, nose in enumerate(noses, start=1))
-    raise PhotoError(f"The photo shows {count} faces, from left to right {places}: choose one with --face N.")
+    raise PhotoError(code="photo_several_faces", count=count, places=places)
 
 
 def _nothing_found(image: Picture, mesh: FaceMesh) -> str:

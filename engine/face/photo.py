@@ -17,6 +17,7 @@ WORKING_SIDE = 4096  # pixels: from twice this on, pictures are reduced for spee
 BACKGROUND = (192, 192, 192)  # neutral, behind the transparent parts of a picture
 FORMATS = "JPEG, PNG, WebP, AVIF or HEIC"
 
+_MEGAPIXELS = MAXIMUM_PIXELS // 1_000_000
 _FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "HEIF")  # MPO: a phone's JPEG with a second picture
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -36,13 +37,13 @@ def read_photo(path: Path) -> Picture:
     Raises `PhotoError` for a file that is missing, not a picture, damaged, too small or too large.
     """
     if path.is_dir():
-        raise PhotoError(f"{path} is a folder: give the path of one {FORMATS} picture.")
+        raise PhotoError(code="photo_is_folder", path=path, formats=FORMATS)
     if not path.exists():
-        raise PhotoError(f"{path} does not exist: give the path of a {FORMATS} picture.")
+        raise PhotoError(code="photo_absent", path=path, formats=FORMATS)
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise PhotoError(f"{path} cannot be read ({error}): check the file and its permissions.") from error
+        raise PhotoError(code="photo_unreadable", path=path, reason=error.strerror or type(error).__name__) from error
     try:
         return _read(path, without_long_texts(content))
     except PhotoError:
@@ -62,36 +63,29 @@ def _read(path: Path, content: bytes) -> Picture:
         try:
             image = Image.open(io.BytesIO(content))
         except UnidentifiedImageError as error:
-            raise PhotoError(f"{path} is not a {FORMATS} picture: choose another file, or convert it.") from error
+            raise PhotoError(code="photo_no_picture", path=path, formats=FORMATS) from error
         except Image.DecompressionBombError as error:
-            raise PhotoError(
-                f"{path} has far more than {MAXIMUM_PIXELS // 1_000_000} megapixels: scale it down first."
-            ) from error
+            raise PhotoError(code="photo_too_large", path=path, most=_MEGAPIXELS) from error
         except Exception as error:  # Pillow raises anything at what it does not expect
-            raise PhotoError(f"{path} is damaged or incomplete ({_shown(error)}): copy or export it again.") from error
+            raise PhotoError(code="photo_damaged", path=path, reason=_shown(error)) from error
         with image:
             _check(path, image)
             try:
                 return _decode(image)
             except MemoryError as error:
-                raise PhotoError(f"{path} is too large for this machine's memory: scale it down first.") from error
+                raise PhotoError(code="photo_no_memory", path=path) from error
             except Exception as error:  # likewise
-                raise PhotoError(
-                    f"{path} is damaged or incomplete ({_shown(error)}): copy or export it again."
-                ) from error
+                raise PhotoError(code="photo_damaged", path=path, reason=_shown(error)) from error
 
 
 def _check(path: Path, image: Image.Image) -> None:
     if image.format not in _FORMATS:
-        raise PhotoError(f"{path} is a {image.format} picture: convert it to JPEG, PNG or WebP.")
+        raise PhotoError(code="photo_other_format", path=path, found=image.format)
     width, height = image.size
     if width * height > MAXIMUM_PIXELS:
-        found = f"{width}x{height} pixels, {width * height / 1e6:.0f} megapixels"
-        raise PhotoError(
-            f"{path} has {found}, and at most {MAXIMUM_PIXELS // 1_000_000} are accepted: scale it down first."
-        )
+        raise PhotoError(code="photo_too_large", path=path, most=_MEGAPIXELS, width=width, height=height)
     if max(width, height) < MINIMUM_SIDE:
-        raise PhotoError(f"{path} has {width}x{height} pixels: its longer side must have at least {MINIMUM_SIDE}.")
+        raise PhotoError(code="photo_too_small", path=path, width=width, height=height, least=MINIMUM_SIDE)
 
 
 def _shown(error: Exception) -> str:

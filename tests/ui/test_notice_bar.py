@@ -6,6 +6,7 @@ from PyQt6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 import liveface.ui.notice_bar
+from liveface.app.audio.device_failover import DeviceChange
 from liveface.app.desktop.notifications import Notice, Noticeboard
 from liveface.ui.notice_bar import NoticeBar
 
@@ -46,12 +47,16 @@ def test_what_comes_while_a_problem_is_shown_waits_until_it_is_dismissed(bar: No
 
 def test_later_news_of_a_device_take_the_place_of_its_problem(bar: NoticeBar, qtbot: QtBot) -> None:
     board = Noticeboard()
-    for text in ("“USB” has gone: “Desk” is used until it returns.", "“Desk” has gone.", "“USB” is back."):
-        board.tell_of_device(f"The microphone {text}")
+    for change in (
+        DeviceChange("device_replaced", "microphone", "USB", "Desk"),
+        DeviceChange("device_gone", "microphone", "Desk"),
+        DeviceChange("device_back", "microphone", "USB"),
+    ):
+        board.tell_of_device(change)
     for notice in board.take():
         bar.tell(notice)
     assert bar.text.text() == "The microphone “USB” is back."
-    qtbot.waitUntil(lambda: bar.text.text() == "The microphone “Desk” has gone.")
+    qtbot.waitUntil(lambda: bar.text.text().startswith("The microphone “Desk” has gone: "))
 
 
 def test_its_text_can_be_reached_and_copied_by_keys(bar: NoticeBar, qtbot: QtBot) -> None:

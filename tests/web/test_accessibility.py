@@ -93,7 +93,7 @@ def test_every_control_is_reached_with_tab_and_shows_the_focus(open_page: Open) 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_has_enough_contrast(open_page: Open, scheme: str) -> None:
     page = open_page(color_scheme=scheme)
-    page.route("**/avatars", lambda route: route.fulfill(status=422, json={"error": "No face was found."}))
+    page.route("**/avatars", lambda route: route.fulfill(status=422, json={"error": {"message": "No face was found."}}))
     page.set_input_files("#photo", {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": b"no picture"})
     expect(page.locator("#photo-refusal")).to_be_visible()
     assert page.evaluate(TOO_FAINT) == []

@@ -47,7 +47,11 @@ def test_a_page_that_may_have_no_microphone_says_that_https_is_needed(open_page:
 
 def test_a_full_server_says_why_and_when_to_try_again(open_page: Open) -> None:
     page = open_page()
-    answer = {"status": 503, "headers": {"Retry-After": "1"}, "json": {"error": "Two faces speak already."}}
+    answer = {
+        "status": 503,
+        "headers": {"Retry-After": "1"},
+        "json": {"error": {"message": "Two faces speak already."}},
+    }
     page.route("**/offer", lambda route: route.fulfill(**answer))  # type: ignore[arg-type]
     text = message(page)
     assert "The server is full" in text

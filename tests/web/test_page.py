@@ -192,7 +192,7 @@ def test_a_photo_without_a_face_is_refused_with_the_servers_reason(open_page: Op
 
 def test_of_a_photo_with_two_people_one_can_be_chosen(open_page: Open) -> None:
     page = open_page()
-    error = "The photo shows 2 faces, from left to right at x = 99, 299: choose one with --face N."
+    error = {"code": "photo_several_faces", "message": "The photo shows 2 faces.", "details": {"count": 2}}
     page.route("**/avatars", lambda route: route.fulfill(status=422, json={"error": error}))
     page.route("**/avatars?face=2", lambda route: route.fulfill(status=201, json=MADE))
     page.set_input_files("#photo", PORTRAIT)

@@ -204,7 +204,7 @@ async function makePortrait(file, face) {
     await gallery.make(file, show, face);
   } catch (error) {
     refuse(error);
-    if (error instanceof Failure) askWhichFace(file, error.remedy);
+    if (error instanceof Failure && error.code === "photo_several_faces") askWhichFace(file, error.details.count);
   }
   progress.hidden = true;
   photo.value = "";
@@ -220,11 +220,9 @@ function refuse(error) {
 /**
  * A photo of several people is refused with their number: let one choose.
  * @param {File} file
- * @param {string} reason
+ * @param {number} count
  */
-function askWhichFace(file, reason) {
-  const count = Number(/shows (\d+) faces/.exec(reason)?.[1] ?? 0);
-  if (!count) return;
+function askWhichFace(file, count) {
   const buttons = Array.from({ length: count }, (_, place) => {
     const button = document.createElement("button");
     button.type = "button";

@@ -196,7 +196,7 @@ export class Conversation extends EventTarget {
   /** @param {any} message */
   #listen(message) {
     if (message.type === "stats") this.dispatchEvent(new CustomEvent("stats", { detail: message }));
-    if (message.type === "ended") this.#fail(this.#run, new Failure("ended", message.reason ?? ""));
+    if (message.type === "ended") this.#fail(this.#run, new Failure("ended", message.error?.message ?? ""));
   }
 }
 

@@ -43,8 +43,9 @@ export class Failure extends Error {
    * @param {Kind} kind
    * @param {string} [detail] the server's own reason, which takes the place of our remedy
    * @param {number} [retryAfter] seconds after which trying again makes sense, if the server said so
+   * @param {{code?: string, details?: Record<string, any>}} [told] what the server said, for programs
    */
-  constructor(kind, detail = "", retryAfter = 0) {
+  constructor(kind, detail = "", retryAfter = 0, { code = "", details = {} } = {}) {
     const [title, remedy] = WORDS[kind];
     super(title);
     this.name = "Failure";
@@ -52,5 +53,7 @@ export class Failure extends Error {
     this.title = title;
     this.remedy = detail || remedy;
     this.retryAfter = retryAfter;
+    this.code = code;
+    this.details = details;
   }
 }

@@ -136,7 +136,12 @@ function keep(secrets) {
 
 /** @param {Response} response */
 async function refusal(response) {
-  const reason = await response.json().then((body) => body.error, () => "");
+  /** @type {{code?: string, message?: string, details?: Record<string, any>}} */
+  const { code, message, details } = await response.json().then(
+    (body) => body.error ?? {},
+    () => ({}),
+  );
+  const reason = message ?? "";
   const retryAfter = Number(response.headers.get("Retry-After")) || 0;
   switch (response.status) {
     case 401:
@@ -146,6 +151,9 @@ async function refusal(response) {
     case 503:
       return new Failure("capacity", reason, retryAfter);
     default:
-      return new Failure("refused", reason || `It answered ${response.status} ${response.statusText}.`, retryAfter);
+      return new Failure("refused", reason || `It answered ${response.status} ${response.statusText}.`, retryAfter, {
+        code,
+        details,
+      });
   }
 }

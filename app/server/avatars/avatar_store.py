@@ -142,7 +142,7 @@ class AvatarStore:
         """Forget an upload; raises `NotFoundError` if there is none of that name and secret."""
         entry = self._entries.get(name)
         if entry is None or entry.secret is None or not is_same_secret(secret, entry.secret):
-            raise NotFoundError(f"No avatar of yours is named “{name[:64]}”: only who uploaded one can delete it.")
+            raise NotFoundError(code="avatar_of_others", name=name[:64])
         self._forget(name)
 
     def _touch(self, name: str) -> None:
@@ -175,4 +175,4 @@ def encode_photo(avatar: Avatar) -> bytes:
 
 
 def _unknown(name: str) -> NotFoundError:
-    return NotFoundError(f"No avatar is named “{name[:64]}”: ask for /avatars to see which there are.")
+    return NotFoundError(code="avatar_unknown", name=name[:64])

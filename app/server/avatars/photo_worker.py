@@ -14,9 +14,11 @@ from asyncio.subprocess import DEVNULL, PIPE
 from contextlib import suppress
 from pathlib import Path
 
+from liveface.app.server.json_object import parse_object
 from liveface.app.session.pipeline import ASSETS
-from liveface.engine.errors import CapacityError, LivefaceError, PhotoError
+from liveface.engine.errors import ERRORS, CapacityError, LivefaceError, PhotoError
 from liveface.engine.face.photo import FORMATS
+from liveface.engine.sentences import SENTENCES
 
 MAXIMUM_BYTES = 10_000_000  # of a photo's file
 
@@ -28,7 +30,7 @@ _WAITING = 4  # photos, one of which is worked on
 _LIMITS = (("-c", 0), ("-n", 256))  # no file of its memory, few open files
 _NICENESS = 5  # the faces that speak come first
 _REFUSED = 2  # the exit status for what the command line explains
-_PREFIX = "liveface: "  # of the explanation
+_OF_PHOTOS = {PhotoError.kind, *(code for code in SENTENCES if code.startswith("photo_"))}
 _OF_MEMORY = re.compile("memory|alloc", re.IGNORECASE)  # in Python's, C++'s and the libraries' words
 _BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF")
 _ISO_MEDIA = b"ftyp"  # after four bytes of length: AVIF and HEIC
@@ -54,9 +56,9 @@ class PhotoWorker:
         `LivefaceError` if it is not the photo's fault, which the log explains.
         """
         if not (photo.startswith(_BEGINNINGS) or photo[4:8] == _ISO_MEDIA):
-            raise PhotoError(f"The file is not a {FORMATS} picture: choose another one, or convert it.")
+            raise PhotoError(code="photo_no_picture", path=Path("photo"), formats=FORMATS)
         if self._waiting >= _WAITING:
-            raise CapacityError(f"Found {self._waiting} photos that wait to be prepared: upload yours again later.")
+            raise CapacityError(code="photos_waiting", found=self._waiting)
         self._waiting += 1
         try:
             async with self._turn:
@@ -67,7 +69,7 @@ class PhotoWorker:
         finally:
             self._waiting -= 1
         if status:
-            raise _failure(status, written.replace(str(path), "The photo"))
+            raise _failure(status, written)
 
     async def _run(self, photo: Path, folder: Path, name: str, face: int | None) -> tuple[int, str]:
         """The exit status of the process and what it wrote about its failure."""
@@ -86,9 +88,7 @@ class PhotoWorker:
             async with asyncio.timeout(self._seconds):
                 _, written = await process.communicate()
         except TimeoutError as error:
-            raise PhotoError(
-                f"The photo was not decoded within {self._seconds:.0f} s: scale it down, or try again later."
-            ) from error
+            raise PhotoError(code="photo_too_slow", seconds=round(self._seconds)) from error
         finally:
             if process.returncode is None:
                 with suppress(ProcessLookupError):
@@ -101,18 +101,19 @@ class PhotoWorker:
 def _failure(status: int, written: str) -> LivefaceError:
     """Why a process has failed that `written` this."""
     complaint = written.splitlines()[-1] if written else ""
-    if status == _REFUSED and complaint.startswith(_PREFIX) and "/" not in complaint:  # paths are the server's matter
-        return PhotoError(complaint.removeprefix(_PREFIX).replace("--", ""))
+    told = (parse_object(complaint) or {}).get("error") if status == _REFUSED else None
+    if isinstance(told, dict) and told["code"] in _OF_PHOTOS:
+        return PhotoError(told["message"], code=told["code"], **told["details"])
     if status < 0 or _OF_MEMORY.search(written):
-        return PhotoError("The photo cannot be decoded with the memory that one may use: scale it down first.")
+        return PhotoError(code="photo_takes_memory")
     _LOGGER.warning("Preparing a photo ended with status %d: %s", status, complaint)
-    return LivefaceError("The server failed to prepare the photo: its log says more.")
+    return LivefaceError(code="photo_worker_failed")
 
 
 def _environment(folder: Path) -> dict[str, str]:
     """What the program cannot do without, and so no secret of ours; `folder` is its own."""
     kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
-    return kept | {"HOME": str(folder), "TMPDIR": str(folder), "LANG": "C.UTF-8"}
+    return kept | {"HOME": str(folder), "TMPDIR": str(folder), "LANG": "C.UTF-8", ERRORS: "json"}
 
 
 def _restricted() -> tuple[str, ...]:

@@ -14,13 +14,13 @@ from aiohttp import WSMsgType, hdrs, web
 
 from liveface.app.server.context import ServerContext
 from liveface.app.server.json_object import parse_object
-from liveface.app.server.routes.offers import OWNER
-from liveface.app.server.security import is_same_secret
+from liveface.app.server.refusals import RefusalError
+from liveface.app.server.security import OWNER, is_same_secret
 from liveface.app.server.sessions.pcm_source import AHEAD_SECONDS, PacedSource, decode_pcm16
 from liveface.app.server.sessions.session_registry import ServerSession
 from liveface.app.server.whole_samples import WholeSamples
 from liveface.app.session.stats import Stats
-from liveface.engine.errors import ConfigurationError
+from liveface.engine.errors import LivefaceError
 from liveface.engine.media import SAMPLE_RATE
 
 PATH = "/pcm"
@@ -28,6 +28,10 @@ PATH = "/pcm"
 _RATES = ("24000", "8000", "16000", "22050", "44100", "48000")  # Hz; the first where none is named
 _ANSWERS = {"true": True, "false": False}
 _KEYS = {"avatar", "size", "lookahead", "rate", "wait_for_viewer", "conversation"}
+_TYPES = (
+    *("input_audio_buffer.append", "input_audio_buffer.commit", "input_audio_buffer.clear"),
+    *("output_audio_buffer.clear", "response.cancel"),
+)
 _PROTOCOL = "liveface"  # of WebSocket, for pages: they may name protocols, but send no headers
 _OWNER_PROTOCOL = "liveface.owner."  # before the secret
 _LARGEST_MESSAGE = 2**20  # bytes: 16 s and more
@@ -59,16 +63,11 @@ class _Sockets:
             protocols=(_PROTOCOL,),
         )
         if not socket.can_prepare(request):
-            raise web.HTTPUpgradeRequired(text=f"{PATH} speaks WebSocket: connect with a client of that.")
+            raise RefusalError("websocket_expected")
         if "owner" in request.query:
-            raise ConfigurationError(
-                f"The secret stands in the address, where others can read it: send it in the header {OWNER}, or as the "
-                f"WebSocket protocol {_OWNER_PROTOCOL}SECRET beside {_PROTOCOL}."
-            )
+            raise RefusalError("owner_in_address", header=OWNER, protocol=_OWNER_PROTOCOL)
         if unknown := sorted(request.query.keys() - _KEYS):
-            raise ConfigurationError(
-                f"Found the unknown setting “{unknown[0][:40]}”: known are {', '.join(sorted(_KEYS))}."
-            )
+            raise RefusalError("setting_unknown", name=unknown[0], known=sorted(_KEYS))
         rate = _rate(request.query.get("rate", _RATES[0]))
         waits = _answer("wait_for_viewer", request.query.get("wait_for_viewer", "false"))
         conversation, source = await self._conversation(request)
@@ -98,11 +97,9 @@ class _Sockets:
             return await conversations.open(wish, source, self._stage.encoding_cost(wish), Stats()), source
         conversation = conversations.get(name)
         if not is_same_secret(_shown_owner(request), conversation.owner):
-            raise web.HTTPForbidden(
-                text="Only who opened the conversation may speak in it: send its “owner”, as session.created told it."
-            )
+            raise RefusalError("owner_missing", header=OWNER)
         if not isinstance(conversation.source, PacedSource):
-            raise ConfigurationError("In this conversation a WebRTC peer speaks: begin a new one for an agent.")
+            raise RefusalError("peer_speaks")
         return conversation, conversation.source
 
 
@@ -121,14 +118,6 @@ class _Item:
         if self.end is not None and heard >= self.end:
             return self.samples
         return min(self.samples, max(0, heard - self.begin) * rate // SAMPLE_RATE)
-
-
-class _Refusal(Exception):  # noqa: N818
-    """A message that is not followed: `code` for programs, the text for people."""
-
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(text)
-        self.code = code
 
 
 class _Dialogue:
@@ -207,21 +196,16 @@ class _Dialogue:
         event: object = None
         try:
             if len(data) > _LARGEST_MESSAGE:
-                raise _Refusal(
-                    "message_too_large",
-                    f"Found a message of {len(data)} bytes, expected at most {_LARGEST_MESSAGE}: send shorter pieces.",
-                )
+                raise RefusalError("message_too_large", found=len(data), most=_LARGEST_MESSAGE)
             if isinstance(data, bytes):
                 await self._append(data)
                 return
             document = parse_object(data)
             if document is None:
-                raise _Refusal(
-                    "invalid_json", "Found a text that is no object in JSON: send one, or sound in a binary message."
-                )
+                raise RefusalError("invalid_json")
             event = document.get("event_id")
             await self._act(document)
-        except _Refusal as refusal:
+        except RefusalError as refusal:
             self._count["error"] += 1
             await self._refuse(refusal, event)
 
@@ -236,11 +220,7 @@ class _Dialogue:
                 await self._conversation.interrupt()
                 await self._tell_interruption()
             case kind:
-                raise _Refusal(
-                    "unknown_type",
-                    f"Found a message of type “{str(kind)[:60]}”: known are input_audio_buffer.append, .commit and "
-                    ".clear, output_audio_buffer.clear and response.cancel.",
-                )
+                raise RefusalError("unknown_type", found=str(kind), known=_TYPES)
 
     async def _append(self, pcm: bytes) -> None:
         pcm = self._whole.feed(pcm)
@@ -269,18 +249,12 @@ class _Dialogue:
     async def _wait_for_room(self) -> None:
         if not self._is_full:
             self._is_full = True
-            text = (
-                f"Found {AHEAD_SECONDS} s of sound that wait to be spoken, which is the most: nothing is lost, but "
-                "what you send is read only as there is room."
-            )
-            await self._refuse(_Refusal("input_audio_buffer_full", text), None)
+            await self._refuse(RefusalError("input_audio_buffer_full", seconds=AHEAD_SECONDS), None)
         await asyncio.sleep(_FULL_WAIT)
 
     async def _commit(self) -> None:
         if not self._items or self._items[-1].end is not None:
-            raise _Refusal(
-                "input_audio_buffer_commit_empty", "Found nothing to commit: append sound since the last commit first."
-            )
+            raise RefusalError("input_audio_buffer_commit_empty")
         self._whole.clear()
         item = self._items[-1]
         item.end = self._source.pushed
@@ -295,8 +269,8 @@ class _Dialogue:
                 self._source.is_paused = self._waits_for_viewer and not self._is_watched()
         finally:
             viewing.close()
-        reason = self._conversation.error or "it was ended, or nobody spoke for long"
-        await self._refuse(_Refusal("session_ended", f"The conversation has ended: {reason}."), None, "server_error")
+        failure = self._conversation.failure or RefusalError("session_ended")
+        await self._refuse(failure, None, "server_error")
         await self._socket.close(code=1001)
 
     def _is_watched(self) -> bool:
@@ -336,10 +310,8 @@ class _Dialogue:
     def _position(self, item: _Item | None, samples: int) -> dict[str, object]:
         return {"item_id": item and item.name, "samples": samples, "ms": samples * 1000 // self._rate}
 
-    async def _refuse(self, refusal: _Refusal, event: object, kind: str = "invalid_request_error") -> None:
-        await self._send(
-            "error", error={"type": kind, "code": refusal.code, "message": str(refusal), "event_id": event}
-        )
+    async def _refuse(self, refusal: LivefaceError, event: object, kind: str = "invalid_request_error") -> None:
+        await self._send("error", error={"type": kind, **refusal.as_object(), "event_id": event})
 
     async def _send(self, kind: str, **content: object) -> None:
         self._count["event"] += 1
@@ -356,13 +328,13 @@ def _shown_owner(request: web.Request) -> str:
 
 def _rate(text: str) -> int:
     if text not in _RATES:
-        raise ConfigurationError(f"The rate is “{text[:20]}”: it must be one of {', '.join(_RATES)} Hz.")
+        raise RefusalError("setting_value", name="rate", found=text, expected=f"one of {', '.join(_RATES)} Hz")
     return int(text)
 
 
 def _answer(name: str, text: str) -> bool:
     if text not in _ANSWERS:
-        raise ConfigurationError(f"The setting {name} is “{text[:20]}”: it must be true or false.")
+        raise RefusalError("setting_value", name=name, found=text, expected="true or false")
     return _ANSWERS[text]
 
 
@@ -370,4 +342,4 @@ def _decoded(audio: object) -> bytes:
     try:
         return base64.b64decode(audio if isinstance(audio, str) else "?", validate=True)
     except ValueError as error:
-        raise _Refusal("invalid_audio", "Found no “audio” in base64: send PCM16 in it.") from error
+        raise RefusalError("invalid_audio") from error

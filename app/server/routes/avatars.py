@@ -7,7 +7,8 @@ from aiohttp import web
 
 from liveface.app.server.avatars.avatar_store import AvatarStore
 from liveface.app.server.avatars.photo_worker import MAXIMUM_BYTES
-from liveface.app.server.routes.offers import OWNER
+from liveface.app.server.refusals import RefusalError
+from liveface.app.server.security import OWNER
 from liveface.engine.errors import CapacityError
 
 _RECEIVED_AT_ONCE = 8  # uploads, each of which may take `MAXIMUM_BYTES` of memory
@@ -47,9 +48,9 @@ class _Gallery:
     async def add(self, request: web.Request) -> web.Response:
         face = request.query.get("face")
         if face is not None and (not face.isdecimal() or len(face) > 2):
-            raise web.HTTPBadRequest(text="The face is chosen by its number from the left: send face=1, 2 and so on.")
+            raise RefusalError("face_number")
         if self._received >= _RECEIVED_AT_ONCE:
-            raise CapacityError(f"Found {self._received} photos that are being uploaded: send yours again.")
+            raise CapacityError(code="uploads_waiting", found=self._received)
         self._received += 1
         try:
             photo = await _read(request)
@@ -75,26 +76,20 @@ async def _read(request: web.Request) -> bytes:
     """The body, of which never more than `MAXIMUM_BYTES` are held."""
     photo = bytearray()
     if (request.content_length or 0) > MAXIMUM_BYTES:
-        raise _too_large(request.content_length or 0)
+        raise _too_large()
     try:
         async with asyncio.timeout(_SECONDS):
             async for chunk in request.content.iter_chunked(_CHUNK):
                 photo += chunk
                 if len(photo) > MAXIMUM_BYTES:
-                    raise _too_large(len(photo))
+                    raise _too_large()
     except TimeoutError as error:
-        raise web.HTTPRequestTimeout(
-            text=f"The photo did not arrive within {_SECONDS:.0f} s: send it again."
-        ) from error
+        raise RefusalError("upload_too_slow", seconds=round(_SECONDS)) from error
     return bytes(photo)
 
 
-def _too_large(size: int) -> web.HTTPRequestEntityTooLarge:
-    return web.HTTPRequestEntityTooLarge(
-        MAXIMUM_BYTES,
-        size,
-        text=f"The photo has more than {MAXIMUM_BYTES // 1_000_000} MB: scale it down first, or save it as JPEG.",
-    )
+def _too_large() -> RefusalError:
+    return RefusalError("upload_too_large", most=MAXIMUM_BYTES, megabytes=MAXIMUM_BYTES // 1_000_000)
 
 
 def _photo_address(name: str) -> str:

@@ -8,13 +8,12 @@ from aiohttp import web
 from liveface.app.server.avatars.avatar_store import encode_photo
 from liveface.app.server.context import ServerContext
 from liveface.app.server.json_object import parse_object
-from liveface.app.server.security import is_same_secret
+from liveface.app.server.refusals import RefusalError
+from liveface.app.server.security import OWNER, is_same_secret, require
 from liveface.app.server.sessions.session_registry import ServerSession
 from liveface.app.server.webrtc.negotiation import chosen
 from liveface.app.server.webrtc.rtp_source import RemoteSource
 from liveface.app.session.stats import Stats
-
-OWNER = "Liveface-Owner"  # the header with the secret of who opened a conversation or uploaded a photo
 
 _KEYS = {"sdp", "type", "avatar", "size", "lookahead", "conversation", "owner"}
 
@@ -34,10 +33,10 @@ def routes(stage: ServerContext) -> list[web.RouteDef]:
 
 
 async def read_json(request: web.Request) -> dict[str, object]:
-    """The object that a request's body holds; raises `web.HTTPBadRequest` for anything else."""
+    """The object that a request's body holds; raises `RefusalError` for anything else."""
     document = parse_object(await request.read())
     if document is None:
-        raise web.HTTPBadRequest(text="The request's body is not an object in JSON: send one, such as {}.")
+        raise RefusalError("body_not_json")
     return document
 
 
@@ -66,7 +65,10 @@ class _Offers:
     async def answer(self, request: web.Request) -> web.Response:
         offer = _parsed(await read_json(request))
         async with self._stage.turnstile.turn():
-            return web.json_response(await (self._begin(offer) if offer.conversation is None else self._join(offer)))
+            if offer.conversation is not None:
+                return web.json_response(await self._join(offer))
+            require(request, "publish")
+            return web.json_response(await self._begin(offer))
 
     async def numbers(self, request: web.Request) -> web.Response:
         return web.json_response(self._named(request).numbers())
@@ -89,7 +91,7 @@ class _Offers:
         conversation = owned(self._stage, request)
         is_muted = (await read_json(request)).get("muted")
         if not isinstance(is_muted, bool):
-            raise web.HTTPBadRequest(text='Whether to mute is not said: send {"muted": true} or {"muted": false}.')
+            raise RefusalError("mute_missing")
         conversation.mute(is_muted)
         return web.Response(status=204)
 
@@ -137,12 +139,12 @@ class _Offers:
 
 
 def _parsed(document: dict[str, object]) -> _Offer:
-    """Raises `web.HTTPBadRequest` for what cannot be an offer."""
+    """Raises `RefusalError` for what cannot be an offer."""
     if unknown := sorted(document.keys() - _KEYS):
-        raise web.HTTPBadRequest(text=f"The offer has an unknown key “{unknown[0][:40]}”: known are {_listed(_KEYS)}.")
+        raise RefusalError("offer_key", key=unknown[0], known=sorted(_KEYS))
     sdp, kind, conversation, owner = (_text(document, key) for key in ("sdp", "type", "conversation", "owner"))
     if sdp is None or kind != "offer":
-        raise web.HTTPBadRequest(text='An offer is needed: send {"type": "offer", "sdp": "v=0..."}.')
+        raise RefusalError("offer_missing")
     named = {key: document[key] for key in ("avatar", "size", "lookahead") if document.get(key) is not None}
     return _Offer(sdp, conversation, owner, named)
 
@@ -150,15 +152,9 @@ def _parsed(document: dict[str, object]) -> _Offer:
 def _text(document: dict[str, object], key: str) -> str | None:
     value = document.get(key)
     if value is not None and not isinstance(value, str):
-        raise web.HTTPBadRequest(text=f"The offer's “{key}” is not a text: send one, or leave it out.")
+        raise RefusalError("offer_value", key=key)
     return value
 
 
-def _listed(names: set[str]) -> str:
-    return ", ".join(sorted(names))
-
-
-def _forbidden() -> web.HTTPForbidden:
-    return web.HTTPForbidden(
-        text=f"Only who opened the conversation may do this: send the “owner” that was answered, in the header {OWNER}."
-    )
+def _forbidden() -> RefusalError:
+    return RefusalError("owner_missing", header=OWNER)

@@ -11,8 +11,9 @@ from weakref import WeakKeyDictionary
 from aiohttp import hdrs, web
 from multidict import CIMultiDict
 
+from liveface.app.server.refusals import RefusalError
 from liveface.app.server.security import is_same_secret
-from liveface.app.server.webrtc.negotiation import NotAcceptableError, chosen
+from liveface.app.server.webrtc.negotiation import chosen
 from liveface.app.server.webrtc.peer import IceServer, Peer
 from liveface.app.server.webrtc.sdp import SessionDescription
 from liveface.engine.errors import NotFoundError, PeerError
@@ -44,9 +45,9 @@ class PeerSession:
 class PeerSessions:
     """The peers that can be changed or ended at `path`/{id}; an id cannot be guessed."""
 
-    def __init__(self, path: str, ice_servers: Sequence[IceServer]) -> None:
+    def __init__(self, path: str, ice_servers: Callable[[], Sequence[IceServer]]) -> None:
         self._path = path
-        self._links = [link for server in ice_servers for link in _links(server)]
+        self._ice_servers = ice_servers
         self._sessions: WeakKeyDictionary[Peer, PeerSession] = WeakKeyDictionary()  # of those that somebody keeps
 
     def routes(self) -> list[web.RouteDef]:
@@ -84,11 +85,11 @@ class PeerSessions:
         # Eyevinn's client names the session in ETag, where RFC 9725 has If-Match.
         tags = request.headers.get(hdrs.IF_MATCH, request.headers.get(hdrs.ETAG))
         if tags is None:
-            raise web.HTTPPreconditionRequired(text="Found no If-Match: send the ETag of the answer in it.")
+            raise RefusalError("tag_missing")
         if "*" not in tags and session.tag not in tags:
-            raise web.HTTPPreconditionFailed(text=f"Found the entity-tag {tags[:40]}: that of this session is another.")
+            raise RefusalError("tag_other", found=tags)
         if not fragment.ice_names() <= session.ice_names:
-            raise web.HTTPUnprocessableEntity(text="ICE cannot be restarted here: POST a new offer to go on.")
+            raise RefusalError("ice_restart")
         await peer.add_candidates(str(fragment.candidates_for(session.media)))
         return web.Response(status=204)
 
@@ -101,37 +102,33 @@ class PeerSessions:
         for peer, session in self._sessions.items():
             if is_same_secret(request.match_info["session"], session.key) and peer.state not in _ENDED:
                 return peer, session
-        raise NotFoundError("Found no such session: it has ended, or never was. POST a new offer.")
+        raise NotFoundError(code="session_unknown")
 
     def _headers(self, headers: dict[str, str]) -> CIMultiDict[str]:
-        return CIMultiDict([*headers.items(), *((hdrs.LINK, link) for link in self._links)])
+        links = [link for server in self._ice_servers() for link in _links(server)]
+        return CIMultiDict([*headers.items(), *((hdrs.LINK, link) for link in links)])
 
 
 async def read_offer(request: web.Request) -> SessionDescription:
     """The offer in a request's body; refuses another type of content, raises `PeerError` if it is none."""
     offer = SessionDescription.parse(await read(request, OFFER, "Accept-Post"))
     if not offer.sections or offer.head[:1] != ("v=0",):
-        raise PeerError("Found no WebRTC offer in the request: send SDP that begins with v=0 and has a medium.")
+        raise PeerError(code="sdp_missing")
     return offer
 
 
 def check_acceptable(offer: SessionDescription, *, is_heard: bool) -> None:
     """Refuse an offer of which nothing can be answered, where the peer `is_heard` or else is shown a face.
 
-    Raises `PeerError` for what cannot be read.
+    Raises `NotAcceptableError`, and `PeerError` for what cannot be read.
     """
-    try:
-        chosen(str(offer), is_heard=is_heard, is_shown=not is_heard)
-    except NotAcceptableError as error:
-        raise web.HTTPNotAcceptable(text=str(error)) from error
+    chosen(str(offer), is_heard=is_heard, is_shown=not is_heard)
 
 
 async def read(request: web.Request, kind: str, header: str) -> str:
     """The body of a request; refuses another type of content than `kind`, and names it in `header`."""
     if request.content_type != kind:
-        raise web.HTTPUnsupportedMediaType(
-            text=f"The content is of the type {request.content_type[:80]}: it must be {kind}.", headers={header: kind}
-        )
+        raise RefusalError("content_type", {header: kind}, found=request.content_type, expected=kind)
     return (await request.read()).decode(errors="replace")
 
 

@@ -3,6 +3,7 @@
 from aiohttp import hdrs, web
 
 from liveface.app.server.context import ServerContext
+from liveface.app.server.refusals import RefusalError
 from liveface.app.server.routes.peer_resources import PeerSessions, check_acceptable, nothing, read_offer
 from liveface.app.server.sessions.stream_names import Publications, check_name
 from liveface.app.server.webrtc.peer import Peer
@@ -21,7 +22,7 @@ class _Playback:
     def __init__(self, stage: ServerContext, publications: Publications) -> None:
         self._stage = stage
         self._publications = publications
-        self._sessions = PeerSessions(f"{PATH}/session", stage.settings.ice_servers)
+        self._sessions = PeerSessions(f"{PATH}/session", stage.settings.servers)
 
     def routes(self) -> list[web.RouteDef]:
         paths = (PATH, f"{PATH}/", f"{PATH}/{{conversation}}")
@@ -39,9 +40,8 @@ class _Playback:
         conversation = self._publications.watched(name)
         if conversation is None:
             # The draft's answer to a player that comes before its publisher.
-            raise web.HTTPConflict(
-                text=f"Nobody publishes “{name}” now: ask again in {_RETRY_SECONDS} s, or start a publisher.",
-                headers={hdrs.RETRY_AFTER: str(_RETRY_SECONDS)},
+            raise RefusalError(
+                "nobody_publishes", {hdrs.RETRY_AFTER: str(_RETRY_SECONDS)}, name=name, seconds=_RETRY_SECONDS
             )
         async with self._stage.turnstile.turn():
             peer = conversation.join(self._stage.settings, speaks=False)

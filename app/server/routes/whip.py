@@ -8,10 +8,10 @@ from functools import partial
 from aiohttp import hdrs, web
 
 from liveface.app.server.context import ServerContext
+from liveface.app.server.refusals import RefusalError
 from liveface.app.server.routes import whep
-from liveface.app.server.routes.offers import OWNER
 from liveface.app.server.routes.peer_resources import PeerSessions, check_acceptable, nothing, read_offer
-from liveface.app.server.security import is_same_secret
+from liveface.app.server.security import OWNER, is_same_secret
 from liveface.app.server.sessions.session_registry import RESUME_SECONDS, ServerSession, SessionRequest
 from liveface.app.server.sessions.stream_names import Publications, check_name
 from liveface.app.server.webrtc.peer import Peer
@@ -50,7 +50,7 @@ class _Ingest:
     def __init__(self, stage: ServerContext, publications: Publications) -> None:
         self._stage = stage
         self._publications = publications
-        self._sessions = PeerSessions(PATH, stage.settings.ice_servers)
+        self._sessions = PeerSessions(PATH, stage.settings.servers)
         self._resources: dict[str, str] = {}  # the key of each conversation's latest
         self._taken: set[str] = set()  # names under which somebody is being answered
 
@@ -148,7 +148,7 @@ class _Ingest:
         if publisher.name is None:
             return None
         if self._publications.is_identifier(publisher.name):
-            raise web.HTTPConflict(text="The name is the id of a conversation: publish under another one.")
+            raise RefusalError("name_is_id")
         return self._publications.named(publisher.name)
 
     async def _open(self, wish: SessionRequest, name: str | None) -> ServerSession:
@@ -161,12 +161,8 @@ class _Ingest:
         return conversation
 
 
-def _taken(name: str) -> web.HTTPConflict:
-    return web.HTTPConflict(
-        text=f"Somebody else publishes “{name}”: choose another name, or show that it is you with the secret that was "
-        f"answered, in the header {OWNER}.",
-        headers={hdrs.RETRY_AFTER: str(round(RESUME_SECONDS))},
-    )
+def _taken(name: str) -> RefusalError:
+    return RefusalError("name_taken", {hdrs.RETRY_AFTER: str(round(RESUME_SECONDS))}, name=name, header=OWNER)
 
 
 def _is_alike(one: SessionRequest, other: SessionRequest) -> bool:

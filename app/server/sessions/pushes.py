@@ -8,6 +8,7 @@ from functools import partial
 from aiohttp import hdrs, web
 
 from liveface.app.server.context import ServerContext
+from liveface.app.server.refusals import RefusalError
 from liveface.app.server.routes.offers import owned, read_json
 from liveface.app.server.sessions.session_registry import ServerSession
 from liveface.app.server.webrtc.whip_client import Destinations, WhipPush
@@ -47,9 +48,9 @@ class _Pushes:
         asked = await read_json(request)
         address, token = asked.get("url"), asked.get("token")
         if not isinstance(address, str) or not isinstance(token, str | None):
-            raise web.HTTPBadRequest(text='Where to send to is not said: send {"url": "https://...", "token": "..."}.')
+            raise RefusalError("push_missing")
         if sum(one.conversation is conversation for one in self._running.values()) >= _MOST:
-            raise CapacityError(f"Found {_MOST} pushes of this conversation, which is the most: end one.")
+            raise CapacityError(code="pushes_full", found=_MOST)
         make_peer = partial(conversation.join, self._stage.settings, speaks=False)
         push = WhipPush(make_peer, address, token, self._destinations)
         key = secrets.token_urlsafe(8)
@@ -78,5 +79,5 @@ class _Pushes:
         conversation = owned(self._stage, request)
         running = self._running.get(request.match_info["push"])
         if running is None or running.conversation is not conversation:
-            raise NotFoundError("Found no such push of this conversation: it has ended, or never was.")
+            raise NotFoundError(code="push_unknown")
         return running

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from liveface.app.capacity.admission import Admission, Place
 from liveface.app.capacity.session_pool import SessionPool
+from liveface.app.server.refusals import RefusalError
+from liveface.app.server.security import OWNER
 from liveface.app.server.sessions.broadcast import Broadcast
 from liveface.app.server.sessions.pcm_source import PacedSource
 from liveface.app.server.webrtc.peer import Peer, PeerSettings
@@ -64,7 +66,7 @@ class ServerSession:
         self.stats = stats
         self.relay = Broadcast(asyncio.get_running_loop())
         self.peers: set[Peer] = set()
-        self.error: str | None = None
+        self.failure: LivefaceError | None = None  # of which it has ended
         self._clock = clock
         self._limits = limits
         self._members: set[Hashable] = set()
@@ -107,14 +109,14 @@ class ServerSession:
             self._speaker.give_up()
             self.leave(self._speaker)
         if len(self.peers) >= self._limits.viewers:
-            raise CapacityError(f"Found {len(self.peers)} peers in this conversation: that is the most.")
+            raise CapacityError(code="peers_full", found=len(self.peers))
         place = self._place() if views else None
         peer = Peer(
             settings,
             source=source,
             viewing=self.relay.view() if views else None,
             on_closed=lambda: self.leave(peer),
-            on_message=self._take_message if controls or speaks else _ignore,
+            on_message=self._take_message if controls or speaks else _refuse,
         )
         if speaks:
             self._speaker = peer
@@ -177,14 +179,14 @@ class ServerSession:
         self.owner = secrets.token_urlsafe(16)
         return self.owner
 
-    def reason_to_end(self) -> str | None:
+    def reason_to_end(self) -> LivefaceError | None:
         """Why the conversation should be closed now; None if it should go on."""
         if not self.is_running:
-            return "The session has ended."
+            return self.failure or LivefaceError(code="session_ended")
         if self.deserted_for >= self._limits.resume_seconds:
-            return f"Nobody has come back for {self._limits.resume_seconds:.0f} s."
+            return LivefaceError(code="session_deserted", seconds=round(self._limits.resume_seconds))
         if self.relay.silent >= self._limits.idle_seconds * FPS:
-            return f"Nothing has been said for {self._limits.idle_seconds:.0f} s."
+            return LivefaceError(code="session_idle", seconds=round(self._limits.idle_seconds))
         return None
 
     def numbers(self) -> dict[str, object]:
@@ -196,7 +198,7 @@ class ServerSession:
             "avatar": None if self.wish.is_private else self.wish.name,
             "lookahead": self.wish.lookahead,
             "running": self.is_running,
-            "error": self.error,
+            "error": self.failure and self.failure.as_object(),
             "frames": report.frames,
             "skipped": report.skipped,
             "fps": round(report.fps, 2),
@@ -209,21 +211,20 @@ class ServerSession:
             "peers": [peer.numbers() for peer in self.peers],
         }
 
-    async def close(self, reason: str | None = None) -> None:
+    async def close(self, reason: LivefaceError | None = None) -> None:
         """End the session and all peers; may be called twice."""
         if self._closing is None:
             self._closing = asyncio.create_task(self._close(reason))
         await asyncio.shield(self._closing)
 
-    async def _close(self, reason: str | None) -> None:
+    async def _close(self, reason: LivefaceError | None) -> None:
         for peer in self.peers:
-            peer.send({"type": "ended", "reason": reason})
+            peer.send({"type": "ended", "error": reason and reason.as_object()})
         try:
             if self._performance is not None and self._session is not None:
                 await asyncio.to_thread(self._performance.__exit__, None, None, None)
         except Exception as error:  # of this session alone: the others go on
-            is_known = isinstance(error, LivefaceError)
-            self.error = str(error) if is_known else "The session failed unexpectedly: the server's log says more."
+            self.failure = error if isinstance(error, LivefaceError) else LivefaceError(code="session_failed")
             _LOGGER.error("A conversation has ended with an error.", exc_info=error)
         finally:
             await asyncio.gather(*(peer.close() for peer in list(self.peers)))
@@ -240,10 +241,13 @@ class ServerSession:
                 self._interrupting = asyncio.create_task(self.interrupt())
             case "mute":
                 self.mute(message.get("muted") is True)
+            case kind:
+                raise RefusalError("unknown_type", found=str(kind), known=["interrupt", "mute"])
 
 
-def _ignore(message: dict[str, object]) -> None:
-    """Of those who only watch."""
+def _refuse(message: dict[str, object]) -> None:
+    """Of those who only watch; what they would change is refused."""
+    raise RefusalError("owner_missing", header=OWNER)
 
 
 class SessionRegistry:
@@ -272,7 +276,7 @@ class SessionRegistry:
             self._opening -= 1
         if self._has_closed:
             await conversation.close()
-            raise CapacityError("The server stops: ask again when it runs.")
+            raise CapacityError(code="server_stops")
         self._conversations[conversation.id] = conversation
         if self._sweeping is None:
             self._sweeping = asyncio.create_task(self._sweep_forever())
@@ -283,7 +287,7 @@ class SessionRegistry:
         while True:
             try:
                 if len(self) + self._opening > self._limits.conversations:
-                    raise CapacityError(f"Found {len(self)} conversations: {self._limits.conversations} is the most.")
+                    raise CapacityError(code="conversations_full", found=len(self), most=self._limits.conversations)
                 await conversation.start(self._ensemble, encoding_cost)
                 return
             except CapacityError:
@@ -296,7 +300,7 @@ class SessionRegistry:
         """The conversation of that id; raises `NotFoundError`."""
         conversation = self._conversations.get(identifier)
         if conversation is None:
-            raise NotFoundError("Found no such conversation: it has ended, so begin a new one.")
+            raise NotFoundError(code="conversation_unknown")
         return conversation
 
     def __iter__(self) -> Iterator[ServerSession]:
@@ -305,7 +309,7 @@ class SessionRegistry:
     def __len__(self) -> int:
         return len(self._conversations)
 
-    async def close(self, identifier: str, reason: str | None = None) -> None:
+    async def close(self, identifier: str, reason: LivefaceError | None = None) -> None:
         """End a conversation and its peers, if there is one of that id."""
         conversation = self._conversations.pop(identifier, None)
         if conversation is not None:
@@ -318,11 +322,11 @@ class SessionRegistry:
             self._sweeping.cancel()
             self._sweeping = None
         while self._conversations:
-            self._end(self._conversations.popitem()[1], "The server stops.")
+            self._end(self._conversations.popitem()[1], CapacityError(code="server_stops"))
         if self._ending:
             await asyncio.wait(self._ending, timeout=_CLOSING_SECONDS)
 
-    def _end(self, conversation: ServerSession, reason: str | None) -> asyncio.Task[None]:
+    def _end(self, conversation: ServerSession, reason: LivefaceError | None) -> asyncio.Task[None]:
         """Its end goes on though whoever asked for it has gone."""
         ending = asyncio.create_task(conversation.close(reason))
         self._ending.add(ending)

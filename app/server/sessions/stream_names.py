@@ -11,7 +11,7 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # as ids of conversations are, too
 def check_name(name: str) -> str:
     """A name that a publisher may choose; raises `ConfigurationError`."""
     if not _NAME.fullmatch(name):
-        raise ConfigurationError(f"The name is “{name[:70]}”: write 1 to 64 letters of a-z and A-Z, digits, - and _.")
+        raise ConfigurationError(code="name_invalid", name=name[:70])
     return name
 
 

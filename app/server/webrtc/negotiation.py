@@ -1,6 +1,7 @@
 """Which sections of a peer's offer are answered, and the names of what is wrong with it. Text in, `PeerError` out."""
 
 import logging
+from collections import Counter
 from dataclasses import dataclass
 
 from aiortc import RTCRtpCodecParameters, RTCRtpSender
@@ -15,12 +16,15 @@ PICTURE_CODECS: dict[str, PictureCodec] = {"VP8": "vp8", "H264": "h264"}  # by t
 
 _MOST_TEXT = 100_000  # characters
 _MOST_SECTIONS = 32
+_UNKNOWN_PORTS = ("0", "9")  # of connections that have not come about (RFC 8840, section 4.1)
 _WANTED = {"audio": "opus", "video": "VP8, or H.264 as constrained baseline with packetization-mode=1"}
 _LOGGER = logging.getLogger("liveface")
 
 
 class NotAcceptableError(PeerError):
     """An offer that is sound in itself, and asks for what is not done here."""
+
+    kind = "not_acceptable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +38,25 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """An offer, each of whose sections is `kept` or refused; `roles` of those that are kept, data apart."""
+    """An offer, each of whose sections is `kept` or refused; `roles` of those that are kept, data apart.
+
+    `leading`: names of sections that come first in the group which shares a connection, see `_leading`.
+    """
 
     offer: SessionDescription
     kept: tuple[bool, ...]
     roles: tuple[Role, ...]
+    leading: tuple[str, ...] = ()
 
     @property
     def wanted(self) -> str:
         """The offer without what is refused."""
-        return str(self.offer.named().only(list(self.kept)))
+        return str(self.offer.named().only(list(self.kept)).led_by(self.leading))
 
     def answered(self, answer: str) -> str:
         """The answer to the whole offer, where `answer` is that to what is wanted."""
         named = self.offer.named()
-        whole = SessionDescription.parse(answer).refusing(named, list(self.kept))
+        whole = SessionDescription.parse(answer).refusing(named, list(self.kept)).led_by(self.leading)
         return str(whole if named == self.offer else whole.unnamed())
 
 
@@ -68,19 +76,15 @@ def chosen(sdp: str, *, is_heard: bool, is_shown: bool, refuses_rest: bool = Tru
     if heard is not None and voice is not None and found[heard].media.direction == "sendrecv":
         voice = heard
     if is_heard and heard is None:
-        raise NotAcceptableError(
-            "Found no sound in the offer: add a microphone, or any track of sound, and offer again."
-        )
+        raise NotAcceptableError(code="offer_without_sound")
     if is_shown and voice is None and picture is None:
-        raise NotAcceptableError(
-            "Found nothing in the offer that receives: add video and audio with direction recvonly."
-        )
+        raise NotAcceptableError(code="offer_receives_nothing")
     data = next((place for place, one in enumerate(found) if one.kind == "application" and not one.fault), None)
     kept = {place for place in (heard, voice, picture, data) if place is not None}
     if not refuses_rest:
         kept |= {place for place, one in enumerate(found) if one.is_possible}
     roles = tuple(Role(found[place].kind, place == heard, place in (voice, picture)) for place in sorted(kept - {data}))
-    return Choice(offer, tuple(place in kept for place in range(len(found))), roles)
+    return Choice(offer, tuple(place in kept for place in range(len(found))), roles, _leading(offer, kept))
 
 
 def check_answer(sdp: str) -> None:
@@ -89,7 +93,7 @@ def check_answer(sdp: str) -> None:
     sections = [_Section.of(answer, place, "answer") for place in range(len(answer.sections))]
     for one in sections:
         if one.is_refused:
-            raise PeerError(f"The answer refuses the {one.kind[:20]}: send to a server that takes pictures and sound.")
+            raise PeerError(code="answer_refuses", kind=one.kind[:20])
         if one.fault is not None:
             raise one.fault
 
@@ -107,7 +111,7 @@ def told(error: Exception, what: str) -> PeerError | CapacityError:
     if isinstance(error, PeerError | CapacityError):
         return error
     _LOGGER.info("An %s of a peer cannot be used: %s: %s", what, type(error).__name__, str(error)[:200])
-    return PeerError(f"The {what} cannot be used: send it unchanged, as a WebRTC library makes it.")
+    return PeerError(code="sdp_unusable", what=what)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,22 +139,38 @@ class _Section:
             (media,) = webrtc.SessionDescription.parse(alone).media
         except Exception as error:  # the parser raises whatever happens to it
             _LOGGER.info("A section of an %s cannot be read: %s", what, str(error)[:200])
-            fault = PeerError(
-                f"The {what} cannot be read as SDP at its section for {section.kind[:20]}: send it unchanged."
-            )
+            fault = PeerError(code="sdp_unreadable", what=what, kind=section.kind[:20])
             return cls(section.kind, nothing, False, fault)
         return cls(section.kind, media, False, _fault(media, what))
 
 
 def _read(sdp: str, what: str) -> SessionDescription:
     if len(sdp) > _MOST_TEXT:
-        raise PeerError(f"Found an {what} of {len(sdp):,} characters: {_MOST_TEXT:,} is the most.")
+        raise PeerError(code="sdp_too_long", what=what, found=len(sdp), most=_MOST_TEXT)
     description = SessionDescription.parse(sdp)
     if not description.sections:
-        raise PeerError(f"Found an {what} without any media: it must have an m=audio or m=video section.")
+        raise PeerError(code="sdp_without_media", what=what)
     if len(description.sections) > _MOST_SECTIONS:
-        raise PeerError(f"Found {len(description.sections)} media in an {what}: {_MOST_SECTIONS} is the most.")
+        raise PeerError(code="sdp_media_full", what=what, found=len(description.sections), most=_MOST_SECTIONS)
     return description
+
+
+def _leading(offer: SessionDescription, kept: set[int]) -> tuple[str, ...]:
+    """Names of the sections whose connection must become that of all.
+
+    A client that has one connection for each kind (the policy “balanced”) gives up the others when all share the first
+    one's. aiortc 1.16 moves one section of each there and leaves further ones of the same kind with what it has closed,
+    so that nothing comes over them. With several of one kind, theirs is used therefore. Raises `NotAcceptableError`
+    where that holds for two kinds.
+    """
+    named = [section for place, section in enumerate(offer.named().sections) if place in kept]
+    ports = Counter(section.port for section in named if section.port not in _UNKNOWN_PORTS)
+    crowded = [port for port, count in ports.items() if count > 1]
+    if len(ports) < 2 or not crowded:
+        return ()
+    if len(crowded) > 1:
+        raise NotAcceptableError(code="offer_over_connections")
+    return tuple(section.name for section in named if section.port == crowded[0])
 
 
 def _fitting(found: list[_Section], kind: str, directions: tuple[str, ...]) -> int | None:
@@ -171,11 +191,11 @@ def _fitting(found: list[_Section], kind: str, directions: tuple[str, ...]) -> i
 
 def _fault(media: webrtc.MediaDescription, what: str) -> PeerError | None:
     if media.ice is None or not media.ice.usernameFragment or not media.ice.password:
-        return PeerError(f"Found no ICE name and password for {media.kind} in the {what}: it must be one of WebRTC.")
+        return PeerError(code="sdp_without_ice", kind=media.kind, what=what)
     if media.dtls is None or not media.dtls.fingerprints:
-        return PeerError(f"Found no DTLS fingerprint for {media.kind} in the {what}: it must be one of WebRTC.")
+        return PeerError(code="sdp_without_dtls", kind=media.kind, what=what)
     if media.kind in ("audio", "video") and not media.rtcp_mux:
-        return PeerError(f"Found {media.kind} without a=rtcp-mux in the {what}: RTP and RTCP must share a port.")
+        return PeerError(code="sdp_without_mux", kind=media.kind, what=what)
     return None
 
 
@@ -190,6 +210,4 @@ def _codec_fault(media: webrtc.MediaDescription) -> PeerError | None:
     if any(is_codec_compatible(ours, theirs) for ours in spoken for theirs in media.rtp.codecs):
         return None
     offered = ", ".join(sorted({codec.name for codec in media.rtp.codecs}))[:100] or "none"
-    return NotAcceptableError(
-        f"Found no known codec for {media.kind} in the offer ({offered}): offer {_WANTED[media.kind]}."
-    )
+    return NotAcceptableError(code="offer_without_codec", kind=media.kind, offered=offered, wanted=_WANTED[media.kind])

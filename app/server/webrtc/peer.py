@@ -3,9 +3,10 @@
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiortc import (
     RTCBundlePolicy,
@@ -28,7 +29,9 @@ from aiortc.stats import (
 
 from liveface.app.server.candidates import Candidates
 from liveface.app.server.json_object import parse_object
+from liveface.app.server.refusals import RefusalError
 from liveface.app.server.sessions.broadcast import Subscription
+from liveface.app.server.turn import credentials
 from liveface.app.server.webrtc.aiortc_hooks import align_reports, is_flooded, tap_feedback, tap_voice
 from liveface.app.server.webrtc.codecs import PictureCodec
 from liveface.app.server.webrtc.negotiation import Role, check_answer, chosen, chosen_picture_codec, told
@@ -61,13 +64,27 @@ class IceServer:
 class PeerSettings:
     """`bitrate`: bits per second at which pictures of 512 x 512 start. `codec`: preferred, if the peer knows it.
 
-    `public_only`: peers' addresses in private networks are not tried.
+    `public_only`: peers' addresses in private networks are not tried. `turn_secret`: with which short-lived credentials
+    are made for those TURN servers that have none.
     """
 
     ice_servers: tuple[IceServer, ...] = ()
     bitrate: int = 2_000_000
     codec: PictureCodec = "vp8"
     public_only: bool = False
+    turn_secret: str | None = None
+
+    def servers(self) -> tuple[IceServer, ...]:
+        """The ICE servers with the credentials that are good now."""
+        if self.turn_secret is None:
+            return self.ice_servers
+        username, credential = credentials(self.turn_secret, time.time())
+        return tuple(
+            replace(server, username=username, credential=credential)
+            if server.username is None and server.urls[0].startswith("turn")
+            else server
+            for server in self.ice_servers
+        )
 
 
 class Peer:
@@ -75,7 +92,7 @@ class Peer:
 
     `source`: what hears the peer's sound; None where it is not wanted. `viewing`: what the peer sees and hears; it is
     closed with the peer. `on_closed` is called once, whether the connection was closed here, there, or was lost.
-    `on_message` gets what the peer sends over the data channel “liveface”.
+    `on_message` gets what the peer sends over the data channel “liveface”; a `RefusalError` of it is told there.
     """
 
     def __init__(
@@ -156,7 +173,7 @@ class Peer:
         Those that cannot be used, and those beyond what a peer may name, are passed over.
         """
         if self._connection is None or self._closing is not None:
-            raise PeerError("The connection that these ICE candidates are for has ended: connect again.")
+            raise PeerError(code="peer_has_ended")
         section, name = -1, ""
         try:
             for line in fragment.splitlines():
@@ -202,7 +219,7 @@ class Peer:
 
     def _connect(self, bundling: RTCBundlePolicy) -> RTCPeerConnection:
         servers = [
-            RTCIceServer(list(server.urls), server.username, server.credential) for server in self._settings.ice_servers
+            RTCIceServer(list(server.urls), server.username, server.credential) for server in self._settings.servers()
         ]
         # An empty list is not the same as none, for which aiortc would ask a public server of its choice.
         connection = RTCPeerConnection(RTCConfiguration(iceServers=servers, bundlePolicy=bundling))
@@ -247,7 +264,7 @@ class Peer:
 
     def _check_ports(self, description: str) -> None:
         if "a=candidate:" not in description:
-            raise CapacityError("Found no free UDP port for another connection: try again when others have ended.")
+            raise CapacityError(code="ports_full")
 
     def _begin(self, connection: RTCPeerConnection, answer: str) -> None:
         """Both sides have agreed on what the answer says, whoever gave it."""
@@ -269,12 +286,16 @@ class Peer:
             channel.on("message", self._take_message)
 
     def _take_message(self, text: str | bytes) -> None:
-        message = parse_object(text[:_MOST_MESSAGE])
-        if message is not None:
-            try:
-                self._on_message(message)
-            except Exception as error:
-                self._fail(error)
+        try:
+            if len(text) > _MOST_MESSAGE:
+                raise RefusalError("message_too_large", found=len(text), most=_MOST_MESSAGE)
+            if (message := parse_object(text)) is None:
+                raise RefusalError("invalid_json")
+            self._on_message(message)
+        except RefusalError as refusal:
+            self.send({"type": "error", "error": refusal.as_object()})
+        except Exception as error:
+            self._fail(error)
 
     def _notice_state(self) -> None:
         if self._connection is not None and self._connection.connectionState in ("failed", "closed"):

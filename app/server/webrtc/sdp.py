@@ -7,6 +7,7 @@ from itertools import count
 from liveface.engine.errors import PeerError
 
 _NAME = "a=mid:"
+_SHARED = "a=bundle-only"  # port 0 is no refusal then (RFC 9143, section 6)
 _DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 
 
@@ -29,12 +30,17 @@ class Section:
     @property
     def is_refused(self) -> bool:
         """Whether it has port 0, as RFC 3264 has it for what is not to be."""
-        return self.lines[0].split()[1:2] == ["0"]
+        return self.lines[0].split()[1:2] == ["0"] and _SHARED not in self.lines
 
     @property
     def direction(self) -> str:
         """Which way the sender of the description wants its medium to go."""
         return next((line[2:] for line in self.lines if line[2:] in _DIRECTIONS), "sendrecv")
+
+    @property
+    def port(self) -> str:
+        """Where it is to be sent, which sections over one connection share; 9 and 0 where that is not known yet."""
+        return next(iter(self.lines[0].split()[1:2]), "0")
 
     def refused(self) -> "Section":
         """The answer that refuses this medium: port 0, as RFC 3264 has it."""
@@ -65,10 +71,7 @@ class SessionDescription:
         parts: list[list[str]] = [[]]
         for line in filter(None, (line.strip() for line in text.splitlines())):
             if line[1:2] != "=":
-                raise PeerError(
-                    f"Found the line “{line[:40]}” in a session description: send SDP as RFC 8866 describes it, "
-                    "whose lines look like a=value."
-                )
+                raise PeerError(code="sdp_line", line=line[:40])
             if line.startswith("m="):
                 parts.append([])
             parts[-1].append(line)
@@ -104,6 +107,10 @@ class SessionDescription:
         names = {section.name for section in sections}
         return replace(self, head=tuple(_grouped(line, names) for line in self.head), sections=sections)
 
+    def led_by(self, names: Sequence[str]) -> "SessionDescription":
+        """With those sections at the head of the group that shares a connection, which becomes that of the first."""
+        return replace(self, head=tuple(_led(line, names) for line in self.head))
+
     def candidates_for(self, names: Sequence[str]) -> "SessionDescription":
         """A fragment's candidates for those media that are not refused: others share the connection of the first."""
         moved = (section.moved(section.name if section.name in names else names[0]) for section in self.sections)
@@ -125,6 +132,15 @@ def _grouped(line: str, names: set[str]) -> str:
         return line
     group, *members = line.split()
     return " ".join([group, *(member for member in members if member in names)])
+
+
+def _led(line: str, names: Sequence[str]) -> str:
+    if not line.startswith("a=group:BUNDLE "):
+        return line
+    group, *members = line.split()
+    return " ".join(
+        [group, *(name for name in names if name in members), *(one for one in members if one not in names)]
+    )
 
 
 def _moved(line: str, name: str) -> str:

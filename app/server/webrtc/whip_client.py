@@ -9,6 +9,7 @@ import aiohttp
 from aiohttp import hdrs
 from yarl import URL
 
+from liveface.app.server.json_object import parse_object
 from liveface.app.server.routes.peer_resources import OFFER
 from liveface.app.server.webrtc.peer import Peer
 from liveface.engine.errors import ConfigurationError, LivefaceError, OutputError
@@ -33,6 +34,8 @@ _REMEDIES = {
 }
 
 _LOGGER = logging.getLogger("liveface")
+
+Tell = Callable[[str, bool], None]  # a sentence, and whether it is of a problem
 
 
 class Destinations:
@@ -68,7 +71,7 @@ class WhipPush:
         self._headers = {} if token is None else {hdrs.AUTHORIZATION: f"Bearer {token}"}
         self._peer: Peer | None = None
         self._resource: URL | None = None
-        self._error: str | None = None
+        self._failure: LivefaceError | None = None
 
     async def start(self) -> None:
         """Connect; raises `OutputError` where the server refuses or does not answer, or what a peer raises."""
@@ -83,12 +86,12 @@ class WhipPush:
         self,
         is_wanted: Callable[[], bool],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        tell: Callable[[str], None] = lambda text: None,
+        tell: Tell = lambda text, is_problem: None,
     ) -> None:
         """Connect again whenever the connection is lost, while that `is_wanted`; may be cancelled.
 
-        `tell` gets a sentence when it is lost, when it cannot be made again for another reason than before, and when
-        it is there again.
+        `tell` is called when it is lost, when it cannot be made again for another reason than before, and when it is
+        there again.
         """
         wait = _FIRST_WAIT
         try:
@@ -101,7 +104,10 @@ class WhipPush:
                 if not is_wanted():
                     return
                 if not has_been_told:
-                    tell(f"The connection to the WHIP server at {self._address.authority} is lost: it is made again.")
+                    tell(
+                        f"The connection to the WHIP server at {self._address.authority} is lost: it is made again.",
+                        True,
+                    )
                 await sleep(wait)
                 wait = min(2 * wait, _LONGEST_WAIT)
                 if is_wanted():
@@ -124,21 +130,22 @@ class WhipPush:
     def numbers(self) -> dict[str, object]:
         """How it goes, for JSON; `error` is why the latest attempt to connect again failed."""
         sent: dict[str, object] = {"state": "waiting"} if self._peer is None else self._peer.numbers()
-        return sent | {"error": self._error}
+        return sent | {"error": self._failure and self._failure.as_object()}
 
-    async def _try_again(self, tell: Callable[[str], None]) -> None:
-        before = self._error
+    async def _try_again(self, tell: Tell) -> None:
+        before = str(self._failure)
         try:
             await self.start()
-            self._error = None
-            tell(f"The WHIP server at {self._address.authority} takes face and voice again.")
+            self._failure = None
+            tell(f"The WHIP server at {self._address.authority} takes face and voice again.", False)
         except Exception as error:  # whatever it is, the next attempt may do better
-            is_known = isinstance(error, LivefaceError)
-            self._error = str(error) if is_known else f"The connection failed unexpectedly ({type(error).__name__})."
-            if not is_known:
+            if isinstance(error, LivefaceError):
+                self._failure = error
+            else:
+                self._failure = LivefaceError(f"The connection failed unexpectedly ({type(error).__name__}).")
                 _LOGGER.error("A face could not be sent on.", exc_info=error)
-            if self._error != before:
-                tell(self._error)
+            if str(self._failure) != before:
+                tell(str(self._failure), True)
 
     async def _post(self, offer: str) -> str:
         url = self._address
@@ -236,8 +243,14 @@ def _reason(error: Exception) -> str:
     return str(error) or f"nothing within {_SECONDS:.0f} s"
 
 
+def _said(text: str) -> str:
+    """What a server says of its refusal: the message, where it is one of ours."""
+    told = (parse_object(text) or {}).get("error")
+    return str(told.get("message", text)) if isinstance(told, dict) else text
+
+
 def _refusal(response: aiohttp.ClientResponse, text: str) -> str:
-    said = " ".join(text.split())[:_QUOTED]
+    said = " ".join(_said(text).split())[:_QUOTED]
     wait = response.headers.get(hdrs.RETRY_AFTER)
     remedy = _REMEDIES.get(response.status, "try again later" if wait is None else f"try again in {wait[:10]} s")
     quoted = f" (“{said}”)" if said else ""

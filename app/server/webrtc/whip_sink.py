@@ -1,13 +1,12 @@
 """A session's frames, sent to a WHIP server. Knows no conversation; the thread and its event loop are its own."""
 
 import asyncio
-from collections.abc import Callable
 from threading import Thread
 
 from liveface.app.server.sessions.broadcast import Broadcast
 from liveface.app.server.shutdown import end_leftovers
 from liveface.app.server.webrtc.peer import Peer, PeerSettings
-from liveface.app.server.webrtc.whip_client import WhipPush, check_token, parse_address
+from liveface.app.server.webrtc.whip_client import Tell, WhipPush, check_token, parse_address
 from liveface.engine.media import Frame
 
 _LEAVING = 0.5  # s that what is left of connections gets to end
@@ -21,9 +20,10 @@ class WhipSink:
         address: str,
         token: str | None,
         settings: PeerSettings | None = None,
-        tell: Callable[[str], None] = lambda text: None,
+        tell: Tell = lambda text, is_problem: None,
     ) -> None:
-        """`tell`: gets a sentence when the connection is lost, and when it is there again; from any thread.
+        """`tell`: gets a sentence when the connection is lost, and when it is there again, and whether it is of a
+        problem; from any thread.
 
         Raises `ConfigurationError` for what is no address or no token.
         """

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 import liveface.app.audio.device_failover
-from liveface.app.audio.device_failover import DeviceFailover
+from liveface.app.audio.device_failover import DeviceChange, DeviceFailover
 from liveface.app.audio.devices import SoundDevice
 from liveface.app.session.clock import sleep_until
 from liveface.engine.errors import DeviceError
@@ -127,7 +127,7 @@ def test_the_systems_default_is_followed_where_no_device_was_asked_for(
     room: Room, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(liveface.app.audio.device_failover, "choose", lambda kind, name: DESK)
-    told: list[str] = []
+    told: list[DeviceChange] = []
     keeper = DeviceFailover("input", None, room.open, clock, told.append)
     keeper.open()
     try:
@@ -139,7 +139,7 @@ def test_the_systems_default_is_followed_where_no_device_was_asked_for(
         assert keeper.line is not None
         assert keeper.line.device == usb
         assert room.lines[0].is_closed
-        assert told == ["The microphone “USB” is used now: it is the system's default."]
+        assert list(map(str, told)) == ["The microphone “USB” is used now: it is the system's default."]
     finally:
         keeper.close()
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import liveface.app.audio.devices
+from liveface.app.audio.device_failover import DeviceChange
 from liveface.app.audio.microphone import Microphone
 from liveface.app.session.stats import Stats
 from liveface.engine.errors import DeviceError
@@ -234,7 +235,7 @@ class Room:
 def test_a_microphone_that_vanishes_gives_way_to_the_default_one_and_takes_over_when_it_returns(
     install: Install, opened: Callable[..., Microphone]
 ) -> None:
-    notices: list[str] = []
+    notices: list[DeviceChange] = []
     library, clock = install(FakeLibrary("Desk", "Headset")), VirtualClock()
     microphone = opened("Headset", clock, on_notice=notices.append)
     room = Room(library, microphone, clock)
@@ -249,7 +250,7 @@ def test_a_microphone_that_vanishes_gives_way_to_the_default_one_and_takes_over_
     room.pass_seconds(3)
     assert microphone.device == "Headset"
     assert np.allclose(room.pass_seconds(1), 0.1 * len(library.streams))
-    assert notices == [
+    assert list(map(str, notices)) == [
         "The microphone “Headset” has gone: “Desk” is used until it returns.",
         "The microphone “Headset” is back.",
     ]
@@ -259,7 +260,7 @@ def test_a_microphone_that_vanishes_gives_way_to_the_default_one_and_takes_over_
 def test_without_another_microphone_there_is_silence_at_the_pace_of_the_clock_until_it_returns(
     install: Install, opened: Callable[..., Microphone]
 ) -> None:
-    notices: list[str] = []
+    notices: list[DeviceChange] = []
     library, clock = install(FakeLibrary("Desk")), VirtualClock()
     microphone = opened(None, clock, on_notice=notices.append)
     room = Room(library, microphone, clock)
@@ -276,7 +277,7 @@ def test_without_another_microphone_there_is_silence_at_the_pace_of_the_clock_un
     library.absent.clear()
     room.pass_seconds(2)
     assert room.pass_seconds(1).all()
-    assert notices == [
+    assert list(map(str, notices)) == [
         "The microphone “Desk” has gone: there is silence until one is connected.",
         "The microphone “Desk” is back.",
     ]
@@ -296,7 +297,7 @@ def test_a_device_that_stops_without_a_word_counts_as_lost(install: Install, ope
 def test_a_device_that_returns_but_says_nothing_does_not_take_over(
     install: Install, opened: Callable[..., Microphone]
 ) -> None:
-    notices: list[str] = []
+    notices: list[DeviceChange] = []
     library, clock = install(FakeLibrary("Desk", "Headset")), VirtualClock()
     microphone = opened("Headset", clock, on_notice=notices.append)
     room = Room(library, microphone, clock)
@@ -314,7 +315,7 @@ from liveface.app.audio.microphone import Microphone
 from liveface.app.session.stats import Stats
 
 clock = MonotonicClock()
-microphone = Microphone("USB", clock, Stats(), on_notice=lambda text: print("notice", text, flush=True))
+microphone = Microphone("USB", clock, Stats(), on_notice=lambda change: print("notice", change, flush=True))
 microphone.open()
 started, samples, tone = clock.now(), 0, 0
 recent = np.zeros(3200, np.float32)

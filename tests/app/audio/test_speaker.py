@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import liveface.app.audio.devices
+from liveface.app.audio.device_failover import DeviceChange
 from liveface.app.audio.speaker import Speaker
 from liveface.app.session.clock import Clock, MonotonicClock, sleep_until
 from liveface.engine.errors import DeviceError
@@ -225,7 +226,7 @@ def pass_seconds(library: FakeLibrary, speaker: Speaker, clock: VirtualClock, se
 def test_a_speaker_that_vanishes_gives_way_to_the_default_one_until_it_returns(
     library: FakeLibrary, opened: Open
 ) -> None:
-    notices: list[str] = []
+    notices: list[DeviceChange] = []
     library.names.append("Headset")
     clock = VirtualClock()
     speaker = opened("Headset", clock, on_notice=notices.append)
@@ -236,7 +237,7 @@ def test_a_speaker_that_vanishes_gives_way_to_the_default_one_until_it_returns(
     assert not speaker.has_ended
     library.absent.clear()
     pass_seconds(library, speaker, clock, 3)
-    assert notices == [
+    assert list(map(str, notices)) == [
         "The speaker “Headset” has gone: “Desk” is used until it returns.",
         "The speaker “Headset” is back.",
     ]

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from aiohttp.test_utils import TestServer
 import liveface.app.commands.render
 import liveface.app.commands.run
 from liveface.app.cli import main
+from liveface.app.commands.window import Opening
 from liveface.app.files.media_files import read_audio, read_video
 from liveface.app.session.clock import MonotonicClock
 from liveface.app.session.pipeline import Pipeline
@@ -430,3 +432,34 @@ def test_run_says_when_there_is_no_whip_server(
 ) -> None:
     assert called(monkeypatch, "run", "--headless", "--audio", speech, "--whip", address) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_run_that_is_told_to_end_while_the_model_is_loaded_prints_its_numbers_nevertheless(
+    number: signal.Signals, speech: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def load(*arguments: object) -> Pipeline:
+        os.kill(os.getpid(), number)
+        return stand_in(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(liveface.app.commands.run, "load_pipeline", load)
+    code = called(monkeypatch, "run", "--headless", "--audio", speech, "--seconds", "600", "--size", "128x128")
+    assert (code or 0) == (130 if number == signal.SIGINT else 0)
+    assert json.loads(capsys.readouterr().out)["frames"] == 0
+
+
+def test_what_becomes_of_a_whip_connection_is_told_in_the_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    openings: list[Opening] = []
+    told: list[Callable[[str, bool], None]] = []
+    monkeypatch.setattr(liveface.app.commands.run, "check_screen", lambda: None)
+    monkeypatch.setattr(liveface.app.commands.run, "show", lambda opening, clock: openings.append(opening))
+    monkeypatch.setattr(
+        "liveface.app.server.webrtc.whip_sink.WhipSink", lambda address, token, *, tell: told.append(tell)
+    )
+    called(monkeypatch, "run", "--whip", "http://127.0.0.1:9/whip")
+    openings[0].outputs["whip"]()
+    told[0]("The connection is lost.", True)
+    told[0]("It is there again.", False)
+    lost, back = openings[0].board.take()
+    assert (lost.text, lost.is_problem) == ("The connection is lost.", True)
+    assert (back.text, back.is_problem, back.subject) == ("It is there again.", False, lost.subject)

@@ -120,6 +120,4 @@ class Stand:
         self.until(lambda: self.desktop.standing().phase == "live")
 
 
-NO_MICROPHONE = DeviceError(
-    "No microphone was found: connect one and look with `liveface devices`, or use --audio with a file."
-)
+NO_MICROPHONE = DeviceError(code="microphone_absent")

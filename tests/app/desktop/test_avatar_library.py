@@ -30,7 +30,7 @@ def fake_prepare(image: Picture, mesh: FaceMesh, name: str, face: int | None = N
     if image.mean() < 50:
         raise PhotoError("No face was found in the photo: choose another photo.")
     if image.mean() > 200:
-        raise PhotoError("The photo shows 2 faces, from left to right 1 at (1, 2): choose one with --face N.")
+        raise PhotoError(code="photo_several_faces", count=2, places="1 at (1, 2)")
     return an_avatar(name)
 
 

@@ -1,5 +1,6 @@
 """Tests of the board of notices."""
 
+from liveface.app.audio.device_failover import DeviceChange
 from liveface.app.desktop.notifications import Notice, Noticeboard
 
 
@@ -21,9 +22,12 @@ def test_what_says_the_same_is_posted_once_and_the_oldest_give_way() -> None:
 
 def test_a_device_that_has_gone_is_a_problem_and_one_that_is_back_is_none() -> None:
     board = Noticeboard()
-    board.tell_of_device("The microphone “Headset” has gone: it is silent until one is connected.")
-    board.tell_of_device("The microphone “Headset” is back.")
-    assert [notice.is_problem for notice in board.take()] == [True, False]
+    board.tell_of_device(DeviceChange("device_gone", "microphone", "Headset"))
+    board.tell_of_device(DeviceChange("device_back", "microphone", "Headset"))
+    gone, back = board.take()
+    assert (gone.is_problem, back.is_problem) == (True, False)
+    assert gone.subject == back.subject
+    assert back.text == "The microphone “Headset” is back."
 
 
 def test_what_is_told_becomes_a_notice() -> None:

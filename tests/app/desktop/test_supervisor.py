@@ -7,7 +7,7 @@ import pytest
 import liveface.app.desktop.supervisor
 from liveface.app.audio.devices import SoundDevice
 from liveface.app.desktop.live_session import Heard
-from liveface.app.desktop.supervisor import _attempts, _distinct, _for_the_window
+from liveface.app.desktop.supervisor import _attempts, _distinct
 
 
 def test_what_is_wanted_is_tried_before_what_comes_near_it() -> None:
@@ -27,22 +27,3 @@ def test_devices_are_named_once_and_by_the_sound_server_where_there_is_one(monke
         liveface.app.desktop.supervisor, "sound_devices", lambda kind: [device("hw:0", None), device("hw:1", None)]
     )
     assert _distinct("input") == ["hw:0", "hw:1"]
-
-
-@pytest.mark.parametrize(
-    ("spoken", "shown"),
-    [
-        (
-            "No speaker was found: connect one and look with `liveface devices`, or use --audio with a file.",
-            "No speaker was found, so nothing is heard: connect one, then stop and start again.",
-        ),
-        (
-            "No microphone was found: connect one and look with `liveface devices`, or use --audio with a file.",
-            "No microphone was found: connect one, or let a sound file speak.",
-        ),
-        ("It is busy: choose one of “A”, or its number from `liveface devices`.", "It is busy: choose one of “A”."),
-        ("Broken weights.", "Broken weights."),
-    ],
-)
-def test_a_failure_is_told_without_the_words_of_the_command_line(spoken: str, shown: str) -> None:
-    assert _for_the_window(spoken) == shown

@@ -384,3 +384,9 @@ def test_a_clip_as_grid_distributes_it_gives_75_pictures_and_3_seconds(data_fold
     assert pictures.shape == (75, 288, 360, 3)
     assert fps == 25
     assert abs(len(audio_of(clip)) - 3 * 16_000) < 2000
+
+
+def test_no_sample_is_louder_than_promised_though_resampling_goes_beyond_steps(tmp_path: Path) -> None:
+    steps = np.sign(np.sin(np.arange(48_000) / 40)).astype(np.float32)[None]
+    sound = read_audio(write_sound(tmp_path / "steps.wav", steps, 48_000))
+    assert np.abs(sound).max() == 1

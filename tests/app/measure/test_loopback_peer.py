@@ -91,7 +91,7 @@ def test_pictures_without_a_report_of_their_clock_are_an_error(tmp_path: Path) -
 def test_what_the_server_refuses_is_raised_in_its_own_words(tmp_path: Path) -> None:
     async def refuse(request: web.Request) -> web.Response:
         assert "m=audio" in (await request.json())["sdp"]
-        return web.json_response({"error": "Found no room."}, status=503)
+        return web.json_response({"error": {"message": "Found no room."}}, status=503)
 
     async def visit() -> None:
         application = web.Application()

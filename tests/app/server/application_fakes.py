@@ -168,7 +168,7 @@ class FakeConversations:
 
     def get(self, identifier: str) -> FakeConversation:
         if identifier not in self.open_ones:
-            raise NotFoundError("No such conversation.")
+            raise NotFoundError(code="conversation_unknown")
         return self.open_ones[identifier]
 
     def __iter__(self) -> Iterator[FakeConversation]:
@@ -200,7 +200,13 @@ class World:
     """One server of a test."""
 
     def __init__(
-        self, folder: Path, access: Access, clock: Clock, page: Path | None = None, push_to: tuple[str, ...] = ()
+        self,
+        folder: Path,
+        access: Access,
+        clock: Clock,
+        page: Path | None = None,
+        push_to: tuple[str, ...] = (),
+        peers: PeerSettings | None = None,
     ) -> None:
         self.conversations = FakeConversations()
         self.worker = FakeWorker()
@@ -214,7 +220,7 @@ class World:
         self.stage = ServerContext(
             self.conversations,  # type: ignore[arg-type]
             self.shelf,
-            PeerSettings(ice),
+            peers or PeerSettings(ice),
             clock,
             EncodingCost(0.001, 1e-8),
             push_to=push_to,
@@ -237,11 +243,12 @@ def visited(
     access: Access | None = None,
     page: Path | None = None,
     push_to: tuple[str, ...] = (),
+    peers: PeerSettings | None = None,
 ) -> None:
     """Start a server, let a test visit it, and end it."""
 
     async def run() -> None:
-        world = World(folder, access or Access(), MonotonicClock(), page, push_to)
+        world = World(folder, access or Access(), MonotonicClock(), page, push_to, peers)
         async with TestClient(world.server) as client:
             await visit(client, world)
 

@@ -67,7 +67,7 @@ def test_health_tells_when_nothing_is_drawn_any_more(tmp_path: Path) -> None:
             assert response.status == 503
             found = await response.json()
             assert found["status"] == "failed"
-            assert "start the server again" in found["reason"]
+            assert found["error"]["code"] == "drawing_stopped"
 
     visited(tmp_path, visit, Access("a-token"))
 
@@ -113,7 +113,7 @@ def test_a_body_that_is_no_object_is_refused(tmp_path: Path, body: bytes) -> Non
     async def visit(client: Client, world: World) -> None:
         response = await client.post("/offer", data=body)
         assert response.status == 400
-        assert "object" in (await response.json())["error"]
+        assert "object" in (await response.json())["error"]["message"]
 
     visited(tmp_path, visit)
 
@@ -123,7 +123,7 @@ def test_a_message_of_10_mb_is_refused(tmp_path: Path, path: str) -> None:
     async def visit(client: Client, world: World) -> None:
         response = await client.post(path, data=BytesIO(bytes(10_000_000)))
         assert response.status in (404, 413)
-        assert (await response.json())["error"]
+        assert (await response.json())["error"]["message"]
         assert (await client.get("/health")).status == 200
 
     visited(tmp_path, visit)
@@ -152,7 +152,7 @@ def test_what_cannot_be_asked_is_refused_in_json(tmp_path: Path, method: str, pa
     async def visit(client: Client, world: World) -> None:
         response = await client.request(method, path)
         assert response.status == status
-        assert (await response.json())["error"]
+        assert (await response.json())["error"]["message"]
         assert response.headers["X-Content-Type-Options"] == "nosniff"
         assert (status == 405) == ("Allow" in response.headers)
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from liveface.app.server.context import ServerContext
+from liveface.app.server.refusals import status_of
 from liveface.app.server.security import Access
 from liveface.app.session.clock import MonotonicClock
-from liveface.engine.errors import ConfigurationError, NotFoundError
+from liveface.engine.errors import LivefaceError, NotFoundError
 from tests.app.server.application_fakes import World
 
 
@@ -45,8 +46,9 @@ def test_what_is_absent_is_the_servers_choice(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_is_refused(tmp_path: Path, named: dict[str, object]) -> None:
     async def use(stage: ServerContext) -> None:
-        with pytest.raises(ConfigurationError):
+        with pytest.raises(LivefaceError) as refused:
             await stage.wish(named)
+        assert status_of(refused.value) == 400
 
     staged(tmp_path, use)
 

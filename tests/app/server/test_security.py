@@ -7,6 +7,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from liveface.app.server.application import explained
 from liveface.app.server.proxies import TrustedProxies
 from liveface.app.server.security import (
     Access,
@@ -29,7 +30,7 @@ def asked(visit: Callable[[Client], Awaitable[None]], access: Access, clock: Clo
         return web.Response(text="welcome")
 
     async def run() -> None:
-        application = web.Application(middlewares=[Guard(access, clock or MonotonicClock()).middleware()])
+        application = web.Application(middlewares=[explained, Guard(access, clock or MonotonicClock()).middleware()])
         application.on_response_prepare.append(header_writer(access))
         application.add_routes([web.route("*", "/{path:.*}", welcome)])
         async with TestClient(TestServer(application)) as client:

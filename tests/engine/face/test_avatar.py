@@ -316,6 +316,7 @@ class TestFolder:
             ("photo.png", b"\x89PNG\r\n\x1a\n", "damaged"),
             ("mesh.npy", None, "damaged"),
             ("mesh.npy", b"\x93NUMPY", "damaged"),
+            ("mesh.npy", b"\x93NUMPY\x01\x00\x0b\x00{'descr': (\n", "damaged"),
             ("mesh.npy", b"pickle", "damaged"),
         ],
     )

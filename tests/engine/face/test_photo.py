@@ -141,7 +141,7 @@ def test_more_megapixels_are_refused_from_the_header_alone(tmp_path: Path) -> No
 
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", 12_000, 10_000, 8, 2, 0, 0, 0))
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", b"") + chunk(b"IEND", b""))
-    with pytest.raises(PhotoError, match=r"12000x10000 pixels, 120 megapixels, and at most 110"):
+    with pytest.raises(PhotoError, match="more than 110 megapixels"):
         read_photo(path)
 
 

@@ -64,7 +64,7 @@ def test_a_body_that_is_too_large_is_refused_before_it_fills_memory(tmp_path: Pa
         data = BytesIO(bytes(MAXIMUM_BYTES + 1)) if is_announced else endless()
         response = await client.post("/avatars", data=data)
         assert response.status == 413
-        assert "10 MB" in (await response.json())["error"]
+        assert "10 MB" in (await response.json())["error"]["message"]
         assert not world.worker.asked
 
     visited(tmp_path, visit)

@@ -80,7 +80,7 @@ def test_what_cannot_be_used_opens_nothing(tmp_path: Path, query: str, body: str
     async def visit(client: Client, world: World) -> None:
         response = await client.post(f"/whip{query}", data=body, headers=SDP)
         assert response.status == status
-        assert (await response.json())["error"]
+        assert (await response.json())["error"]["message"]
         assert not len(world.conversations)
 
     visited(tmp_path, visit)
@@ -91,7 +91,7 @@ def test_another_type_of_content_is_refused(tmp_path: Path) -> None:
         response = await client.post("/whip", json={"sdp": SOUND})
         assert response.status == 415
         assert response.headers["Accept-Post"] == "application/sdp"
-        assert "application/sdp" in (await response.json())["error"]
+        assert "application/sdp" in (await response.json())["error"]["message"]
 
     visited(tmp_path, visit)
 

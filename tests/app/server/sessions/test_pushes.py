@@ -89,7 +89,7 @@ def test_what_may_not_be_sent_to_is_never_asked(tmp_path: Path, asked: dict[str,
         named = {key: value.replace("BASE", base) if isinstance(value, str) else value for key, value in asked.items()}
         response = await client.post(address, json=named)
         assert response.status == status
-        assert (await response.json())["error"]
+        assert (await response.json())["error"]["message"]
         assert len(only_conversation(world).peers) == 1
 
     pushing(tmp_path, server, visit)
@@ -100,7 +100,7 @@ def test_a_server_that_refuses_is_told_of_and_no_peer_is_left(tmp_path: Path) ->
     async def visit(client: Client, world: World, address: str, base: str) -> None:
         response = await client.post(address, json={"url": f"{base}/live"})
         assert response.status == 502
-        assert "401" in (await response.json())["error"]
+        assert "401" in (await response.json())["error"]["message"]
         assert only_conversation(world).peers[1].is_closed
 
     pushing(tmp_path, FakeServer(status=401), visit)
@@ -151,6 +151,6 @@ def test_without_allowed_servers_nothing_is_pushed(tmp_path: Path) -> None:
         owner = {"Liveface-Owner": published.headers["Liveface-Owner"]}
         response = await client.post(address, json={"url": "https://example.org/whip"}, headers=owner)
         assert response.status == 400
-        assert "--push-to" in (await response.json())["error"]
+        assert "--push-to" in (await response.json())["error"]["message"]
 
     visited(tmp_path, visit)

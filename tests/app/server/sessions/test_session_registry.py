@@ -22,7 +22,7 @@ from liveface.app.server.webrtc.rtp_source import RemoteSource
 from liveface.app.session.clock import MonotonicClock
 from liveface.app.session.pipeline import ASSETS
 from liveface.app.session.stats import Stats
-from liveface.engine.errors import CapacityError, NotFoundError, OutputError, PeerError
+from liveface.engine.errors import CapacityError, LivefaceError, NotFoundError, OutputError, PeerError
 from liveface.engine.face.avatar import Avatar
 from liveface.engine.media import Frame, Motion
 from tests.app.fakes import FakeRenderer, an_avatar
@@ -156,8 +156,10 @@ def test_the_peer_may_ask_for_it_over_the_data_channel() -> None:
         probe.channel.send(json.dumps({"type": ["?"]}))
         await until(lambda: mouth(received.pictures[-1].image) < 10)
         await theatre.conversations.sweep()
-        await until(lambda: received.messages)
-        assert json.loads(received.messages[-1])["type"] == "stats"
+        await until(lambda: len(received.messages) == 2)
+        refused, numbers = map(json.loads, received.messages)
+        assert (refused["type"], refused["error"]["code"]) == ("error", "unknown_type")
+        assert numbers["type"] == "stats"
         await probe.close()
 
     played(test)
@@ -230,7 +232,7 @@ def test_a_session_that_fails_ends_alone_and_says_why() -> None:
         theatre.renderer.broken.add(broken.wish.avatar)
         await until(lambda: not broken.is_running)
         await theatre.conversations.sweep()
-        assert broken.numbers()["error"] == "The pencil broke."
+        assert broken.numbers()["error"]["message"] == "The pencil broke."
         assert list(theatre.conversations) == [whole]
         frames = whole.stats.report().frames
         await until(lambda: whole.stats.report().frames > frames + 3)
@@ -308,9 +310,10 @@ def test_peers_are_told_that_and_why_a_conversation_ends() -> None:
         conversation = await theatre.open()
         _, probe = await theatre.connect(conversation)
         await until(lambda: probe.channel.readyState == "open")
-        await theatre.conversations.close(conversation.id, "It is late.")
+        await theatre.conversations.close(conversation.id, LivefaceError("It is late."))
         await until(lambda: probe.received.messages)
-        assert json.loads(probe.received.messages[-1]) == {"type": "ended", "reason": "It is late."}
+        told = {"code": "failed", "message": "It is late.", "details": {}}
+        assert json.loads(probe.received.messages[-1]) == {"type": "ended", "error": told}
         await probe.close()
 
     played(test)

@@ -119,3 +119,39 @@ def test_pictures_are_taken_where_they_can_be_decoded_as_they_are_encoded_here(c
 def test_an_answer_that_refuses_is_told_so() -> None:
     with pytest.raises(PeerError, match="refuses the video"):
         check_answer(refused(offer(("audio", "recvonly"), ("video", "recvonly")), 1))
+
+
+def at_ports(*ports: str) -> str:
+    """An offer with a sound and two pictures, each with such a port."""
+    head, *sections = offer(("audio", "sendrecv"), ("video", "sendonly"), ("video", "recvonly")).split("m=")
+    moved = [section.replace(" 9 ", f" {port} ", 1) for section, port in zip(sections, ports, strict=True)]
+    return "m=".join([head, *moved])
+
+
+@pytest.mark.parametrize(
+    ("ports", "leading"),
+    [
+        (("9", "9", "9"), ()),
+        (("4000", "4000", "4000"), ()),
+        (("4000", "4002", "4004"), ()),
+        (("4000", "4002", "4002"), ("1", "2")),
+        (("4000", "4000", "4002"), ("0", "1")),
+        (("4000", "9", "9"), ()),
+    ],
+)
+def test_the_connection_that_several_sections_have_becomes_that_of_all(
+    ports: tuple[str, ...], leading: tuple[str, ...]
+) -> None:
+    choice = chosen(at_ports(*ports), is_heard=True, is_shown=True, refuses_rest=False)
+    assert choice.leading == leading
+    first = (leading or ("0",))[0]
+    assert f"a=group:BUNDLE {first}" in choice.wanted
+    assert f"a=group:BUNDLE {first}" in choice.answered(choice.wanted)
+
+
+def test_a_section_without_a_port_of_its_own_is_not_refused() -> None:
+    """As Firefox offers it: RFC 9143, section 6."""
+    text = at_ports("4000", "9", "0").replace("a=recvonly", "a=recvonly\r\na=bundle-only")
+    assert chosen(text, is_heard=True, is_shown=True).kept == (True, False, True)
+    with pytest.raises(PeerError, match="receives"):
+        chosen(at_ports("4000", "9", "0").replace("sendrecv", "sendonly"), is_heard=True, is_shown=True)

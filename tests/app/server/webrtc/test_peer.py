@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 
 import numpy as np
 import pytest
+from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamTrack
 
 from liveface.app.measure.webrtc_probe import Heard, Link, Probe, impair
 from liveface.app.server.sessions.broadcast import Broadcast
@@ -130,14 +132,14 @@ def test_sound_that_is_cleared_is_never_heard() -> None:
         for index in range(25, 30):  # all at once, so that most of them wait
             world.relay.send(a_frame(index, pcm=loud))
         world.relay.clear()
-        await asyncio.sleep(0.005)
-        cleared = len(world.probe.received.sounds)
         for index in range(30, 50):
             world.relay.send(a_frame(index))
             await asyncio.sleep(0.04)
-        later = world.probe.received.sounds[cleared + 2 :]  # on its way, and half a frame of fading out
-        assert len(later) > 20
-        assert max(np.abs(heard.pcm).max() for heard in later) < 0.02
+        loud_ones = sum(np.abs(heard.pcm).max() > 0.1 for heard in world.probe.received.sounds)
+        # Of 20 ms each: those of the first second, one frame that was on its way, and half of one for fading out. All
+        # five at once would be ten more, however late a busy machine hears of them.
+        assert loud_ones <= 2 * 25 + 3
+        assert np.abs(world.probe.received.sounds[-1].pcm).max() < 0.02
 
     played(test)
 
@@ -151,9 +153,13 @@ def test_messages_go_both_ways() -> None:
             world.probe.channel.send(text)
         await until(lambda: world.messages)
         world.peer.send({"type": "stats", "fps": 25})
-        await until(lambda: world.probe.received.messages)
+        received = world.probe.received.messages
+        await until(lambda: len(received) == len(nonsense) + 1)
         assert world.messages == [{"type": "interrupt"}]
-        assert json.loads(world.probe.received.messages[0]) == {"type": "stats", "fps": 25}
+        *refusals, numbers = map(json.loads, received)
+        assert numbers == {"type": "stats", "fps": 25}
+        codes = [refusal["error"]["code"] for refusal in refusals]
+        assert codes == ["invalid_json", "invalid_json", "invalid_json", "message_too_large"]
 
     played(test)
 
@@ -302,3 +308,76 @@ def test_a_viewer_whose_encoder_fails_is_not_left_with_a_still_picture(
 
     played(test)
     assert "The pencil broke." in caplog.text
+
+
+async def pictures_seen(change: Callable[[str], str], policy: RTCBundlePolicy, *media: tuple[str, str]) -> int:
+    """How many pictures a client sees that offers these media."""
+    client = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=policy))
+    for kind, direction in media:
+        client.addTransceiver(kind, direction)
+    seen: list[object] = []
+    watching: list[asyncio.Task[None]] = []
+
+    @client.on("track")  # type: ignore[untyped-decorator]
+    def watch(track: MediaStreamTrack) -> None:
+        async def look() -> None:
+            while True:
+                frame = await track.recv()
+                if track.kind == "video":
+                    seen.append(frame)
+
+        watching.append(asyncio.create_task(look()))
+
+    world = World()
+    await client.setLocalDescription(await client.createOffer())
+    try:
+        answer = await world.peer.answer(change(client.localDescription.sdp))
+        await client.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+        await until(lambda: world.peer.state == "connected")
+        for index in range(200):
+            world.relay.send(flashing(index))
+            await asyncio.sleep(0.04)
+            if len(seen) > 5:
+                break
+        return len(seen)
+    finally:
+        for task in watching:
+            task.cancel()
+        await world.close()
+        await client.close()
+
+
+MAX_BUNDLE, BALANCED = RTCBundlePolicy.MAX_BUNDLE, RTCBundlePolicy.BALANCED
+
+
+@pytest.mark.parametrize(
+    ("policy", "media"),
+    [
+        (BALANCED, [("audio", "sendrecv"), ("video", "sendonly"), ("video", "recvonly")]),
+        (MAX_BUNDLE, [("audio", "sendrecv"), ("video", "sendonly"), ("video", "recvonly")]),
+        (BALANCED, [("video", "recvonly"), ("audio", "sendonly"), ("audio", "recvonly")]),
+    ],
+)
+def test_with_several_sections_of_one_kind_the_face_is_seen(
+    policy: RTCBundlePolicy, media: list[tuple[str, str]]
+) -> None:
+    with here():
+        assert asyncio.run(pictures_seen(str, policy, *media)) > 5
+
+
+def test_several_sections_of_both_kinds_over_connections_apart_are_refused_in_a_sentence() -> None:
+    kinds = [(kind, direction) for direction in ("sendonly", "recvonly") for kind in ("audio", "video")]
+    with here(), pytest.raises(PeerError, match="policy max-bundle"):
+        asyncio.run(pictures_seen(str, BALANCED, *kinds))
+
+
+def test_a_section_that_has_no_port_as_it_shares_a_connection_is_answered() -> None:
+    """As Firefox offers it with the policy max-bundle."""
+
+    def without_port(offer: str) -> str:
+        head, video = offer.split("m=video ")
+        lines = [line for line in video.splitlines() if not line.startswith(("a=candidate", "a=end-of"))]
+        return f"{head}m=video 0 {' '.join(lines[0].split()[1:])}\r\na=bundle-only\r\n" + "\r\n".join([*lines[1:], ""])
+
+    with here():
+        assert asyncio.run(pictures_seen(without_port, MAX_BUNDLE, ("audio", "sendrecv"), ("video", "recvonly"))) > 5

@@ -252,7 +252,9 @@ class Losses:
             self.waits.append(seconds)
 
 
-async def kept(server: FakeServer, losses: Losses, tell: Callable[[str], None] = lambda text: None) -> WhipPush:
+async def kept(
+    server: FakeServer, losses: Losses, tell: Callable[[str, bool], None] = lambda text, is_problem: None
+) -> WhipPush:
     async with listened(server) as running:
         push = WhipPush(losses.make_peer, str(running.make_url("/whip")), None, ANYWHERE)
         await push.start()
@@ -265,7 +267,14 @@ def test_a_loss_is_told_once_with_what_stands_in_the_way_and_so_is_the_return() 
     refused = [web.Response(status=503) for _ in range(2)]
     server = FakeServer(web.Response(**good), *refused, web.Response(status=404), web.Response(**good))
     told: list[str] = []
-    asyncio.run(kept(server, Losses(5), told.append))
+    problems: list[bool] = []
+
+    def note(text: str, is_problem: bool) -> None:
+        told.append(text)
+        problems.append(is_problem)
+
+    asyncio.run(kept(server, Losses(5), note))
+    assert problems == [True, True, True, False]
     assert [text.partition(" at ")[0] for text in told[:1]] == ["The connection to the WHIP server"]
     assert "is lost" in told[0]
     assert "503" in told[1]
@@ -287,7 +296,7 @@ def test_an_unexpected_failure_is_logged_and_the_next_attempt_is_made(caplog: py
     losses.make_peer = fail_once  # type: ignore[method-assign]
     server = FakeServer(*(web.Response(status=201, text="v=0 answer") for _ in range(3)))
     told: list[str] = []
-    asyncio.run(kept(server, losses, told.append))
+    asyncio.run(kept(server, losses, lambda text, is_problem: told.append(text)))
     assert len(losses.peers) == 3
     assert "unexpectedly (TypeError)" in told[1]
     assert "TypeError" in caplog.text
