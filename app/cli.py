@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from liveface.engine.errors import LivefaceError
+from liveface.engine.extras import extra_of, installing
 
 SUMMARIES = {
     "run": "Make a face speak live, from the microphone or a file at real time.",
@@ -30,7 +31,6 @@ SUMMARIES = {
 }
 # Windows has no SIGHUP.
 _ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-TRAINING_PACKAGES = ("torch", "onnx", "onnxscript", "skimage", "pocketsphinx")
 
 
 def main() -> None:
@@ -49,12 +49,11 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package in TRAINING_PACKAGES:
-            _fail(
-                f"this command needs the package {package}: install liveface with its extra, liveface[train].", 2, error
-            )
-        _fail_unexpectedly(error)
+        if (extra := extra_of(error.name)) is None:
+            _fail_unexpectedly(error)
+        else:
+            package = (error.name or "").partition(".")[0]
+            _fail(f"this command needs the package {package}: {installing(extra)}", 2, error)
     except Exception as error:
         _fail_unexpectedly(error)
 

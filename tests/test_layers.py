@@ -1,6 +1,7 @@
 """Tests of who may import whom, over the syntax tree of every source file and in a process of its own."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -9,6 +10,8 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+
+from liveface.engine.extras import EXTRAS
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("engine", "app", "ui", "assets")
@@ -29,7 +32,7 @@ FLOORS = (
     ("engine.model",),
     ("engine.hearing", "engine.face"),
     ("engine.media", "engine.checkpoint"),
-    ("engine.errors",),
+    ("engine.errors", "engine.extras"),
     ("assets",),
 )
 # What breaks the rule, and why: who imports what, modules or rooms. All are still there: who mends one takes it out.
@@ -65,6 +68,7 @@ NETWORK_PLACES = (
     *("app.measure.loopback_peer", "app.measure.loopback_server", "app.measure.webrtc_probe"),
 )
 NETWORK_SINK = ("app.commands.run", "app.server.webrtc.whip_sink")  # one sink among others: its event loop is its own
+BASE_COMMANDS = ("run", "render", "prepare", "devices", "doctor", "demo", "compile", "bench")
 LIVE_COMMANDS = ("run", "serve", "render", "prepare", "devices", "doctor", "demo")
 
 
@@ -287,6 +291,27 @@ def test_a_live_command_loads_neither_torch_nor_training(command: str) -> None:
 def test_the_command_line_loads_no_heavy_library() -> None:
     heavy = ("torch", "PyQt6", "openvino", "av", "cv2", "numpy", "aiortc")
     assert_not_loaded("import liveface.app.cli as cli; cli.command_line(None)", *heavy)
+
+
+@pytest.mark.parametrize("command", BASE_COMMANDS)
+def test_a_command_of_the_base_loads_without_the_packages_of_extras(command: str) -> None:
+    packages = [package for packages in EXTRAS.values() for package in packages]
+    assert_not_loaded(
+        f"import sys\nsys.modules |= dict.fromkeys({packages})\nimport liveface.app.commands.{command}\n"
+        f"for name in {packages}: del sys.modules[name]"
+    )
+
+
+def test_the_extras_are_those_that_can_be_installed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needs = {
+        extra: {re.split(r"[^\w-]", need)[0].lower().replace("-", "_") for need in needs}
+        for extra, needs in project["optional-dependencies"].items()
+    }
+    needs["serve"].add("aioice")  # of aiortc
+    others = {"livekit": "livekit_agents", "pipecat": "pipecat_ai", "skimage": "scikit_image"}
+    for extra, packages in EXTRAS.items():
+        assert {others.get(package, package.lower()) for package in packages} <= needs[extra], extra
 
 
 def assert_not_loaded(statement: str, *packages: str) -> None:

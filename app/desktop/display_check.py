@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from liveface.engine.errors import DeviceError
+from liveface.engine.extras import installing
 
 _PACKAGES = (
     "libegl1 libgl1 libglib2.0-0 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxcb-shape0 "
@@ -16,7 +17,10 @@ _REMEDY = f"on Debian install {_PACKAGES}, or use --headless."
 
 
 def check_screen() -> None:
-    """Raise `DeviceError` if there is no display on Linux, or if Qt's plug-in for it cannot be loaded."""
+    """Raise `DeviceError` without Qt, and on Linux without a display or if Qt's plug-in for it cannot be loaded."""
+    package = find_spec("PyQt6")
+    if package is None or package.origin is None:
+        raise DeviceError(f"The window needs the package PyQt6: {installing('desktop')}, or use --headless.")
     if sys.platform != "linux":
         return
     platform = os.environ.get("QT_QPA_PLATFORM") or ("wayland" if os.environ.get("WAYLAND_DISPLAY") else "xcb")
@@ -26,22 +30,14 @@ def check_screen() -> None:
         raise DeviceError(
             "There is no display (DISPLAY and WAYLAND_DISPLAY are not set): start from a desktop, or use --headless."
         )
-    plugin = _platform_plugins() / ("libqxcb.so" if platform == "xcb" else "libqwayland.so")
+    plugin = Path(package.origin).parent / "Qt6" / "plugins" / "platforms"
+    plugin /= "libqxcb.so" if platform == "xcb" else "libqwayland.so"
     try:
         ctypes.CDLL(str(plugin))
     except OSError as error:
         raise DeviceError(f"Qt cannot open a window ({error}): {_REMEDY}") from error
     if platform == "xcb":
         _check_x_server()
-
-
-def _platform_plugins() -> Path:
-    package = find_spec("PyQt6")
-    if package is None or package.origin is None:
-        raise DeviceError(
-            "PyQt6 is not installed, so no window can be opened: install liveface again, or use --headless."
-        )
-    return Path(package.origin).parent / "Qt6" / "plugins" / "platforms"
 
 
 def _check_x_server() -> None:
