@@ -15,13 +15,15 @@ from liveface.engine.extras import EXTRAS
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("engine", "app", "ui", "assets")
+FACE = "liveface"  # the folder of what others import; its own name, as it stands in our imports, is left out
 
 # The house, the top floor first: who lives on a floor imports from those below only. Rooms on one floor are apart.
 FLOORS = (
+    ("liveface",),
     ("app.cli",),
     ("app.commands",),
     ("app.doctor",),
-    ("app.desktop", "app.measure", "app.integrations"),
+    ("app.desktop", "app.measure", "app.integrations", "app.library"),
     ("app.server", "app.outputs"),
     ("app.capacity", "app.audio"),
     ("app.session",),
@@ -64,7 +66,7 @@ FORBIDDEN_IN_ENGINE = (
 )
 NETWORK_LIBRARIES = ("asyncio", "aiohttp", "aiortc", "aioice", "prometheus_client")
 NETWORK_PLACES = (
-    *("app.server", "app.integrations", "app.commands.serve"),
+    *("app.server", "app.integrations", "app.commands.serve", "liveface.pipecat", "liveface.livekit"),
     *("app.measure.loopback_peer", "app.measure.loopback_server", "app.measure.webrtc_probe"),
 )
 NETWORK_SINK = ("app.commands.run", "app.server.webrtc.whip_sink")  # one sink among others: its event loop is its own
@@ -77,7 +79,7 @@ def module_name(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-MODULES = {module_name(path): path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))}
+MODULES = {module_name(path): path for folder in (*FOLDERS, FACE) for path in sorted((ROOT / folder).rglob("*.py"))}
 
 
 def imports(path: Path, with_types: bool = False) -> Iterator[str]:
@@ -197,8 +199,8 @@ def test_the_product_keeps_its_files_in_rooms() -> None:
 
 def test_every_package_is_installed() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
-    found = {f"liveface.{name}" for name, path in MODULES.items() if path.name == "__init__.py"}
-    assert set(settings["packages"]) == {"liveface", *found}
+    found = {name for name, path in MODULES.items() if path.name == "__init__.py"}
+    assert set(settings["packages"]) == {name if name == FACE else f"liveface.{name}" for name in found}
     assert settings["package-dir"] == {"liveface": "liveface", **{f"liveface.{name}": name for name in FOLDERS}}
 
 
@@ -266,8 +268,8 @@ def test_shipped_data_is_no_code(module: str) -> None:
 
 
 def test_the_package_files_are_a_docstring_only() -> None:
-    for path in (*MODULES.values(), ROOT / "liveface" / "__init__.py"):
-        if path.name == "__init__.py":
+    for name, path in MODULES.items():
+        if path.name == "__init__.py" and name != FACE:
             tree = ast.parse(path.read_text())
             assert ast.get_docstring(tree), path
             assert len(tree.body) == 1, path
@@ -286,6 +288,11 @@ def test_the_live_path_never_reaches_training_or_evaluation(command: str) -> Non
 def test_a_live_command_loads_neither_torch_nor_training(command: str) -> None:
     unwanted = ("torch", "jax", "liveface.engine.train", "liveface.engine.evaluate")
     assert_not_loaded(f"import liveface.app.commands.{command}", *unwanted)
+
+
+def test_what_others_import_is_loaded_when_it_is_used() -> None:
+    assert_not_loaded("import liveface; assert 'Pipeline' in dir(liveface)", "numpy", "typing_extensions", "openvino")
+    assert_not_loaded("from liveface import Avatar, Pipeline", *NETWORK_LIBRARIES, "PyQt6", "torch")
 
 
 def test_the_command_line_loads_no_heavy_library() -> None:
