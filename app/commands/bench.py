@@ -40,6 +40,11 @@ def bench(
             raise ConfigurationError("--loopback measures by itself: give it --seconds only.")
         _look_from_outside(loopback, seconds or _LOOPBACK, console)
         return
+    if sys.platform != "linux":
+        raise ConfigurationError(
+            "bench reads memory and processor time as only Linux tells them: `liveface run --headless --audio FILE` "
+            "measures delay and speed here."
+        )
     old = None if compare is None else bench_report.read(compare)
     if out is not None:
         bench_report.require_writable(out)
