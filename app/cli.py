@@ -21,6 +21,7 @@ SUMMARIES = {
     "serve": "Serve faces to browsers, calls and agents, over WebRTC.",
     "render": "Turn a photo and a sound file into a video file.",
     "prepare": "Find the face in a photo and save it as an avatar.",
+    "avatars": "List, add and remove the avatars that are known by name.",
     "devices": "List the microphones, speakers and virtual cameras.",
     "doctor": "Check that everything works on this machine, and say what to do.",
     "demo": "Show a shipped portrait speaking a shipped sentence, and measure it.",
@@ -43,7 +44,7 @@ def main() -> None:
         _lend_no_libraries()
     try:
         with _ending_tidily():
-            command_line(sys.argv[1] if len(sys.argv) > 1 else None)(prog_name="liveface")
+            command_line(_chosen())(prog_name="liveface")
     except LivefaceError as error:
         _fail(str(error), 2, error)
     except KeyboardInterrupt:
@@ -56,6 +57,14 @@ def main() -> None:
             _fail(f"this command needs the package {package}: {installing(extra)}", 2, error)
     except Exception as error:
         _fail_unexpectedly(error)
+
+
+def _chosen() -> str | None:
+    """The command that is called, or whose options a shell wants to complete."""
+    words = sys.argv
+    if "_LIVEFACE_COMPLETE" in os.environ:
+        words = os.environ.get("_TYPER_COMPLETE_ARGS", "").split()
+    return words[1] if len(words) > 1 else None
 
 
 @contextmanager
@@ -99,7 +108,7 @@ def _lend_no_libraries() -> None:
 
 def command_line(chosen: str | None) -> typer.Typer:
     """Return the program with all commands named, of which only the chosen one is imported, so that help is instant."""
-    program = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    program = typer.Typer(pretty_exceptions_enable=False)
 
     @program.callback(invoke_without_command=True)
     def liveface(
@@ -141,6 +150,10 @@ def _load(name: str) -> Callable[..., Any] | typer.Typer:
             from liveface.app.commands.prepare import prepare
 
             return prepare
+        case "avatars":
+            from liveface.app.commands.avatars import avatars
+
+            return avatars
         case "devices":
             from liveface.app.commands.devices import devices
 

@@ -20,6 +20,11 @@ def data_folder() -> Path:
     return _folders().user_data_path
 
 
+def avatars_folder() -> Path:
+    """For the avatars that a user has made; the folder need not exist."""
+    return data_folder() / "avatars"
+
+
 def cache_folder() -> Path:
     """For what can be made again; the folder need not exist."""
     return _folders().user_cache_path

@@ -70,8 +70,8 @@ NETWORK_PLACES = (
     *("app.measure.loopback_peer", "app.measure.loopback_server", "app.measure.webrtc_probe"),
 )
 NETWORK_SINK = ("app.commands.run", "app.server.webrtc.whip_sink")  # one sink among others: its event loop is its own
-BASE_COMMANDS = ("run", "render", "prepare", "devices", "doctor", "demo", "compile", "bench")
-LIVE_COMMANDS = ("run", "serve", "render", "prepare", "devices", "doctor", "demo")
+BASE_COMMANDS = ("run", "render", "prepare", "avatars", "devices", "doctor", "demo", "compile", "bench")
+LIVE_COMMANDS = ("run", "serve", "render", "prepare", "avatars", "devices", "doctor", "demo")
 
 
 def module_name(path: Path) -> str:

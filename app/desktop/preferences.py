@@ -10,7 +10,7 @@ from typing import Any
 from liveface.app.files.atomic_write import write_whole
 from liveface.app.settings import DEFAULT_LOOKAHEAD
 from liveface.engine.errors import ConfigurationError, OutputError
-from liveface.engine.folders import data_folder, settings_folder
+from liveface.engine.folders import settings_folder
 from liveface.engine.hearing.streamer import LOOKAHEADS
 
 _CHOICES: dict[str, tuple[object, ...]] = {
@@ -130,8 +130,3 @@ class PreferencesFile:
 def preferences_path() -> Path:
     """Where the system's convention puts settings."""
     return settings_folder() / "preferences.json"
-
-
-def avatars_folder() -> Path:
-    """Where the system's convention puts what a user has made: here the imported avatars."""
-    return data_folder() / "avatars"
