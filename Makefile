@@ -12,7 +12,7 @@ SELF := install --no-deps --no-build-isolation --editable .
 
 # Rooms whose tests need no device, no program and no second process, and the layers: the most for the least time.
 FAST_TESTS := tests/test_layers.py tests/test_bundle.py tests/engine/face tests/engine/hearing tests/engine/test_media.py \
-              tests/engine/test_checkpoint.py tests/app/session tests/app/files tests/app/capacity
+              tests/engine/test_checkpoint.py tests/app/session tests/app/files tests/app/capacity tests/app/library/test_pipeline.py
 
 .PHONY: help demo check test lint format setup lock app clean
 

@@ -9,7 +9,9 @@ trap 'rm -rf "$work"' EXIT
 python=$("$root/scripts/find_python.sh")
 sed -n 's/^\([A-Za-z0-9._-]*==[^ ;]*\).*/\1/p' "$root/requirements/test.txt" | sort -u >"$work/versions.txt"
 "$python" -m venv "$work/builder"
-"$work/builder/bin/python" -m pip -qq --disable-pip-version-check wheel --no-deps --wheel-dir "$work" "$root"
+mkdir "$work/source" # of links, so that building leaves nothing in this source
+for name in app assets engine liveface ui pyproject.toml README.md LICENSE NOTICE; do ln -s "$root/$name" "$work/source"; done
+"$work/builder/bin/python" -m pip -qq --disable-pip-version-check wheel --no-deps --wheel-dir "$work" "$work/source"
 wheel=$(echo "$work"/liveface-*.whl)
 echo "wheel: $(($(stat --format=%s "$wheel") / 1000000)) MB"
 for name in "" ${*:-desktop serve heif plots livekit pipecat}; do
