@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from liveface.engine.errors import ERRORS, LivefaceError
+from liveface.engine.extras import extra_of, installing
 
 SUMMARIES = {
     "run": "Make a face speak live, from the microphone or a file at real time.",
@@ -22,6 +23,7 @@ SUMMARIES = {
     "token": "Make a token that allows a client a part of what a server does.",
     "render": "Turn a photo and a sound file into a video file.",
     "prepare": "Find the face in a photo and save it as an avatar.",
+    "avatars": "List, add and remove the avatars that are known by name.",
     "devices": "List the microphones, speakers and virtual cameras.",
     "doctor": "Check that everything works on this machine, and say what to do.",
     "demo": "Show a shipped portrait speaking a shipped sentence, and measure it.",
@@ -32,7 +34,6 @@ SUMMARIES = {
 }
 # Windows has no SIGHUP.
 _ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-TRAINING_PACKAGES = ("torch", "onnx", "onnxscript", "skimage", "pocketsphinx")
 
 
 def main() -> None:
@@ -45,20 +46,27 @@ def main() -> None:
         _lend_no_libraries()
     try:
         with _ending_tidily():
-            command_line(sys.argv[1] if len(sys.argv) > 1 else None)(prog_name="liveface")
+            command_line(_chosen())(prog_name="liveface")
     except LivefaceError as error:
         _fail(str(error), 2, error)
     except KeyboardInterrupt:
         sys.exit(130)
     except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package in TRAINING_PACKAGES:
-            _fail(
-                f"this command needs the package {package}: install liveface with its extra, liveface[train].", 2, error
-            )
-        _fail_unexpectedly(error)
+        if (extra := extra_of(error.name)) is None:
+            _fail_unexpectedly(error)
+        else:
+            package = (error.name or "").partition(".")[0]
+            _fail(f"this command needs the package {package}: {installing(extra)}", 2, error)
     except Exception as error:
         _fail_unexpectedly(error)
+
+
+def _chosen() -> str | None:
+    """The command that is called, or whose options a shell wants to complete."""
+    words = sys.argv
+    if "_LIVEFACE_COMPLETE" in os.environ:
+        words = os.environ.get("_TYPER_COMPLETE_ARGS", "").split()
+    return words[1] if len(words) > 1 else None
 
 
 @contextmanager
@@ -102,7 +110,7 @@ def _lend_no_libraries() -> None:
 
 def command_line(chosen: str | None) -> typer.Typer:
     """Return the program with all commands named, of which only the chosen one is imported, so that help is instant."""
-    program = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    program = typer.Typer(pretty_exceptions_enable=False)
 
     @program.callback(invoke_without_command=True)
     def liveface(
@@ -148,6 +156,10 @@ def _load(name: str) -> Callable[..., Any] | typer.Typer:
             from liveface.app.commands.prepare import prepare
 
             return prepare
+        case "avatars":
+            from liveface.app.commands.avatars import avatars
+
+            return avatars
         case "devices":
             from liveface.app.commands.devices import devices
 

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
 from math import inf
+from operator import eq, ge, lt
 from typing import Literal
 
 import numpy as np
@@ -25,16 +27,19 @@ from liveface.app.session.clock import Clock
 from liveface.app.session.pipeline import CORES, DEFAULT_AVATAR, MODELS
 from liveface.app.session.stats import Stats
 from liveface.engine.errors import BackendError, ConfigurationError, DeviceError, LivefaceError
+from liveface.engine.extras import EXTRAS, installing
 from liveface.engine.face.avatar import Avatar
 from liveface.engine.media import FPS, SAMPLE_RATE
 
 State = Literal["good", "absent", "bad"]
-_OLDEST, _NEWEST = (3, 11), (3, 12)  # Python
+_OLDEST, _NEWEST = (3, 11), (3, 13)  # Python
 _LISTENING = 1.0  # s
 _START = 1.0  # s, that a microphone may take before it is listened to
 _SIDE = 512  # pixels, of the pictures that are measured
 _TRIALS = 4
 _DRIVER_PATIENCE = 10.0  # s for the GPU's driver to answer
+_REQUIREMENT = re.compile(r"(?P<name>[\w.-]+?)\s*(?P<versions>[<>=!~].*)?")
+_COMPARISONS: dict[str, Callable[[tuple[int, ...], tuple[int, ...]], bool]] = {">=": ge, "<": lt, "==": eq}
 _BUSIEST = 0.8  # of the time between two pictures may go into drawing one
 
 
@@ -55,6 +60,7 @@ def examine(clock: Clock, needs_desktop: bool = True) -> Iterator[Finding]:
     desktop: State = "bad" if needs_desktop else "absent"
     yield _tried("Python", "bad", _python)
     yield _tried("packages", "bad", _packages)
+    yield _tried("extras", "absent", _extras)
     yield _tried("model", "bad", lambda: f"{check_sums(MODELS)} files are the listed ones")
     yield _tried("drawing", "bad", lambda: _drawing(clock))
     yield _tried("window", desktop, _window)
@@ -80,7 +86,7 @@ def _tried(subject: str, otherwise: State, look: Callable[[], str]) -> Finding:
 def _python() -> str:
     version = platform.python_version()
     if not _OLDEST <= sys.version_info[:2] <= _NEWEST:
-        expected = " or ".join(".".join(map(str, one)) for one in (_OLDEST, _NEWEST))
+        expected = " to ".join(".".join(map(str, one)) for one in (_OLDEST, _NEWEST))
         raise ConfigurationError(
             f"{version} runs, {expected} is expected: make the environment anew with one of these."
         )
@@ -88,18 +94,41 @@ def _python() -> str:
 
 
 def _packages() -> str:
-    """Those that are pinned, against those that are installed."""
-    pinned = [line.partition("==") for line in metadata.requires("liveface") or [] if ";" not in line]
+    """The versions that are asked for, against those that are installed."""
+    wanted = [_REQUIREMENT.fullmatch(line) for line in metadata.requires("liveface") or [] if ";" not in line]
+    needed = [(found["name"], found["versions"] or "") for found in wanted if found is not None]
     wrong = [
-        f"{name} {found or 'missing'} instead of {wanted}"
-        for name, _, wanted in pinned
-        if (found := _installed(name)) != wanted
+        f"{name} {found or 'missing'} instead of {versions}"
+        for name, versions in needed
+        if (found := _installed(name)) is None or not _is_within(found, versions)
     ]
     if wrong:
         raise ConfigurationError(
             f"{', '.join(wrong)}: install liveface again, `pip install --force-reinstall liveface`."
         )
-    return f"{len(pinned)} have the versions that were tried"
+    return f"{len(needed)} have versions that are asked for"
+
+
+def _is_within(version: str, bounds: str) -> bool:
+    """Whether a version such as 2.4.6 keeps bounds such as `>=2.1,<3`."""
+    number = _number(version)
+    return all(
+        _COMPARISONS[sign](number[: len(_number(bound))] if sign == "==" else number, _number(bound))
+        for sign, bound in re.findall(r"(>=|==|<)([0-9.]+)", bounds)
+    )
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", re.match(r"[\d.]*", version)[0]))  # type: ignore[index]
+
+
+def _extras() -> str:
+    """Which extras are installed."""
+    usable = {name: packages for name, packages in EXTRAS.items() if name != "train"}
+    absent = [name for name, packages in usable.items() if any(find_spec(package) is None for package in packages)]
+    if absent:
+        raise ConfigurationError(f"without {', '.join(absent)}: {installing(','.join(absent))}, if you want them.")
+    return f"{', '.join(usable)} are installed"
 
 
 def _installed(name: str) -> str | None:

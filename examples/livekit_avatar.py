@@ -10,18 +10,17 @@ speaks.
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 from livekit import rtc
 from livekit.agents import Agent, AgentServer, AgentSession, JobContext, cli
 from livekit.agents.voice.avatar import AvatarOptions, AvatarRunner, QueueAudioOutput
 from livekit.agents.voice.room_io import RoomOptions
 
+from liveface import Avatar
 from liveface.app.files.media_files import iterate_audio
-from liveface.app.integrations.livekit import LivefaceVideoGenerator
-from liveface.app.session.pipeline import ASSETS, load_pipeline
-from liveface.app.settings import Settings
+from liveface.app.session.pipeline import ASSETS
 from liveface.engine.media import FPS, SAMPLE_RATE
+from liveface.livekit import LivefaceVideoGenerator
 
 server = AgentServer()
 
@@ -37,9 +36,8 @@ async def greeting() -> AsyncIterator[rtc.AudioFrame]:
 async def appear(context: JobContext) -> None:
     """Join the room with a face, and speak."""
     photo = os.environ.get("AVATAR_PHOTO")
-    settings = Settings(512, 512)
-    performer = await asyncio.to_thread(load_pipeline, settings, Path(photo) if photo else None)
-    face = LivefaceVideoGenerator(performer, rate=SAMPLE_RATE)
+    avatar = await asyncio.to_thread(Avatar.from_photo, photo) if photo else None
+    face = await asyncio.to_thread(LivefaceVideoGenerator, avatar, rate=SAMPLE_RATE)
     voice = QueueAudioOutput(sample_rate=face.rate)
     options = AvatarOptions(face.width, face.height, FPS, face.rate, 1)
     runner = AvatarRunner(context.room, audio_recv=voice, video_gen=face, options=options)

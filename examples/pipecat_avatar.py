@@ -26,13 +26,13 @@ from pipecat.pipeline.worker import PipelineParams, PipelineWorker
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.workers.runner import WorkerRunner
 
+from liveface import Avatar
 from liveface.app.files.media_files import iterate_audio
-from liveface.app.integrations.pipecat import LivefaceVideoService
 from liveface.app.outputs.recorder import Recorder
-from liveface.app.session.pipeline import ASSETS, load_pipeline
-from liveface.app.settings import Settings
+from liveface.app.session.pipeline import ASSETS
 from liveface.engine.media import HOP, SAMPLE_RATE
 from liveface.engine.media import Frame as Moment
+from liveface.pipecat import LivefaceVideoService
 
 
 class ShippedVoice(FrameProcessor):
@@ -90,8 +90,7 @@ class Film(FrameProcessor):
 
 async def main() -> None:
     """Build the pipeline and lead the bot through its lines."""
-    photo = Path(sys.argv[1]) if len(sys.argv) > 1 else None
-    face = LivefaceVideoService(load_pipeline(Settings(512, 512), photo))
+    face = LivefaceVideoService(Avatar.from_photo(sys.argv[1]) if len(sys.argv) > 1 else None)
     film = Path("pipecat_avatar.mp4")
     pipeline = Pipeline([ShippedVoice(), face, Film(film)])
     worker = PipelineWorker(pipeline, params=PipelineParams(audio_out_sample_rate=SAMPLE_RATE))

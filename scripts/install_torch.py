@@ -1,4 +1,4 @@
-"""Installs the torch that pyproject.toml pins into the environment that runs this file, without CUDA where no GPU is.
+"""Installs the torch of requirements/torch.txt into the environment that runs this file, without CUDA where no GPU is.
 
     .venv/bin/python scripts/install_torch.py
 
@@ -10,17 +10,16 @@ import importlib.metadata
 import json
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+PINNED = Path(__file__).resolve().parent.parent / "requirements" / "torch.txt"
 GPU_PACKAGES = ("nvidia-", "cuda-", "triton")
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 
 
 def main() -> None:
     """Install torch, or end with one sentence that says what to do."""
-    torch = next(package for package in extra("train") if package.startswith("torch=="))
+    torch = next(line for line in PINNED.read_text(encoding="utf-8").splitlines() if line.startswith("torch=="))
     if installed_version() == torch.removeprefix("torch=="):
         return
     if NVIDIA_DRIVER.exists() or not any(name.startswith(GPU_PACKAGES) for name in pip_would_install(torch)):
@@ -31,12 +30,6 @@ def main() -> None:
         )
     if status:
         sys.exit(f"{torch} could not be installed: install its CPU build into {sys.prefix}, then run make again.")
-
-
-def extra(name: str) -> list[str]:
-    """Return the requirements of one extra of pyproject.toml."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return list(project["optional-dependencies"][name])
 
 
 def installed_version() -> str | None:

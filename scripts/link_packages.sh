@@ -4,6 +4,6 @@
 set -eu
 cd "$(dirname "$0")/.."
 mkdir -p build/types/liveface
-for name in app assets engine ui liveface/__init__.py; do
+for name in app assets engine ui liveface/*.py liveface/py.typed; do
     ln -sfn "../../../$name" "build/types/liveface/$(basename "$name")"
 done

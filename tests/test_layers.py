@@ -1,6 +1,7 @@
 """Tests of who may import whom, over the syntax tree of every source file and in a process of its own."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -10,15 +11,19 @@ from pathlib import Path
 
 import pytest
 
+from liveface.engine.extras import EXTRAS
+
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("engine", "app", "ui", "assets")
+FACE = "liveface"  # the folder of what others import; its own name, as it stands in our imports, is left out
 
 # The house, the top floor first: who lives on a floor imports from those below only. Rooms on one floor are apart.
 FLOORS = (
+    ("liveface",),
     ("app.cli",),
     ("app.commands",),
     ("app.doctor",),
-    ("app.desktop", "app.measure", "app.integrations"),
+    ("app.desktop", "app.measure", "app.integrations", "app.library"),
     ("app.server", "app.outputs"),
     ("app.capacity", "app.audio"),
     ("app.session",),
@@ -29,7 +34,7 @@ FLOORS = (
     ("engine.model",),
     ("engine.hearing", "engine.face"),
     ("engine.media", "engine.checkpoint"),
-    ("engine.errors",),
+    ("engine.errors", "engine.extras", "engine.folders"),
     ("engine.sentences",),
     ("assets",),
 )
@@ -62,11 +67,12 @@ FORBIDDEN_IN_ENGINE = (
 )
 NETWORK_LIBRARIES = ("asyncio", "aiohttp", "aiortc", "aioice", "prometheus_client")
 NETWORK_PLACES = (
-    *("app.server", "app.integrations", "app.commands.serve"),
+    *("app.server", "app.integrations", "app.commands.serve", "liveface.pipecat", "liveface.livekit"),
     *("app.measure.loopback_peer", "app.measure.loopback_server", "app.measure.webrtc_probe"),
 )
 NETWORK_SINK = ("app.commands.run", "app.server.webrtc.whip_sink")  # one sink among others: its event loop is its own
-LIVE_COMMANDS = ("run", "serve", "render", "prepare", "devices", "doctor", "demo")
+BASE_COMMANDS = ("run", "render", "prepare", "avatars", "devices", "doctor", "demo", "compile", "bench")
+LIVE_COMMANDS = ("run", "serve", "render", "prepare", "avatars", "devices", "doctor", "demo")
 
 
 def module_name(path: Path) -> str:
@@ -74,7 +80,7 @@ def module_name(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-MODULES = {module_name(path): path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))}
+MODULES = {module_name(path): path for folder in (*FOLDERS, FACE) for path in sorted((ROOT / folder).rglob("*.py"))}
 
 
 def imports(path: Path, with_types: bool = False) -> Iterator[str]:
@@ -194,8 +200,8 @@ def test_the_product_keeps_its_files_in_rooms() -> None:
 
 def test_every_package_is_installed() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
-    found = {f"liveface.{name}" for name, path in MODULES.items() if path.name == "__init__.py"}
-    assert set(settings["packages"]) == {"liveface", *found}
+    found = {name for name, path in MODULES.items() if path.name == "__init__.py"}
+    assert set(settings["packages"]) == {name if name == FACE else f"liveface.{name}" for name in found}
     assert settings["package-dir"] == {"liveface": "liveface", **{f"liveface.{name}": name for name in FOLDERS}}
 
 
@@ -263,8 +269,8 @@ def test_shipped_data_is_no_code(module: str) -> None:
 
 
 def test_the_package_files_are_a_docstring_only() -> None:
-    for path in (*MODULES.values(), ROOT / "liveface" / "__init__.py"):
-        if path.name == "__init__.py":
+    for name, path in MODULES.items():
+        if path.name == "__init__.py" and name != FACE:
             tree = ast.parse(path.read_text())
             assert ast.get_docstring(tree), path
             assert len(tree.body) == 1, path
@@ -285,9 +291,35 @@ def test_a_live_command_loads_neither_torch_nor_training(command: str) -> None:
     assert_not_loaded(f"import liveface.app.commands.{command}", *unwanted)
 
 
+def test_what_others_import_is_loaded_when_it_is_used() -> None:
+    assert_not_loaded("import liveface; assert 'Pipeline' in dir(liveface)", "numpy", "typing_extensions", "openvino")
+    assert_not_loaded("from liveface import Avatar, Pipeline", *NETWORK_LIBRARIES, "PyQt6", "torch")
+
+
 def test_the_command_line_loads_no_heavy_library() -> None:
     heavy = ("torch", "PyQt6", "openvino", "av", "cv2", "numpy", "aiortc")
     assert_not_loaded("import liveface.app.cli as cli; cli.command_line(None)", *heavy)
+
+
+@pytest.mark.parametrize("command", BASE_COMMANDS)
+def test_a_command_of_the_base_loads_without_the_packages_of_extras(command: str) -> None:
+    packages = [package for packages in EXTRAS.values() for package in packages]
+    assert_not_loaded(
+        f"import sys\nsys.modules |= dict.fromkeys({packages})\nimport liveface.app.commands.{command}\n"
+        f"for name in {packages}: del sys.modules[name]"
+    )
+
+
+def test_the_extras_are_those_that_can_be_installed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needs = {
+        extra: {re.split(r"[^\w-]", need)[0].lower().replace("-", "_") for need in needs}
+        for extra, needs in project["optional-dependencies"].items()
+    }
+    needs["serve"].add("aioice")  # of aiortc
+    others = {"livekit": "livekit_agents", "pipecat": "pipecat_ai", "skimage": "scikit_image"}
+    for extra, packages in EXTRAS.items():
+        assert {others.get(package, package.lower()) for package in packages} <= needs[extra], extra
 
 
 def assert_not_loaded(statement: str, *packages: str) -> None:

@@ -13,6 +13,7 @@ from weakref import WeakSet
 from liveface.app.audio import pulse as sound_server
 from liveface.app.audio.pulse import Kind as Kind
 from liveface.engine.errors import DeviceError
+from liveface.engine.extras import installing
 from liveface.engine.media import SAMPLE_RATE
 
 OWN_PREFIX = "liveface"  # of the sound server's names for what this program made: its voice must not be its ear
@@ -59,6 +60,8 @@ def portaudio() -> ModuleType:
     """The sounddevice library; raises `DeviceError` if PortAudio is not installed."""
     try:
         import sounddevice
+    except ModuleNotFoundError as error:
+        raise DeviceError(f"Microphones and speakers need the package sounddevice: {installing('desktop')}") from error
     except OSError as error:
         raise DeviceError(code="sound_library_missing", reason=str(error)) from error
     assert isinstance(sounddevice, ModuleType)

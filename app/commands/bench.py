@@ -14,6 +14,7 @@ from liveface.app.measure import report as bench_report
 from liveface.app.measure.bench import FULL, QUICK, measure
 from liveface.app.measure.tables import grids, loopback_grid, show
 from liveface.engine.errors import ConfigurationError
+from liveface.engine.extras import installing
 
 _WIDTH = 130  # characters, where the output is no terminal
 _LOOPBACK = 20.0  # s
@@ -39,13 +40,17 @@ def bench(
             raise ConfigurationError("--loopback measures by itself: give it --seconds only.")
         _look_from_outside(loopback, seconds or _LOOPBACK, console)
         return
+    if sys.platform != "linux":
+        raise ConfigurationError(
+            "bench reads memory and processor time as only Linux tells them: `liveface run --headless --audio FILE` "
+            "measures delay and speed here."
+        )
     old = None if compare is None else bench_report.read(compare)
     if out is not None:
         bench_report.require_writable(out)
         if find_spec("matplotlib") is None:
             raise ConfigurationError(
-                "This build of liveface comes without matplotlib, which draws the plots: leave out --out, or install "
-                "the Python package."
+                f"The plots need the package matplotlib: {installing('plots')}, or leave out --out."
             )
     # Plain lines: a moving display would be work of our own between the measurements.
     numbers = measure(QUICK if quick else FULL, seconds, lambda step: print(f"{step} ...", file=sys.stderr, flush=True))

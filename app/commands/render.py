@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from liveface.app.files.media_files import iterate_audio
 from liveface.app.files.output_file import check_output
+from liveface.app.library.avatar_folders import find_avatar
 from liveface.app.outputs.recorder import SOUND_RATE, Recorder, check_film_name
 from liveface.app.session.clock import MonotonicClock
 from liveface.app.session.pipeline import load_pipeline
@@ -28,7 +29,7 @@ def render(
     out: Annotated[Path, typer.Option(help="The video to write, .mp4.")],
     photo: Annotated[Path | None, typer.Option(help="A picture of a face: JPEG, PNG, WebP, AVIF or HEIC.")] = None,
     avatar: Annotated[
-        Path | None, typer.Option(help="A folder made by `liveface prepare`, instead of a photo.")
+        str | None, typer.Option(help="An avatar's name (`liveface avatars list`) or folder, instead of a photo.")
     ] = None,
     face: Annotated[int | None, typer.Option(help="Which of several faces, counted from left to right.")] = None,
     size: Annotated[str, typer.Option(help="Width x height of the video.")] = "512x512",
@@ -41,15 +42,16 @@ def render(
     force: Annotated[bool, typer.Option("--force", help="Replace an older file of that name.")] = False,
 ) -> None:
     """Turn a photo and a sound file into a video file."""
+    folder = None if avatar is None else find_avatar(avatar)
     check_film_name(out)
-    check_output(out, [audio, *_files_of(photo), *_files_of(avatar)], force)
+    check_output(out, [audio, *_files_of(photo), *_files_of(folder)], force)
     if out.exists():
         print(f"{out} exists and is replaced at the end ({out.stat().st_size} bytes).", file=sys.stderr, flush=True)
     tell = partial(print, file=sys.stderr, flush=True)
     # And the whole file is known to be good.
     samples = sum(len(block) for block in iterate_audio(audio, SAMPLE_RATE, tell=tell))
     width, height = parse_size(size)
-    performer = load_pipeline(Settings(width, height, lookahead, mouth_amount, seed, backend), photo, avatar, face)
+    performer = load_pipeline(Settings(width, height, lookahead, mouth_amount, seed, backend), photo, folder, face)
     pictures = -(-samples // HOP)
     started = time.perf_counter()
     with (

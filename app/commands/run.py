@@ -19,7 +19,13 @@ from liveface.app.commands.window import Opening, show
 from liveface.app.desktop.display_check import check_screen
 from liveface.app.desktop.live_session import Heard
 from liveface.app.desktop.notifications import Notice, Noticeboard
+from liveface.app.desktop.preferences import Preferences
 from liveface.app.files.media_files import read_audio
+from liveface.app.files.output_file import check_output
+from liveface.app.library.avatar_folders import find_avatar
+from liveface.app.outputs.fan_out import FanOut
+from liveface.app.outputs.recorder import Recorder, check_film_name
+from liveface.app.outputs.video_call import VideoCall
 from liveface.app.session.clock import Clock, MonotonicClock
 from liveface.app.session.ending import Ending, noted_signals
 from liveface.app.session.pipeline import ASSETS, Pipeline, load_pipeline, load_streamer
@@ -37,18 +43,26 @@ _MEASURED = 40 * HOP  # samples of speech by which the machine is measured, 1.6 
 _SETTLED = 5.0  # s after which memory should not grow any more
 _LOOK = 0.1  # s, within which a signal is followed
 _MEGABYTE = 1 << 20
+_RECORDING_MS = 4000  # of frames that may wait while the encoder is slow
 _TOKEN_VARIABLE = "LIVEFACE_WHIP_TOKEN"
 
 
 def run(
     photo: Annotated[Path | None, typer.Option(help="A picture of a face: JPEG, PNG, WebP, AVIF or HEIC.")] = None,
     avatar: Annotated[
-        Path | None, typer.Option(help="A folder made by `liveface prepare`, instead of a photo.")
+        str | None, typer.Option(help="An avatar's name (`liveface avatars list`) or folder, instead of a photo.")
     ] = None,
     face: Annotated[int | None, typer.Option(help="Which of several faces, counted from left to right.")] = None,
     audio: Annotated[Path | None, typer.Option(help="A sound file at real time, instead of a microphone.")] = None,
     microphone: Annotated[str | None, typer.Option(help="Its number, or part of its name: `liveface devices`.")] = None,
     headless: Annotated[bool, typer.Option("--headless", help="No window; ends in one line of JSON.")] = False,
+    record: Annotated[
+        Path | None, typer.Option(help="Without a window: write a video file, .mp4, of what is seen and heard.")
+    ] = None,
+    camera: Annotated[bool, typer.Option("--camera", help="Without a window: show the face in calls.")] = False,
+    voice: Annotated[
+        bool, typer.Option("--voice", help="Without a window: give the voice to calls, through a virtual microphone.")
+    ] = False,
     seconds: Annotated[float | None, typer.Option(min=0.2, help="Stop after this time; a file is repeated.")] = None,
     size: Annotated[str, typer.Option(help="Width x height of the pictures.")] = "512x512",
     lookahead: Annotated[
@@ -78,7 +92,15 @@ def run(
         raise ConfigurationError("Both --lookahead and --latency-budget are given, which chooses it: give one.")
     budget = None if latency_budget is None else parse_budget(latency_budget)
     if not headless:
+        if record is not None or camera or voice:
+            raise ConfigurationError(
+                "--record, --camera and --voice are for --headless: in the window they are buttons."
+            )
         check_screen()
+    prepared = None if avatar is None else find_avatar(avatar)
+    if record is not None:
+        check_film_name(record)
+        check_output(record, [] if audio is None else [audio])
     width, height = parse_size(size)
     ahead = DEFAULT_LOOKAHEAD if lookahead is None else lookahead
     settings = Settings(width, height, ahead, mouth_amount, seed, backend)
@@ -86,7 +108,7 @@ def run(
     plan, block_ms = None, CAPTURE_MS
 
     def load(folder: Path | None) -> Pipeline:
-        return load_pipeline(settings, photo, avatar if photo or avatar else folder, face)
+        return load_pipeline(settings, photo, prepared if photo or prepared else folder, face)
 
     def source_of(block_ms: int, stats: Stats) -> Source:
         if audio is None:
@@ -124,7 +146,13 @@ def run(
         if headless:
             performer = load(None) if plan is None else replace(performer, streamer=load_ahead(ahead))
             sinks = [make() for make in outputs.values()]
+            sinks += _for_a_call(camera, voice, clock)
+            recorder = None if record is None else Recorder(record, replaces=False, keeps_incomplete=True)
+            if recorder is not None:
+                sinks.append(_recording(recorder, clock))
             numbers = measure(performer, partial(source_of, block_ms), clock, seconds, sinks, ending)
+            if recorder is not None and recorder.written is not None:
+                print(f"recorded: {recorder.written}", file=sys.stderr)
             print(json.dumps(numbers if plan is None else numbers | {"budget": _kept(plan, numbers)}), flush=True)
     if ending.is_interrupt:
         raise KeyboardInterrupt
@@ -155,6 +183,19 @@ def run(
         outputs=outputs,
     )
     show(opening, clock)
+
+
+def _for_a_call(camera: bool, voice: bool, clock: Clock) -> list[Sink]:
+    """The virtual microphone and the virtual camera that are wanted, in step with each other."""
+    chosen, openers = Preferences(), VideoCall(clock).openers
+    return [openers[name](chosen) for name, is_wanted in (("voice", voice), ("camera", camera)) if is_wanted]
+
+
+def _recording(recorder: Recorder, clock: Clock) -> Sink:
+    """A sink that records in a thread of its own, and says on standard error what kept it from it."""
+    fan_out = FanOut(clock, lambda _, error: print(f"liveface: {error}", file=sys.stderr, flush=True))
+    fan_out.add("recording", recorder, _RECORDING_MS)
+    return fan_out
 
 
 def _planned(

@@ -166,7 +166,7 @@ async def _serve(
         bind_within(loop, ports)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+        _when_asked(number, loop, stopping)
     limits = Limits(conversations=settings.max_sessions, idle_seconds=settings.idle_seconds)
     stage = ServerContext(
         SessionRegistry(ensemble, clock, limits),
@@ -204,6 +204,14 @@ async def _serve(
         admitting.cancel()
         await runner.cleanup()
         await end_leftovers(_LEAVING)
+
+
+def _when_asked(number: signal.Signals, loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:
+    """Let a signal stop the server, also where the event loop cannot listen to signals, as on Windows."""
+    try:
+        loop.add_signal_handler(number, stopping.set)
+    except NotImplementedError:
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopping.set) and None)
 
 
 async def _tidy() -> None:

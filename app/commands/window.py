@@ -14,7 +14,7 @@ from liveface.app.desktop.controller import Desktop
 from liveface.app.desktop.failure_report import report_of, unforeseen
 from liveface.app.desktop.live_session import LiveSession, MakeSource
 from liveface.app.desktop.notifications import Notice, Noticeboard
-from liveface.app.desktop.preferences import Preferences, PreferencesFile, avatars_folder, preferences_path
+from liveface.app.desktop.preferences import Preferences, PreferencesFile, preferences_path
 from liveface.app.outputs.output_set import Outputs
 from liveface.app.outputs.video_call import VideoCall
 from liveface.app.session.clock import Clock
@@ -26,6 +26,7 @@ from liveface.app.settings import Settings
 from liveface.engine.errors import ConfigurationError, LivefaceError
 from liveface.engine.face.action_units import ACTION_UNITS
 from liveface.engine.face.landmarks import FaceMesh
+from liveface.engine.folders import avatars_folder
 from liveface.engine.hearing.streamer import Streamer
 from liveface.engine.hearing.voice_gate import VoiceGate
 

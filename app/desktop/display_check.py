@@ -15,7 +15,10 @@ _PACKAGES = (
 
 
 def check_screen() -> None:
-    """Raise `DeviceError` if there is no display on Linux, or if Qt's plug-in for it cannot be loaded."""
+    """Raise `DeviceError` without Qt, and on Linux without a display or if Qt's plug-in for it cannot be loaded."""
+    package = find_spec("PyQt6")
+    if package is None or package.origin is None:
+        raise DeviceError(code="window_library_missing")
     if sys.platform != "linux":
         return
     platform = os.environ.get("QT_QPA_PLATFORM") or ("wayland" if os.environ.get("WAYLAND_DISPLAY") else "xcb")
@@ -23,20 +26,14 @@ def check_screen() -> None:
         return
     if platform == "xcb" and not os.environ.get("DISPLAY"):
         raise DeviceError(code="display_absent")
-    plugin = _platform_plugins() / ("libqxcb.so" if platform == "xcb" else "libqwayland.so")
+    plugin = Path(package.origin).parent / "Qt6" / "plugins" / "platforms"
+    plugin /= "libqxcb.so" if platform == "xcb" else "libqwayland.so"
     try:
         ctypes.CDLL(str(plugin))
     except OSError as error:
         raise DeviceError(code="window_library_unusable", reason=str(error), packages=_PACKAGES) from error
     if platform == "xcb":
         _check_x_server()
-
-
-def _platform_plugins() -> Path:
-    package = find_spec("PyQt6")
-    if package is None or package.origin is None:
-        raise DeviceError(code="window_library_missing")
-    return Path(package.origin).parent / "Qt6" / "plugins" / "platforms"
 
 
 def _check_x_server() -> None:

@@ -1,7 +1,6 @@
 """What a user has chosen in the window, and the file that keeps it. Knows nothing of what the choices do."""
 
 import json
-import os
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
@@ -11,6 +10,7 @@ from typing import Any
 from liveface.app.files.atomic_write import write_whole
 from liveface.app.settings import DEFAULT_LOOKAHEAD
 from liveface.engine.errors import ConfigurationError, OutputError
+from liveface.engine.folders import settings_folder
 from liveface.engine.hearing.streamer import LOOKAHEADS
 
 _CHOICES: dict[str, tuple[object, ...]] = {
@@ -21,7 +21,6 @@ _CHOICES: dict[str, tuple[object, ...]] = {
 }
 _COLOUR = re.compile("#[0-9a-fA-F]{6}")
 _SHOWN = 60  # characters of a value that cannot be
-_FOLDER = "liveface"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +130,5 @@ class PreferencesFile:
 
 
 def preferences_path() -> Path:
-    """Where the desktop's convention puts settings."""
-    return _base("XDG_CONFIG_HOME", ".config") / "preferences.json"
-
-
-def avatars_folder() -> Path:
-    """Where the desktop's convention puts what a user has made: here the imported avatars."""
-    return _base("XDG_DATA_HOME", ".local/share") / "avatars"
-
-
-def _base(variable: str, default: str) -> Path:
-    return Path(os.environ.get(variable) or Path.home() / default) / _FOLDER
+    """Where the system's convention puts settings."""
+    return settings_folder() / "preferences.json"

@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator
 from liveface.app.integrations.realtime_avatar import RealtimeAvatar
 from liveface.app.session.pipeline import Pipeline
 from liveface.engine.errors import ConfigurationError
+from liveface.engine.extras import installing
 
 try:
     from livekit import rtc
     from livekit.agents.voice.avatar import AudioSegmentEnd, VideoGenerator
 except ImportError as error:
-    raise ConfigurationError(f"LiveKit needs the package {error.name}: install `liveface[livekit]`.") from error
+    raise ConfigurationError(f"LiveKit needs the package {error.name}: {installing('livekit')}") from error
 
 
 class LivefaceVideoGenerator(VideoGenerator):

@@ -9,6 +9,7 @@ from liveface.app.integrations.realtime_avatar import RealtimeAvatar, Spoken
 from liveface.app.server.whole_samples import WholeSamples
 from liveface.app.session.pipeline import Pipeline
 from liveface.engine.errors import ConfigurationError
+from liveface.engine.extras import installing
 
 try:
     from pipecat.audio.utils import create_stream_resampler
@@ -26,7 +27,7 @@ try:
     )
     from pipecat.processors.frame_processor import FrameDirection, FrameProcessor, FrameProcessorSetup
 except ImportError as error:
-    raise ConfigurationError(f"Pipecat needs the package {error.name}: install `liveface[pipecat]`.") from error
+    raise ConfigurationError(f"Pipecat needs the package {error.name}: {installing('pipecat')}") from error
 
 
 class LivefaceVideoService(FrameProcessor):

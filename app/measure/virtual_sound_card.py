@@ -3,7 +3,6 @@
 Both ends are pipes that are filled and emptied by one clock, so that the moment of every sample is known.
 """
 
-import fcntl
 import os
 import shutil
 import tempfile
@@ -50,6 +49,8 @@ class VirtualSoundCard:
 
     def __enter__(self) -> Self:
         """Start; raises `DeviceError` if PulseAudio does not."""
+        import fcntl  # absent on Windows, where there is no PulseAudio either
+
         with ExitStack() as resources:
             self._start_server(resources)
             self._microphone = _opened(resources, self._folder / "microphone", os.O_WRONLY)

@@ -13,6 +13,7 @@ import numpy as np
 from liveface.app.session.clock import Clock, MonotonicClock
 from liveface.engine.drawing.camera_picture import Background, Fit, fitted
 from liveface.engine.errors import ConfigurationError, DeviceError
+from liveface.engine.extras import installing
 from liveface.engine.media import FPS, Frame, Picture
 
 LABEL = "Liveface camera"  # under which other programs should list it
@@ -179,6 +180,8 @@ def _opened(look: CameraLook, device: str | None) -> Any:
         import pyvirtualcam
 
         return pyvirtualcam.Camera(look.width, look.height, look.fps, device=device)
+    except ModuleNotFoundError as error:
+        raise DeviceError(f"The virtual camera needs the package pyvirtualcam: {installing('desktop')}") from error
     except (ImportError, RuntimeError, OSError) as error:
         reason = "; ".join(str(error).splitlines())
         found = cameras()

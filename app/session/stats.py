@@ -1,7 +1,6 @@
 """What a session measures of itself, in bounded memory."""
 
 import os
-import sys
 import threading
 from collections import deque
 from dataclasses import dataclass
@@ -130,14 +129,18 @@ def percentiles(seconds: list[float]) -> Percentiles:
 
 def resident_memory() -> int | None:
     """Bytes of main memory that this process holds, as Linux counts them; None on other systems."""
-    if sys.platform != "linux":
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
         return None
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def process_age() -> float | None:
     """Seconds since this process was started, as Linux counts them; None on other systems."""
-    if sys.platform != "linux":
+    try:
+        ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+        now = float(Path("/proc/uptime").read_text().split()[0])
+    except OSError:
         return None
-    started = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
-    return float(Path("/proc/uptime").read_text().split()[0]) - started
+    return now - ticks / os.sysconf("SC_CLK_TCK")

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from liveface.engine.face.condition import CONDITION_SIZE
 from liveface.engine.face.mouth import CROP_SIZE, IDENTITY_CHANNELS, INPUT_CHANNELS
+from liveface.engine.folders import cache_folder
 
 Array = NDArray[np.float32]
 
@@ -73,10 +74,7 @@ def choose(trials: Mapping[str, Trial]) -> str:
 
 def memory_file() -> Path:
     """Where decisions are kept for this user; the file need not exist."""
-    folder = os.environ.get("XDG_CACHE_HOME", "")
-    # The base directory specification has relative paths ignored.
-    base = Path(folder) if Path(folder).is_absolute() else Path("~/.cache").expanduser()
-    return base / "liveface" / "precision.json"
+    return cache_folder() / "precision.json"
 
 
 def recall(file: Path, key: str, names: Collection[str]) -> str | None:

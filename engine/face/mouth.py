@@ -85,7 +85,7 @@ def measure_again(own: Mouth, crop: NDArray[np.float64]) -> Mouth:
 
 
 def _into_lips(points: Array) -> Array:
-    """The mesh (468, 2) with each inner lip point moved from its partner by a share of their gap, and so the corners."""
+    """The mesh (468, 2) with each inner lip point moved from its partner by a share of their gap, corners outwards."""
     right, down, iod = lips.axes(points)
     upper, lower = lips.UPPER_COLUMNS[:, -1], lips.LOWER_COLUMNS[:, -1]
     gap = np.maximum((points[lower] - points[upper]) @ down, 0.0)

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from liveface.engine.errors import PhotoError
+from liveface.engine.extras import installing
 from liveface.engine.face.picture_bytes import orientation, without_long_texts, without_metadata
 from liveface.engine.media import Picture
 
@@ -54,19 +55,20 @@ def read_photo(path: Path) -> Picture:
 
 
 def _read(path: Path, content: bytes) -> Picture:
-    if content[4:8] == b"ftyp":
-        import pillow_heif  # takes a moment to load
-
-        pillow_heif.register_heif_opener()
+    needs_heif = content[4:8] == b"ftyp" and content[8:12] not in (b"avif", b"avis") and not _can_read_heif()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the size, which is judged below, and of damage that does no harm
         try:
             image = Image.open(io.BytesIO(content))
         except UnidentifiedImageError as error:
+            if needs_heif:
+                raise _without_heif(path) from error
             raise PhotoError(code="photo_no_picture", path=path, formats=FORMATS) from error
         except Image.DecompressionBombError as error:
             raise PhotoError(code="photo_too_large", path=path, most=_MEGAPIXELS) from error
         except Exception as error:  # Pillow raises anything at what it does not expect
+            if needs_heif:  # what it has taken for AVIF
+                raise _without_heif(path) from error
             raise PhotoError(code="photo_damaged", path=path, reason=_shown(error)) from error
         with image:
             _check(path, image)
@@ -76,6 +78,22 @@ def _read(path: Path, content: bytes) -> Picture:
                 raise PhotoError(code="photo_no_memory", path=path) from error
             except Exception as error:  # likewise
                 raise PhotoError(code="photo_damaged", path=path, reason=_shown(error)) from error
+
+
+def _can_read_heif() -> bool:
+    """Whether HEIC can be read; from then on Pillow does."""
+    try:
+        import pillow_heif  # takes a moment to load
+    except ImportError:
+        return False
+    pillow_heif.register_heif_opener()
+    return True
+
+
+def _without_heif(path: Path) -> PhotoError:
+    return PhotoError(
+        f"{path} is a HEIC picture, which needs the package pillow-heif: {installing('heif')}, or convert it to JPEG."
+    )
 
 
 def _check(path: Path, image: Image.Image) -> None:

@@ -120,7 +120,7 @@ def test_an_absent_training_package_names_the_extra(
 ) -> None:
     error = ModuleNotFoundError("No module named 'torch.nn'", name="torch.nn")
     assert status_of(monkeypatch, raising(error)) == 2
-    assert "needs the package torch: install liveface with its extra, liveface[train]." in capsys.readouterr().err
+    assert 'needs the package torch: pip install "liveface[train]"\n' in capsys.readouterr().err
 
 
 def test_another_absent_module_is_our_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,3 +165,22 @@ def test_what_the_frozen_program_starts_gets_the_users_libraries(
     assert status_of(monkeypatch, lambda: seen.append(os.environ.get("LD_LIBRARY_PATH"))) == 0
     assert seen == [before]
     assert os.environ["PYINSTALLER_RESET_ENVIRONMENT"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [("liveface ren", "render"), ("liveface render --loo", "--lookahead"), ("liveface avatars r", "remove")],
+)
+def test_a_shell_completes_commands_and_their_options(words: str, expected: str) -> None:
+    asked = {"_LIVEFACE_COMPLETE": "complete_bash", "_TYPER_COMPLETE_ARGS": words}
+    asked |= {"COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+    program = "import sys; sys.argv = ['liveface']; from liveface.app.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | asked,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert expected in done.stdout.split(), done.stderr

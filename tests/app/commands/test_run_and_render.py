@@ -24,7 +24,7 @@ from liveface.app.session.clock import MonotonicClock
 from liveface.app.session.pipeline import Pipeline
 from liveface.app.settings import Settings, parse_size
 from liveface.engine.errors import ConfigurationError
-from tests.app.fakes import FakeRenderer, FakeStreamer, an_avatar, write_sound
+from tests.app.fakes import FakeRenderer, FakeSink, FakeStreamer, an_avatar, write_sound
 from tests.app.server.loopback import here, until
 from tests.app.server.whip_receiver import Receiver
 
@@ -463,3 +463,39 @@ def test_what_becomes_of_a_whip_connection_is_told_in_the_window(monkeypatch: py
     lost, back = openings[0].board.take()
     assert (lost.text, lost.is_problem) == ("The connection is lost.", True)
     assert (back.text, back.is_problem, back.subject) == ("It is there again.", False, lost.subject)
+
+
+def test_what_is_seen_and_heard_without_a_window_is_recorded(
+    speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    film = tmp_path / "film.mp4"
+    arguments = ("run", "--headless", "--audio", speech, "--seconds", "1", "--size", "128x128", "--avatar", "maya")
+    assert not called(monkeypatch, *arguments, "--record", film)
+    assert capsys.readouterr().err == f"recorded: {film}\n"
+    pictures, _ = read_video(film)
+    assert pictures.shape[1:] == (128, 128, 3)
+    assert len(pictures) > 10
+    assert called(monkeypatch, *arguments, "--record", film) == 2
+    assert "exists already" in capsys.readouterr().err
+
+
+def test_outputs_that_are_buttons_in_the_window_are_refused_with_it(
+    speech: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert called(monkeypatch, "run", "--audio", speech, "--camera") == 2
+    assert "for --headless" in capsys.readouterr().err
+
+
+def test_camera_and_voice_get_the_frames_in_step(speech: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: dict[str, FakeSink] = {}
+
+    def opener(name: str) -> Callable[[object], FakeSink]:
+        return lambda chosen: opened.setdefault(name, FakeSink(MonotonicClock()))
+
+    openers = {name: opener(name) for name in ("camera", "voice")}
+    monkeypatch.setattr(liveface.app.commands.run.VideoCall, "openers", openers)
+    arguments = ("--headless", "--audio", speech, "--seconds", "0.6", "--size", "128x128")
+    assert not called(monkeypatch, "run", *arguments, "--camera", "--voice")
+    assert list(opened) == ["voice", "camera"]
+    assert [frame.index for frame in opened["camera"].frames] == [frame.index for frame in opened["voice"].frames]
+    assert opened["camera"].frames

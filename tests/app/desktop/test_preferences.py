@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from liveface.app.desktop.preferences import Preferences, PreferencesFile, avatars_folder, preferences_path
+from liveface.app.desktop.preferences import Preferences, PreferencesFile, preferences_path
 from liveface.engine.errors import ConfigurationError, OutputError
+from liveface.engine.folders import avatars_folder
 
 
 @pytest.fixture

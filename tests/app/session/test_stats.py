@@ -1,5 +1,7 @@
 """Tests of what a session measures of itself."""
 
+from pathlib import Path
+
 import pytest
 
 from liveface.app.session.stats import Stats, process_age, resident_memory
@@ -57,5 +59,8 @@ def test_this_process_has_an_age_and_a_size() -> None:
 
 
 def test_a_system_without_proc_tells_neither(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.platform", "darwin")
+    def absent(path: Path) -> str:
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(Path, "read_text", absent)
     assert (process_age(), resident_memory()) == (None, None)

@@ -1,6 +1,7 @@
 """Reading pictures: every kind that people have, and every file that is not one."""
 
 import struct
+import sys
 import zlib
 from pathlib import Path
 
@@ -147,6 +148,20 @@ def test_more_megapixels_are_refused_from_the_header_alone(tmp_path: Path) -> No
 
 def chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def test_without_its_package_a_heic_photo_names_the_extra_and_avif_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pillow_heif.register_heif_opener()
+    photo = quarters()
+    photo.save(tmp_path / "photo.heic")
+    photo.save(tmp_path / "photo.avif", quality=95)
+    monkeypatch.setattr(Image, "ID", [name for name in Image.ID if name != "HEIF"])
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(PhotoError, match=r"HEIC picture, which needs .* pip install \"liveface\[heif\]\", or convert"):
+        read_photo(tmp_path / "photo.heic")
+    assert read_photo(tmp_path / "photo.avif").shape == (photo.height, photo.width, 3)
 
 
 @pytest.mark.parametrize("suffix", ["avif", "heic"])
