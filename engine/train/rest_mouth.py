@@ -21,7 +21,8 @@ Array = NDArray[np.float32]
 
 _STIFFNESS = 0.03  # of the ridge, in squared IOD over all faces
 _SHUT = 0.03  # IOD of gap up to which a mouth may be at rest
-_FAR = 2.0  # deviations of the error from which a mouth is not at rest
+_FAR = 2.5  # deviations of the error of width and rise from which a mouth is not at rest
+_NEAR = 0.01  # IOD of error that never matters
 _ROUNDS = 4
 _FEWEST = 30
 
@@ -43,7 +44,8 @@ def fit(meshes: Sequence[Array]) -> dict[str, Array]:
             apart.T @ apart + _STIFFNESS * np.eye(apart.shape[1]), apart.T @ (shapes[chosen] - shape)
         )
         error = np.abs(shape + (still - mean) @ weights - shapes)
-        chosen = (error[:, :2] < _FAR * np.sqrt((error[chosen][:, :2] ** 2).mean(axis=0)) * 1.25).all(axis=1)
+        usual = np.sqrt((error[chosen][:, :2] ** 2).mean(axis=0))
+        chosen = (error[:, :2] <= np.maximum(_FAR * usual, _NEAR)).all(axis=1)
     return {"mean": mean.astype(np.float32), "weights": weights.astype(np.float32), "shape": shape.astype(np.float32)}
 
 
