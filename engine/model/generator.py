@@ -20,7 +20,7 @@ from liveface.engine.model.identity_encoder import CHANNELS as IDENTITY
 WIDTHS = (24, 48, 80, 112)  # channels at 1/2, 1/4, 1/8 and 1/16 of the crop
 # Pixels, deviation of the Gaussian that keeps the picture's own texture. Teeth are half as high: the generator can put a
 # mouth into another light, and cannot blend its teeth with the dark behind them, which is the mean of all mouths.
-_SMOOTHING = 5.0
+_SMOOTHING = 2.5  # at half size
 _LARGEST_LIGHT = 0.5  # of a change in luminance
 _LARGEST_HUE = 0.12  # and of red and blue beside it
 # Range of red and blue minus luminance in what the direct decoder paints: flesh and teeth, never green or blue.
@@ -42,7 +42,14 @@ class Smoothing(nn.Module):
         self.reach = reach
 
     def forward(self, images: Tensor) -> Tensor:
-        """Blurred pictures (B, C, H, W)."""
+        """Blurred pictures (B, C, H, W), in single precision where the rest is trained in bfloat16: its depthwise
+        convolutions take a hundred times as long on a CPU."""
+        if images.dtype == torch.bfloat16 and self.kernel.dtype == torch.float32:
+            with torch.autocast(images.device.type, enabled=False):
+                return self._blurred(images.float())
+        return self._blurred(images)
+
+    def _blurred(self, images: Tensor) -> Tensor:
         channels = len(self.kernel)
         padded = functional.pad(images, (self.reach,) * 4, mode="replicate")
         rows = functional.conv2d(padded, self.kernel, groups=channels)
@@ -54,17 +61,17 @@ class _Change(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.project = nn.Conv2d(channels, 3 * 4, 3, 1, 1)
+        self.project = nn.Conv2d(channels, 3, 3, 1, 1)
         nn.init.zeros_(self.project.weight)
         nn.init.zeros_(self.project.bias)  # type: ignore[arg-type]
-        self.shuffle = nn.PixelShuffle(2)
         self.smoothing = Smoothing(3)
 
     def forward(self, maps: Tensor) -> Tensor:
-        light, red, blue = torch.tanh(self.smoothing(self.shuffle(self.project(maps)))).chunk(3, dim=1)
+        light, red, blue = torch.tanh(self.smoothing(self.project(maps))).chunk(3, dim=1)
         light, red, blue = light * _LARGEST_LIGHT, red * _LARGEST_HUE, blue * _LARGEST_HUE
         green = (-0.299 * red - 0.114 * blue) / 0.587
-        return torch.cat([light + red, light + green, light + blue], dim=1)
+        change = torch.cat([light + red, light + green, light + blue], dim=1)
+        return functional.interpolate(change, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
 class _Paint(nn.Module):
