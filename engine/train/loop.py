@@ -5,6 +5,7 @@ from (seed, k, r), so a resumed run repeats an uninterrupted one to the bit and 
 Under torchrun the gradients are averaged over the processes; each draws its own batches.
 """
 
+import json
 import math
 import os
 import signal
@@ -112,12 +113,16 @@ def take_place(device: str = "auto") -> Iterator[Rank]:
 
 @dataclass(slots=True, eq=False)
 class TrainingState:
-    """Everything that a run changes: networks, optimisers (one per objective, same names), average, finished steps."""
+    """Everything that a run changes: networks, optimisers (one per objective, same names), average, finished steps.
+
+    `told`: the options of the run, as JSON values; they are saved, and a run with others does not go on from it.
+    """
 
     networks: Mapping[str, nn.Module]
     optimisers: Mapping[str, torch.optim.Optimizer]
     step: int = 0
     averages: dict[str, Tensor] = field(default_factory=dict)  # by "<network>.<parameter>", empty without an average
+    told: Mapping[str, Any] = field(default_factory=dict)
 
     def weights(self, network: str) -> dict[str, Tensor]:
         """The weights to keep of one network: averaged where an average is held, on the CPU."""
@@ -134,13 +139,14 @@ class TrainingState:
             for index, values in optimiser.state_dict()["state"].items():
                 tensors |= {f"optimiser.{name}.{index}.{key}": v for key, v in values.items() if v is not None}
         arrays = {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
-        checkpoint.save(path, arrays, {"training_step": self.step}, {})
+        checkpoint.save(path, arrays, {"training_step": self.step, "options": dict(self.told)}, {})
 
     def load(self, path: Path) -> None:
-        """Continue from a saved state; raises `CheckpointError` if it belongs to other networks."""
+        """Continue from a saved state; raises `CheckpointError` if it belongs to other networks or to other options."""
         saved = checkpoint.load(path)
         if "training_step" not in saved.configuration:
             raise CheckpointError(f"{path} holds finished weights, expected an interrupted training run.")
+        require_same_options(path, saved.configuration, self.told)
         parts: dict[str, dict[str, Tensor]] = {name: {} for name in _NAMES}
         for name, array in saved.tensors.items():
             kind, _, rest = name.partition(".")
@@ -163,6 +169,18 @@ class TrainingState:
             for name, value in parts["average"].items()
         }
         self.step = int(saved.configuration["training_step"])
+
+
+def require_same_options(path: Path, saved: Mapping[str, Any], told: Mapping[str, Any]) -> None:
+    """Raise `CheckpointError` unless the state of a training, with this configuration, was begun with these options."""
+    begun = saved.get("options", {})
+    asked = json.loads(json.dumps(dict(told)))  # as it comes back from a file: tuples are lists
+    odd = [name for name in sorted({*begun, *asked}) if begun.get(name) != asked.get(name)]
+    if odd:
+        differences = "; ".join(f"{name} was {begun.get(name)}, now {asked.get(name)}" for name in odd)
+        raise CheckpointError(
+            f"{path} was begun with other options ({differences}): give the same ones, or delete it to start anew."
+        )
 
 
 def train(

@@ -55,7 +55,7 @@ def test_unfilmed_speech_moves_as_the_filmed_did() -> None:
     edges = np.flatnonzero(np.diff(stranger.phones)) + 1
     bounds = [1, *edges.tolist(), len(stranger.phones)]
     segments = [(a / 100, b / 100, "AA" if stranger.phones[a] else "SIL") for a, b in pairwise(bounds)]
-    acted = mime(network, unfilmed("carol", stranger.pcm, segments), BASIS, labelled=(5,))
+    acted = mime([network], unfilmed("carol", stranger.pcm, segments), BASIS, labelled=(5,))
     assert np.isnan(acted.code[0]).all()  # its first hop has no phone, and no encoder has heard it
     assert np.isnan(acted.action_units[:, 0]).all()
     shapes = measures.matrix(BASIS)
@@ -63,5 +63,5 @@ def test_unfilmed_speech_moves_as_the_filmed_did() -> None:
     assert np.corrcoef(gap, true_gap)[0, 1] > 0.8
     shut = acted.articulation.copy()
     shut[40:48, BILABIAL] = 1.0
-    closed = mime(network, replace(acted, articulation=shut), BASIS, labelled=(5,))
+    closed = mime([network], replace(acted, articulation=shut), BASIS, labelled=(5,))
     assert (closed.code @ shapes)[10:12, GAP].max() < 0.01
