@@ -13,8 +13,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from liveface.app.commands.ablate import ablate
 from liveface.app.commands.assemble import assemble
 from liveface.app.commands.prepare import MODELS
+from liveface.app.commands.speech_folders import unfilmed_speech
 from liveface.app.files import media_files
 from liveface.engine import checkpoint
 from liveface.engine.errors import CheckpointError
@@ -26,10 +28,10 @@ if TYPE_CHECKING:
     from liveface.engine.model.au_classifier import ActionUnitClassifier
     from liveface.engine.train.loop import Rank
     from liveface.engine.train.prepare import Outcome
-    from liveface.engine.train.speech_dataset import Recording
 
 train = typer.Typer(no_args_is_help=True, help="Prepare a corpus and train the networks.")
 train.command()(assemble)
+train.command()(ablate)
 
 Report = Callable[[int, dict[str, float]], None]  # finished steps, mean losses
 
@@ -283,20 +285,6 @@ def _read_classifier(path: Path) -> "ActionUnitClassifier":
     except RuntimeError as error:
         raise CheckpointError(f"{path} holds another Action Unit classifier: train it with this version.") from error
     return model
-
-
-def unfilmed_speech(folder: Path) -> "list[Recording]":
-    """The recordings of a folder of transcribed speech whose phones are known."""
-    from liveface.engine.train import phones
-    from liveface.engine.train.speech_dataset import unfilmed
-
-    segments = phones.read_table(folder / "phones.csv")
-    recordings = []
-    for row in phones.read_utterances(folder / "utterances.csv"):
-        if row["file"] in segments:
-            sound = media_files.read_audio(folder / row["file"])
-            recordings.append(unfilmed(row["speaker"], sound, segments[row["file"]]))
-    return recordings
 
 
 @contextmanager

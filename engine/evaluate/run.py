@@ -228,10 +228,11 @@ def motions_of_code(clip: TestClip, code: Floats) -> list[Motion]:
 def motion_scores(clips: Sequence[TestClip], answers: Sequence[Answer]) -> Scores:
     """All scores that need no picture, averaged over clips; closures and F1 are pooled."""
     per_clip: list[Scores] = []
-    closures = np.zeros(4, np.int64)
+    closures, spoken = np.zeros((2, 4), np.int64)
     for clip, answer in zip(clips, answers, strict=True):
         gap = clip.gap
         closures += lipsync.closure_counts(gap, answer.gap, clip.bilabial)
+        spoken += lipsync.closure_counts(np.where(clip.quiet, np.nan, gap), answer.gap, clip.bilabial)
         lag = lipsync.best_lag(gap, answer.gap)
         true, answered = (measures.of_lips(lips - clip.rest[LIPS]) for lips in (clip.shape[:, LIPS], answer.lips))
         per_clip.append(
@@ -258,6 +259,7 @@ def motion_scores(clips: Sequence[TestClip], answers: Sequence[Answer]) -> Score
     scores |= {f"{name}_interval": _interval([one[name] for one in per_clip]) for name in _WITH_INTERVALS}
     scores["closure_recall"], scores["false_closures"] = lipsync.closure_rates(closures)
     scores["closures"] = float(closures[1])
+    scores["closure_recall_speaking"], scores["false_closures_speaking"] = lipsync.closure_rates(spoken)
     return scores | _unit_scores([clip.units for clip in clips], [answer.units for answer in answers], "au")
 
 

@@ -30,9 +30,11 @@ from liveface.engine.hearing.features import HOPS_PER_FRAME
 from liveface.engine.model.audio_encoder import PHONE_DELAYS
 from liveface.engine.model.motion_network import LOOKAHEADS, MotionConfiguration, MotionNetwork
 from liveface.engine.model.temporal import Memory
+from liveface.engine.train.articulation import BILABIAL
+from liveface.engine.train.habits import evened
 from liveface.engine.train.loop import Progress, Rank, Settings, TrainingState, require_same_options, train
 from liveface.engine.train.motion_loss import LossWeights, MotionLoss
-from liveface.engine.train.phone_truths import Exaggeration
+from liveface.engine.train.phone_truths import SURE, Exaggeration
 from liveface.engine.train.phones import UNKNOWN
 from liveface.engine.train.pseudo_labels import learn_visemes, mime
 from liveface.engine.train.speech_dataset import Batch, Heard, InVoices, Recording, SpeechDataset, read_pack, with_heard
@@ -62,9 +64,11 @@ class HearingOptions:
     weights: LossWeights = field(default_factory=LossWeights)
     phone_weight: float = 0.3
     encoder_weight: float = 0.6  # of what the speech recogniser hears
+    drive: bool = True  # Action Units move the mouth by their basis
     residual_weight: float = 0.05  # of motion that is not the Action Units', a mean square
     residual_dropout: float = 0.3  # share of the rows in which the units must do without it
     handover_steps: int = 600  # in which the units of a network that had no basis take over what they can
+    even_habits: bool = True  # of everyone but the most filmed speaker, see `engine.train.habits`
     viseme_steps: int = 600  # of each teacher of those that give unfilmed speech a mouth; 0 leaves it without
     teachers: int = 3  # their mean is less of anyone's habits
     exaggeration: Exaggeration = field(default_factory=Exaggeration)
@@ -121,16 +125,24 @@ def heads_loss(
     """
     said = network.hear(batch.mel)
     residual = said.residual - withheld * said.driven
-    kept = torch.rand(len(residual), 1, 1, 1, device=residual.device) >= options.residual_dropout
+    dropout, cost = (options.residual_dropout, options.residual_weight) if options.drive else (0.0, 0.0)
+    kept = torch.rand(len(residual), 1, 1, 1, device=residual.device) >= dropout
     delays = range(LOOKAHEADS)
     true_units = delayed(batch.action_units, delays, float("nan"))
     true_code = delayed(batch.code, delays, float("nan"))
+    labial = delayed(_labial(batch.articulation), delays, 0.0) > 0.0
     return (
-        loss(said.action_units, said.driven + torch.where(kept, residual, 0.0), true_units, true_code)
-        + options.residual_weight * _size(residual, torch.isfinite(true_code))
+        loss(said.action_units, said.driven + torch.where(kept, residual, 0.0), true_units, true_code, labial)
+        + cost * _size(residual, torch.isfinite(true_code))
         + options.phone_weight * phone_loss(network.audio_encoder.name_phones(said.vectors), batch.phones)
         + options.encoder_weight * encoder_loss(recogniser(said.vectors), batch.heard)
     )
+
+
+def _labial(articulation: Tensor) -> Tensor:
+    """1 for frames (B, T) in which p, b or m is made for half of the time or more, of articulation (B, 4 T, 12)."""
+    made = torch.nan_to_num(articulation[..., BILABIAL]) >= SURE
+    return (made.reshape(len(made), -1, HOPS_PER_FRAME).float().mean(dim=2) >= 0.5).float()
 
 
 def _size(residual: Tensor, known: Tensor) -> Tensor:
@@ -156,6 +168,8 @@ def repertoire(
     counts = Counter(recording.speaker for recording in recordings)
     main = counts.most_common(1)[0][0]
     few = max(2, options.versions // 13)
+    if options.even_habits:
+        recordings = evened(recordings, face_space.basis(), main)
     groups: list[tuple[float, Sequence[Heard]]] = []
     others = {name: min(count, _ALIKE) for name, count in sorted(counts.items()) if name != main}
     shares = {main: options.filmed_share}
@@ -309,7 +323,8 @@ def train_motion(
         provenance["from"] = begun.provenance.get("motion", {})
         provenance["speakers"] = sorted({*provenance["speakers"], *provenance["from"].get("speakers", [])})
     hand_over = start is not None and not bool(network.unit_basis.any())
-    network.unit_basis.copy_(torch.from_numpy(np.array(unit_basis.shipped() if unit_matrix is None else unit_matrix)))
+    matrix = unit_basis.shipped() if unit_matrix is None else unit_matrix
+    network.unit_basis.copy_(torch.from_numpy(matrix * np.float32(options.drive)))
     network.learned_units.copy_(torch.from_numpy(_labelled_units(recordings)))
     told = _told(provenance, network)
     states = [out / "motion.phones.training.safetensors", out / "motion.training.safetensors"]

@@ -21,7 +21,7 @@ Array = NDArray[np.float32]
 SHUT, ON_THE_TEETH = -0.003, 0.012  # IOD, the gap in the middle of p b m and of f v
 SPEED = 0.035  # IOD a frame, at which the lips come together and part at the most
 _SURROUNDINGS = FPS // 2 | 1  # frames, odd
-_SURE = 0.75  # of a feature from which a sound counts as made with it; a Spanish β only nears the lips
+SURE = 0.75  # of a feature from which a sound counts as made with it; a Spanish β only nears the lips
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def applied(code: Array, articulation: Array, basis: MotionBasis, exaggeration: 
 
 def _ceiling(articulation: Array, feature: int, gap: float) -> Array:
     """The largest gap (T,) that sounds with this feature allow: `gap` in their middle, rising to both sides."""
-    made = np.nan_to_num(articulation[:, feature]) >= _SURE
+    made = np.nan_to_num(articulation[:, feature]) >= SURE
     centres = np.arange(len(articulation) // HOPS_PER_FRAME) + 0.5
     ceiling = np.full(len(centres), np.inf)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], made, [False]]).astype(np.int8)))
