@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from liveface.engine.errors import MediaError
 from liveface.engine.evaluate import image, lipsync
 from liveface.engine.evaluate.action_units import unit_scores
-from liveface.engine.face import action_units, face_space
+from liveface.engine.face import action_units, face_space, unit_basis
 from liveface.engine.face.avatar import Avatar
 from liveface.engine.face.face_space import LIPS, MotionBasis
 from liveface.engine.face.mouth_crops import HEIGHT, WIDTH, cut, steady_transforms
@@ -47,6 +47,7 @@ IN_THE_BASIS = "true motion, 16 coefficients"
 STILL = "static photo"
 LOUDNESS = "sound-energy mouth"
 HEARD = "liveface"
+UNITS_ALONE, REST_ALONE = "liveface, units alone", "liveface, without its units"
 TRUE_VIDEO = "true video"
 _WIDEST_LOUD = 0.12  # IOD, opening of the sound-energy mouth at the loudest moment of a clip: s1 at a stressed vowel
 _SILENT_SECONDS = 3
@@ -217,6 +218,12 @@ def answer_of_motions(clip: TestClip, motions: Sequence[Motion], basis: MotionBa
     return answer_of_code(clip, code, units, basis)
 
 
+def in_parts(motions: Sequence[Motion]) -> tuple[Floats, Floats]:
+    """The codes (T, D) by which the units of motions move the mouth, and what is left of the motions without them."""
+    driven = np.stack([motion.action_units for motion in motions]) @ unit_basis.shipped()
+    return driven, np.stack([motion.code for motion in motions]) - driven
+
+
 def motions_of_code(clip: TestClip, code: Floats) -> list[Motion]:
     """Motions with the clip's own sound that a renderer can draw; their action units are not known and 0."""
     units = np.zeros(len(action_units.ACTION_UNITS), np.float32)
@@ -294,6 +301,13 @@ def score_hearing(
         answers = [answer_of_motions(clip, hear(clip.pcm, lookahead), basis) for clip in clips]
         more = {"opening_20dB_quieter": quieter(answers)} if lookahead == DEFAULT_LOOKAHEAD else {}
         rows.append(row(HEARD, lookahead, answers, more))
+        if lookahead == DEFAULT_LOOKAHEAD:
+            parts = [in_parts(hear(clip.pcm, lookahead)) for clip in clips]
+            for system, place in ((UNITS_ALONE, 0), (REST_ALONE, 1)):
+                codes = [
+                    answer_of_code(clip, part[place], None, basis) for clip, part in zip(clips, parts, strict=True)
+                ]
+                rows.append(row(system, lookahead, codes))
         if lookahead == DEFAULT_LOOKAHEAD and len({clip.speaker for clip in clips}) > 1:
             rows += _by_person(clips, group, lookahead, answers)
         progress(f"{group} speakers: heard {len(clips)} clips at lookahead {lookahead}")
