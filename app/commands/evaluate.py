@@ -24,7 +24,7 @@ from liveface.engine import checkpoint
 from liveface.engine.backends.openvino import StepNetwork
 from liveface.engine.checkpoint import Checkpoint
 from liveface.engine.errors import ConfigurationError
-from liveface.engine.face import face_space
+from liveface.engine.face import face_space, unit_basis
 from liveface.engine.face.avatar import Avatar
 from liveface.engine.face.landmarks import FaceMesh
 from liveface.engine.hearing.streamer import DEFAULT_LOOKAHEAD, LOOKAHEADS, MotionNetwork, State, Streamer
@@ -174,7 +174,7 @@ def evaluate(
             if not tested:
                 console.print(f"{group} speakers: no clip to test on")
                 continue
-            rows += score_hearing(tested, group, hear, basis, progress=console.print)
+            rows += score_hearing(tested, group, hear, basis, progress=console.print, units=_unit_basis(models))
             if hearing_only:
                 continue
             filmed = spread([clip for clip in tested if clip.pictures is not None], drawn_clips)
@@ -193,6 +193,12 @@ def evaluate(
     _show(rows, table, silence[DEFAULT_LOOKAHEAD])
     for path in report.write(out, _about(models / WEIGHTS, weights) | about, rows, silence, sheets, curves, table):
         print(path)
+
+
+def _unit_basis(models: Path) -> NDArray[np.float32]:
+    """The basis by which units drive this model's motion: the shipped one unless its folder holds another."""
+    own = models / unit_basis.FILE
+    return unit_basis.load(own) if own.is_file() else unit_basis.shipped()
 
 
 def _utterances(folder: Path, limit: int | None) -> "Iterator[Utterance]":

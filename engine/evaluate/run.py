@@ -218,9 +218,12 @@ def answer_of_motions(clip: TestClip, motions: Sequence[Motion], basis: MotionBa
     return answer_of_code(clip, code, units, basis)
 
 
-def in_parts(motions: Sequence[Motion]) -> tuple[Floats, Floats]:
-    """The codes (T, D) by which the units of motions move the mouth, and what is left of the motions without them."""
-    driven = np.stack([motion.action_units for motion in motions]) @ unit_basis.shipped()
+def in_parts(motions: Sequence[Motion], matrix: Floats) -> tuple[Floats, Floats]:
+    """The codes (T, D) by which the units of motions move the mouth, and what is left of the motions without them.
+
+    `matrix`: the basis (units, D) of the network that was heard, see `engine.face.unit_basis`.
+    """
+    driven = np.stack([motion.action_units for motion in motions]) @ matrix
     return driven, np.stack([motion.code for motion in motions]) - driven
 
 
@@ -277,8 +280,13 @@ def score_hearing(
     basis: MotionBasis,
     lookaheads: Sequence[int] = LOOKAHEADS,
     progress: Progress = lambda message: None,
+    units: Floats | None = None,
 ) -> list[Row]:
-    """Rows of the truth, the trivial answers, and what is heard at every lookahead."""
+    """Rows of the truth, the trivial answers, and what is heard at every lookahead.
+
+    `units`: the basis by which units drive the network, that of the shipped one without.
+    """
+    matrix = unit_basis.shipped() if units is None else units
 
     def row(system: str, lookahead: int | None, answers: Sequence[Answer], more: Scores | None = None) -> Row:
         return Row(system, lookahead, group, "motion", len(clips), motion_scores(clips, answers) | (more or {}))
@@ -302,7 +310,7 @@ def score_hearing(
         more = {"opening_20dB_quieter": quieter(answers)} if lookahead == DEFAULT_LOOKAHEAD else {}
         rows.append(row(HEARD, lookahead, answers, more))
         if lookahead == DEFAULT_LOOKAHEAD:
-            parts = [in_parts(hear(clip.pcm, lookahead)) for clip in clips]
+            parts = [in_parts(hear(clip.pcm, lookahead), matrix) for clip in clips]
             for system, place in ((UNITS_ALONE, 0), (REST_ALONE, 1)):
                 codes = [
                     answer_of_code(clip, part[place], None, basis) for clip, part in zip(clips, parts, strict=True)

@@ -58,8 +58,8 @@ class HearingOptions:
     seed: int = 0
     versions: int = 40  # voices in which the recordings of a rare speaker are heard; a frequent one has fewer
     strength: float = 1.0  # of the change of voice
-    filmed_share: float = 0.2  # of a batch: the speaker with most recordings
-    others_share: float = 0.4  # the other filmed speakers; the rest of the batch is unfilmed speech
+    filmed_share: float = 0.3  # of a batch: the speaker with most recordings
+    others_share: float = 0.15  # the other filmed speakers; the rest of the batch is unfilmed speech
     silence_share: float = 0.05
     weights: LossWeights = field(default_factory=LossWeights)
     phone_weight: float = 0.3

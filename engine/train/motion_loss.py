@@ -28,7 +28,7 @@ class LossWeights:
     gap: float = 0.6
     measures: float = 0.6
     spread: float = 0.2
-    closures: float = 0.3
+    closures: float = 0.45
     labial: float = 0.3
     code_power: float = 0.5
 

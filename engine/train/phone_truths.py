@@ -28,8 +28,8 @@ SURE = 0.75  # of a feature from which a sound counts as made with it; a Spanish
 class Exaggeration:
     """Factors on what stands out from half a second's mean: the network keeps 60 to 70 % of its teacher's contrast."""
 
-    width: float = 2.2
-    protrusion: float = 2.0
+    width: float = 2.4
+    protrusion: float = 2.2
 
 
 def applied(code: Array, articulation: Array, basis: MotionBasis, exaggeration: Exaggeration | None = None) -> Array:

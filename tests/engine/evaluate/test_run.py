@@ -14,12 +14,15 @@ from liveface.engine.evaluate.run import (
     HEARD,
     IN_THE_BASIS,
     LOUDNESS,
+    REST_ALONE,
     STILL,
     TRUE_MOTION,
     TRUE_VIDEO,
+    UNITS_ALONE,
     Instruments,
     Row,
     TestClip,
+    in_parts,
     read_clip,
     score_drawing,
     score_hearing,
@@ -188,3 +191,16 @@ def test_a_limit_spreads_over_all() -> None:
     assert spread(list(range(11)), 3) == [0, 5, 10]
     assert spread([1, 2], 3) == [1, 2]
     assert spread([1, 2], None) == [1, 2]
+
+
+def test_what_units_move_is_told_from_the_rest(clips: list[TestClip]) -> None:
+    units = np.abs(np.random.default_rng(0).normal(size=(len(clips[0].shape), 7))).astype(np.float32)
+    rest = np.random.default_rng(1).normal(size=(len(units), 16)).astype(np.float32)
+    matrix = np.random.default_rng(2).normal(size=(7, 16)).astype(np.float32)
+    pcm = np.zeros(HOP, np.float32)
+    said = [Motion(k, units[k], units[k] @ matrix + rest[k], pcm, True) for k in range(len(units))]
+    driven, left = in_parts(said, matrix)
+    np.testing.assert_allclose(driven, units @ matrix, atol=1e-5)
+    np.testing.assert_allclose(left, rest, atol=1e-4)
+    rows = {row.system for row in score_hearing(clips, "seen", hear_late, BASIS, [2])}
+    assert {UNITS_ALONE, REST_ALONE} <= rows
