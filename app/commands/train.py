@@ -143,6 +143,9 @@ def motion(
         Path | None, typer.Option("--unit-basis", help="A file of `train basis`; the shipped one without.")
     ] = None,
     steps: Steps = 2500,
+    until: Annotated[
+        int | None, typer.Option(min=1, help="Step after which to end, with the learning rate of a run of --steps.")
+    ] = None,
     pretraining_steps: Annotated[int, typer.Option(min=1, help="Steps on phones alone, with --speech.")] = 1500,
     versions: Annotated[int, typer.Option(min=1, help="Voices in which rare speakers are heard.")] = 40,
     filmed_share: Annotated[
@@ -165,6 +168,7 @@ def motion(
     options = HearingOptions(
         pretraining_steps=pretraining_steps,
         steps=steps,
+        until=until,
         versions=versions,
         filmed_share=filmed_share,
         others_share=others_share,

@@ -97,9 +97,13 @@ class MotionNetwork(nn.Module):
         self.head = nn.Linear(c.channels, LOOKAHEADS * CODE_SIZE)
         self.register_buffer("learned_units", torch.ones(units))  # 0 for a unit without any label: it stays 0
         self.register_buffer("unit_basis", torch.zeros(units, CODE_SIZE))
+        # Share of the units' motion that the residual takes back: 1 in a network from before units drove, 0 in one
+        # that was trained with them, and between in a mean of both.
+        self.register_buffer("withheld", torch.zeros(1))
 
     learned_units: Tensor
     unit_basis: Tensor
+    withheld: Tensor
 
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint) -> "MotionNetwork":
@@ -108,7 +112,8 @@ class MotionNetwork(nn.Module):
             raise CheckpointError("The checkpoint holds no motion network: choose one made by `liveface train motion`.")
         network = cls(MotionConfiguration.from_json(checkpoint.configuration["motion"]))
         tensors = {name: torch.from_numpy(np.array(value)) for name, value in checkpoint.part("motion").items()}
-        tensors.setdefault("unit_basis", torch.zeros_like(network.unit_basis))  # before units drove, none was stored
+        for name in ("unit_basis", "withheld"):  # before units drove, neither was stored
+            tensors.setdefault(name, torch.zeros_like(network.get_buffer(name)))
         try:
             network.load_state_dict(tensors)
         except RuntimeError as error:
@@ -149,4 +154,11 @@ class MotionNetwork(nn.Module):
         fused = self.fusion(vectors, self.au_encoder(action_units), memory)
         residual = self.head(fused).reshape(*fused.shape[:2], LOOKAHEADS, CODE_SIZE)
         known = action_units * self.learned_units
-        return Said(vectors, known, known @ self.unit_basis, residual)
+        driven = known @ self.unit_basis
+        return Said(vectors, known, driven, residual - self.withheld * driven)
+
+    def give_basis(self, matrix: Tensor) -> None:
+        """Let units drive by `matrix` (units, CODE_SIZE); what the network says stays the same if it had no basis."""
+        if not bool(self.unit_basis.any()):
+            self.withheld.fill_(1.0)
+        self.unit_basis.copy_(matrix)

@@ -37,7 +37,8 @@ class Settings:
 
     The rate of each optimiser group rises by a cosine from `start` to 1 times its own learning rate during the share
     `warm_up` of all steps, then falls by a cosine to `end` times it: one-cycle as it stands; `warm_up=0.02` makes it
-    the plain cosine schedule. `average_decay` 0 keeps no running average of the weights.
+    the plain cosine schedule. `average_decay` 0 keeps no running average of the weights. `until`: a step after which
+    the training ends early, in the middle of the schedule.
     """
 
     steps: int
@@ -49,6 +50,12 @@ class Settings:
     average_decay: float = 0.0
     report_every: int = 20
     save_every: int = 500
+    until: int | None = None
+
+    @property
+    def last_step(self) -> int:
+        """The step with which the training ends."""
+        return self.steps if self.until is None else min(self.until, self.steps)
 
     def rate(self, step: int) -> float:
         """Factor on the learning rate of step `step` (0-based)."""
@@ -192,7 +199,7 @@ def train(
     progress: Progress | None = None,
     place: Rank | None = None,
 ) -> None:
-    """Take the steps that are still missing from `settings.steps`.
+    """Take the steps that are still missing.
 
     Each step draws one batch, then for every objective in order: computes its scalar loss, steps its optimiser.
     `file`: where the state is kept; if it exists the run continues from it. An interrupt (Ctrl-C, or torchrun's
@@ -213,7 +220,7 @@ def train(
     sums = dict.fromkeys(objectives, 0.0)
     counted = 0
     with _interrupts() as interrupted:
-        while state.step < settings.steps:
+        while state.step < settings.last_step:
             generator = np.random.default_rng((settings.seed, state.step, place.rank))
             torch.manual_seed(int(generator.integers(2**63)))
             batch = draw(generator)
@@ -238,7 +245,7 @@ def train(
             state.step += 1
             counted += 1
             _follow(state, settings.average_decay)
-            last = state.step == settings.steps
+            last = state.step == settings.last_step
             if (
                 progress is not None
                 and place.leads

@@ -50,7 +50,8 @@ class HearingOptions:
 
     network: MotionConfiguration = field(default_factory=MotionConfiguration)
     pretraining_steps: int = 1500
-    steps: int = 2500
+    steps: int = 2500  # of the cycle of the learning rate
+    until: int | None = None  # the step after which a training ends, all of them without
     batch: int = 8  # rows of `row_frames`
     row_frames: int = 100
     learning_rate: float = 2e-3
@@ -115,16 +116,13 @@ def heads_loss(
     batch: Batch,
     loss: MotionLoss,
     options: HearingOptions,
-    withheld: float = 0.0,
 ) -> Tensor:
     """The loss of all heads of the network, each against its own delayed labels, and of the auxiliary tasks.
 
     The residual is dropped in some rows and costs by its size in the others, so that the units carry what they can.
-    `withheld`: share of the units' motion that is still taken off the residual. 1 leaves a network that has just been
-    given a basis its motion as it was; 0 is what the network says.
     """
     said = network.hear(batch.mel)
-    residual = said.residual - withheld * said.driven
+    residual = said.residual
     dropout, cost = (options.residual_dropout, options.residual_weight) if options.drive else (0.0, 0.0)
     kept = torch.rand(len(residual), 1, 1, 1, device=residual.device) >= dropout
     delays = range(LOOKAHEADS)
@@ -244,12 +242,11 @@ def fit(
     file: Path | None = None,
     progress: Progress | None = None,
     place: Rank | None = None,
-    hand_over: bool = False,
     told: Mapping[str, Any] | None = None,
 ) -> None:
     """Teach the whole network, with both auxiliary tasks; afterwards it holds its averaged weights.
 
-    `hand_over`: the units take over from a residual that has done all so far. `told`: see `TrainingState`.
+    Motion of the units that the residual takes back is taken back less and less. `told`: see `TrainingState`.
     """
     place = place or Rank.current()
     network.to(place.device)
@@ -258,12 +255,20 @@ def fit(
     together = nn.ModuleDict({"network": network, "recogniser": recogniser})
     state = TrainingState({"motion": together}, {"motion": _optimiser(together, options)}, told=told or {})
 
+    withheld = network.withheld.clone()
+
     def objective(batch: Batch) -> Tensor:
-        withheld = max(0.0, 1.0 - state.step / max(options.handover_steps, 1)) if hand_over else 0.0
-        return heads_loss(network, recogniser, batch, loss, options, withheld)
+        network.withheld.copy_(withheld * max(0.0, 1.0 - state.step / max(options.handover_steps, 1)))
+        return heads_loss(network, recogniser, batch, loss, options)
 
     network.train()
-    settings = Settings(options.steps, options.seed, average_decay=options.average_decay, save_every=options.save_every)
+    settings = Settings(
+        options.steps,
+        options.seed,
+        average_decay=options.average_decay,
+        save_every=options.save_every,
+        until=options.until,
+    )
     train(state, _batches(voices, options, place), {"motion": objective}, settings, file, progress, place)
     together.load_state_dict(state.weights("motion"))
     network.cpu().eval()
@@ -322,9 +327,10 @@ def train_motion(
         network = MotionNetwork.from_checkpoint(begun)
         provenance["from"] = begun.provenance.get("motion", {})
         provenance["speakers"] = sorted({*provenance["speakers"], *provenance["from"].get("speakers", [])})
-    hand_over = start is not None and not bool(network.unit_basis.any())
-    matrix = unit_basis.shipped() if unit_matrix is None else unit_matrix
-    network.unit_basis.copy_(torch.from_numpy(matrix * np.float32(options.drive)))
+    if options.drive:
+        network.give_basis(torch.from_numpy(np.array(unit_basis.shipped() if unit_matrix is None else unit_matrix)))
+    if start is None:
+        network.withheld.zero_()
     network.learned_units.copy_(torch.from_numpy(_labelled_units(recordings)))
     told = _told(provenance, network)
     states = [out / "motion.phones.training.safetensors", out / "motion.training.safetensors"]
@@ -338,7 +344,7 @@ def train_motion(
             pretrain(network, recogniser, spoken, options, states[0], progress, place, told)
         else:
             fit_statistics(network, voices)
-    fit(network, recogniser, voices, face_space.basis(), options, states[1], progress, place, hand_over, told)
+    fit(network, recogniser, voices, face_space.basis(), options, states[1], progress, place, told)
     path = out / "motion.safetensors"
     checkpoint.save(path, network.tensors(), {"motion": network.configuration.to_json()}, {"motion": provenance})
     for state in states:
@@ -364,6 +370,9 @@ def average_motion(first: Path, second: Path, share: float, out: Path) -> Path:
     networks = [MotionNetwork.from_checkpoint(one) for one in checkpoints]
     if networks[0].configuration != networks[1].configuration:
         raise CheckpointError(f"{first} and {second} are networks of different size: average networks of one training.")
+    for one, other in (networks, networks[::-1]):
+        if not bool(one.unit_basis.any()) and bool(other.unit_basis.any()):
+            one.give_basis(other.unit_basis)
     if not torch.equal(networks[0].unit_basis, networks[1].unit_basis):
         raise CheckpointError(
             f"The units of {first} and {second} drive by different bases: average networks of one training."

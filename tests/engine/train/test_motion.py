@@ -160,9 +160,9 @@ def test_units_take_over_from_a_network_that_had_no_basis(tmp_path: Path) -> Non
     mel = torch.randn(2, 80, MEL_BINS)
     with torch.no_grad():
         before = network.hear(mel).code
-        network.unit_basis.copy_(torch.from_numpy(np.array(unit_basis.shipped())))
+        network.give_basis(torch.from_numpy(np.array(unit_basis.shipped())))
         said = network.hear(mel)
-    torch.testing.assert_close(said.driven + (said.residual - 1.0 * said.driven), before)  # as `heads_loss` begins
+    torch.testing.assert_close(said.code, before)
     unlabelled = torch.full((2, 20, len(ACTION_UNITS)), float("nan"))
     batch = Batch(
         mel,
@@ -188,10 +188,35 @@ def test_the_basis_of_units_goes_with_the_weights(tmp_path: Path) -> None:
     path = train_motion(tmp_path / "pack", tmp_path / "out", few)
     stored = checkpoint.load(path).tensors["motion.unit_basis"]
     np.testing.assert_array_equal(stored, unit_basis.shipped())
+    assert not checkpoint.load(path).tensors["motion.withheld"].any()
     twice = train_motion(tmp_path / "pack", tmp_path / "twice", few, unit_matrix=2 * unit_basis.shipped())
     np.testing.assert_array_equal(checkpoint.load(twice).tensors["motion.unit_basis"], 2 * unit_basis.shipped())
     with pytest.raises(CheckpointError, match="drive by different bases"):
         average_motion(path, twice, 0.5, tmp_path / "mean")
+
+
+def test_the_mean_with_a_network_from_before_units_drove_lies_between_them(tmp_path: Path) -> None:
+    write_pack(tmp_path / "pack", [spoken("anna", 0)])
+    former = train_motion(tmp_path / "pack", tmp_path / "former", replace(OPTIONS, steps=2, drive=False))
+    options = replace(OPTIONS, steps=6, handover_steps=4)
+    after = train_motion(tmp_path / "pack", tmp_path / "after", options, start=former)
+    mean = average_motion(former, after, 0.75, tmp_path / "mean")
+    networks = [MotionNetwork.from_checkpoint(checkpoint.load(path)) for path in (former, after, mean)]
+    assert [float(network.withheld) for network in networks] == [0.0, 0.0, 0.25]
+    torch.testing.assert_close(networks[2].unit_basis, torch.from_numpy(np.array(unit_basis.shipped())))
+    with torch.no_grad():
+        mel = torch.randn(1, 80, MEL_BINS)
+        expected, said = networks[2].hear(mel), networks[2](mel)[1]
+    torch.testing.assert_close(said, expected.driven + expected.residual)
+
+
+def test_a_training_may_end_early_in_its_schedule(tmp_path: Path) -> None:
+    write_pack(tmp_path / "pack", [spoken("anna", 0)])
+    steps: list[int] = []
+    options = replace(OPTIONS, until=5)
+    path = train_motion(tmp_path / "pack", tmp_path / "out", options, lambda step, mean: steps.append(step))
+    assert steps[-1] == 5
+    assert checkpoint.load(path).provenance["motion"]["options"]["until"] == 5
 
 
 def test_the_mean_of_two_networks_lies_between_them_and_names_who_taught_both(tmp_path: Path) -> None:
