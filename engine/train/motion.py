@@ -379,6 +379,7 @@ def average_motion(first: Path, second: Path, share: float, out: Path) -> Path:
         )
     parts = [network.tensors() for network in networks]
     mean = {name: np.asarray((1 - share) * parts[0][name] + share * parts[1][name], np.float32) for name in parts[0]}
+    mean["motion.unit_basis"] = parts[0]["motion.unit_basis"]  # the same in both, and to the bit
     told = [one.provenance.get("motion", {}) for one in checkpoints]
     provenance = {
         "network": "motion",
