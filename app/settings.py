@@ -18,7 +18,8 @@ _SMALLEST_SIDE, _LARGEST_SIDE = 128, 1920  # pixels
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The choices of one run: `width` and `height` in pixels, `lookahead` in frames, `seed` of the idle motion,
-    `backend` that draws: on the CPU, or with torch or TensorRT on an NVIDIA GPU.
+    `backend` that draws: on the CPU, or with torch or TensorRT on an NVIDIA GPU; `units`: Action Units by number, and
+    what is added to their intensity.
 
     Raises `ConfigurationError` for a size that cannot be drawn or encoded.
     """
@@ -29,6 +30,7 @@ class Settings:
     mouth_amount: float = 1.0
     seed: int = 0
     backend: Backend = "openvino"
+    units: tuple[tuple[int, float], ...] = ()
 
     def __post_init__(self) -> None:
         for side in (self.width, self.height):
@@ -45,3 +47,17 @@ def parse_size(text: str) -> tuple[int, int]:
     if not (separator and width.isdecimal() and height.isdecimal()):
         raise ConfigurationError(f"The size is “{text[:40]}”: write width x height in pixels, such as 512x512.")
     return int(width), int(height)
+
+
+def parse_units(texts: list[str]) -> tuple[tuple[int, float], ...]:
+    """Action Units and what to add to them, from texts such as `18=1.5`; raises `ConfigurationError`."""
+    units = []
+    for text in texts:
+        number, _, amount = text.partition("=")
+        try:
+            units.append((int(number), float(amount)))
+        except ValueError as error:
+            raise ConfigurationError(
+                f"The Action Unit is “{text}”: write its number and what to add to its intensity, such as 18=1.5."
+            ) from error
+    return tuple(units)

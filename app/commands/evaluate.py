@@ -26,7 +26,7 @@ from liveface.engine.backends.openvino import StepNetwork
 from liveface.engine.checkpoint import Checkpoint
 from liveface.engine.errors import ConfigurationError
 from liveface.engine.evaluate import blind
-from liveface.engine.face import face_space
+from liveface.engine.face import face_space, unit_basis
 from liveface.engine.face.avatar import Avatar, renewed
 from liveface.engine.face.landmarks import FaceMesh
 from liveface.engine.hearing.streamer import DEFAULT_LOOKAHEAD, LOOKAHEADS, MotionNetwork, State, Streamer
@@ -53,6 +53,7 @@ MOTION_COLUMNS = {
     "LMD 3D %": "landmark_distance_in_space",
     "closed": "closure_recall",
     "false": "false_closures",
+    "spoken": "false_closures_speaking",
     "delay": "opening_delay",
     "size": "opening_size",
     "speed": "lip_speed_ratio",
@@ -69,6 +70,7 @@ PERSON_COLUMNS = {
     "LMD %": "landmark_distance",
     "closed": "closure_recall",
     "false": "false_closures",
+    "spoken": "false_closures_speaking",
     "size": "opening_size",
     "speed": "lip_speed_ratio",
     "width r": "width_correlation",
@@ -199,7 +201,7 @@ def evaluate(
             if not tested:
                 console.print(f"{group} speakers: no clip to test on")
                 continue
-            rows += score_hearing(tested, group, hear, basis, progress=console.print)
+            rows += score_hearing(tested, group, hear, basis, progress=console.print, units=_unit_basis(models))
             if hearing_only:
                 continue
             filmed = spread([clip for clip in tested if clip.pictures is not None], drawn_clips)
@@ -218,6 +220,12 @@ def evaluate(
     _show(rows, table, silence[DEFAULT_LOOKAHEAD])
     for path in report.write(out, _about(models / WEIGHTS, weights) | about, rows, silence, sheets, curves, table):
         print(path)
+
+
+def _unit_basis(models: Path) -> NDArray[np.float32]:
+    """The basis by which units drive this model's motion: the shipped one unless its folder holds another."""
+    own = models / unit_basis.FILE
+    return unit_basis.load(own) if own.is_file() else unit_basis.shipped()
 
 
 def _utterances(folder: Path, limit: int | None) -> "Iterator[Utterance]":

@@ -20,7 +20,7 @@ from liveface.app.session.pipeline import load_pipeline
 from liveface.app.session.session import BareSink, Sink
 from liveface.app.session.sources import FileSource
 from liveface.app.session.stats import Stats
-from liveface.app.settings import DEFAULT_LOOKAHEAD, Backend, Settings, parse_size
+from liveface.app.settings import DEFAULT_LOOKAHEAD, Backend, Settings, parse_size, parse_units
 from liveface.engine.media import FPS, HOP, SAMPLE_RATE
 
 
@@ -36,6 +36,10 @@ def render(
     lookahead: Annotated[int, typer.Option(help="Frames heard ahead of each picture, 0 to 6.")] = DEFAULT_LOOKAHEAD,
     mouth_amount: Annotated[float, typer.Option(help="How far the mouth moves, 1 as learned.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Of blinks and head motion.")] = 0,
+    unit: Annotated[
+        list[str] | None,
+        typer.Option(help="An Action Unit and what to add to its intensity, -5 to 5, such as 18=1.5; repeatable."),
+    ] = None,
     backend: Annotated[
         Backend, typer.Option(help="openvino on the CPU; torch, torch-compile or tensorrt on an NVIDIA GPU.")
     ] = "openvino",
@@ -51,7 +55,8 @@ def render(
     # And the whole file is known to be good.
     samples = sum(len(block) for block in iterate_audio(audio, SAMPLE_RATE, tell=tell))
     width, height = parse_size(size)
-    performer = load_pipeline(Settings(width, height, lookahead, mouth_amount, seed, backend), photo, folder, face)
+    settings = Settings(width, height, lookahead, mouth_amount, seed, backend, parse_units(unit or []))
+    performer = load_pipeline(settings, photo, folder, face)
     pictures = -(-samples // HOP)
     started = time.perf_counter()
     with (

@@ -13,8 +13,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from liveface.app.commands.ablate import ablate
 from liveface.app.commands.assemble import assemble
 from liveface.app.commands.prepare import MODELS
+from liveface.app.commands.speech_folders import unfilmed_speech
 from liveface.app.files import media_files
 from liveface.engine import checkpoint
 from liveface.engine.errors import CheckpointError
@@ -26,10 +28,10 @@ if TYPE_CHECKING:
     from liveface.engine.model.au_classifier import ActionUnitClassifier
     from liveface.engine.train.loop import Rank
     from liveface.engine.train.prepare import Outcome
-    from liveface.engine.train.speech_dataset import Recording
 
 train = typer.Typer(no_args_is_help=True, help="Prepare a corpus and train the networks.")
 train.command()(assemble)
+train.command()(ablate)
 
 Report = Callable[[int, dict[str, float]], None]  # finished steps, mean losses
 
@@ -39,6 +41,9 @@ Pack = Annotated[Path, typer.Option(help="A corpus prepared by `liveface train p
 Steps = Annotated[int, typer.Option(min=1, help="Training steps in all, also of a run that is continued.")]
 Seed = Annotated[int, typer.Option(help="The same seed and data give the same weights.")]
 LeftOut = Annotated[list[str] | None, typer.Option("--leave-out", help="A speaker to keep for testing; repeatable.")]
+Fold = Annotated[
+    str, typer.Option(help="Learn from this fold of the corpus' cross-fit; the speakers of the others stay unknown.")
+]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda; several GPUs: torchrun -m liveface.app.cli train ...")]
 
 
@@ -133,32 +138,75 @@ def motion(
     start: Annotated[
         Path | None, typer.Option("--from", help="A checkpoint whose motion network is trained on.")
     ] = None,
-    fold: Annotated[
-        str, typer.Option(help="Train on this fold of the corpus' cross-fit; the speakers of the others stay unknown.")
-    ] = "",
+    fold: Fold = "",
+    units: Annotated[
+        Path | None, typer.Option("--unit-basis", help="A file of `train basis`; the shipped one without.")
+    ] = None,
     steps: Steps = 2500,
+    until: Annotated[
+        int | None, typer.Option(min=1, help="Step after which to end, with the learning rate of a run of --steps.")
+    ] = None,
     pretraining_steps: Annotated[int, typer.Option(min=1, help="Steps on phones alone, with --speech.")] = 1500,
     versions: Annotated[int, typer.Option(min=1, help="Voices in which rare speakers are heard.")] = 40,
+    filmed_share: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Of what is heard: the most filmed speaker.")
+    ] = 0.3,
+    others_share: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Of what is heard: the other filmed speakers; the rest is unfilmed.")
+    ] = 0.15,
     learning_rate: Annotated[float, typer.Option(min=0.0, help="The largest of the cycle.")] = 2e-3,
     seed: Seed = 0,
     leave_out: LeftOut = None,
     device: Device = "auto",
 ) -> None:
     """Train the motion network: sound to Action Units and mouth motion."""
-    from liveface.engine.train import split
+    from liveface.engine.face import unit_basis
     from liveface.engine.train.loop import take_place
     from liveface.engine.train.motion import HearingOptions, train_motion
 
-    left_out = {*(leave_out or ()), *(split.read(pack).strangers(fold) if fold else ())}
+    left_out = _left_out(pack, fold, leave_out)
     options = HearingOptions(
-        pretraining_steps=pretraining_steps, steps=steps, versions=versions, learning_rate=learning_rate, seed=seed
+        pretraining_steps=pretraining_steps,
+        steps=steps,
+        until=until,
+        versions=versions,
+        filmed_share=filmed_share,
+        others_share=others_share,
+        learning_rate=learning_rate,
+        seed=seed,
     )
+    matrix = None if units is None else unit_basis.load(units)
     with take_place(device) as place, _bar("steps", steps, place.leads) as bar:
         heard = [recording for folder in speech or () for recording in unfilmed_speech(folder)]
         shown = _shown(bar, {"phones": pretraining_steps, "visemes": options.viseme_steps})
-        path = train_motion(pack, out, options, shown, heard, left_out, place, encoded, start)
+        path = train_motion(pack, out, options, shown, heard, left_out, place, encoded, start, matrix)
     if place.leads:
         print(path)
+
+
+@train.command()
+def basis(
+    pack: Pack,
+    out: Annotated[Path, typer.Option(help="The basis' .npz file.")],
+    fold: Fold = "",
+    leave_out: LeftOut = None,
+) -> None:
+    """Fit how Action Units move a mouth, by people to learn from alone."""
+    from liveface.engine.face import face_space, unit_basis
+    from liveface.engine.train.speech_dataset import codes_by_speaker
+
+    codes = codes_by_speaker(pack, _left_out(pack, fold, leave_out))
+    matrix = unit_basis.fit(codes, face_space.basis())
+    unit_basis.save(out, matrix, sorted(codes))
+    explained = unit_basis.explained(matrix, codes, face_space.basis())
+    print(f"{out}: units explain {100 * explained:.1f} % of the lips' motion of {len(codes)} people")
+
+
+def _left_out(pack: Path, fold: str, leave_out: Collection[str] | None) -> set[str]:
+    """Who must stay unknown."""
+    from liveface.engine.train import split
+
+    return {*(leave_out or ()), *(split.read(pack).strangers(fold) if fold else ())}
 
 
 @train.command()
@@ -256,20 +304,6 @@ def _read_classifier(path: Path) -> "ActionUnitClassifier":
     except RuntimeError as error:
         raise CheckpointError(f"{path} holds another Action Unit classifier: train it with this version.") from error
     return model
-
-
-def unfilmed_speech(folder: Path) -> "list[Recording]":
-    """The recordings of a folder of transcribed speech whose phones are known."""
-    from liveface.engine.train import phones
-    from liveface.engine.train.speech_dataset import unfilmed
-
-    segments = phones.read_table(folder / "phones.csv")
-    recordings = []
-    for row in phones.read_utterances(folder / "utterances.csv"):
-        if row["file"] in segments:
-            sound = media_files.read_audio(folder / row["file"])
-            recordings.append(unfilmed(row["speaker"], sound, segments[row["file"]]))
-    return recordings
 
 
 @contextmanager

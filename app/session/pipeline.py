@@ -16,6 +16,7 @@ from liveface.engine.drawing.renderer import Renderer, load_renderer
 from liveface.engine.errors import ConfigurationError
 from liveface.engine.face.avatar import Avatar, prepare
 from liveface.engine.face.landmarks import FaceMesh
+from liveface.engine.face.unit_basis import Expression
 from liveface.engine.hearing.streamer import Streamer
 
 ASSETS = Path(assets.__file__).parent
@@ -52,7 +53,10 @@ def load_pipeline(
 
 def load_streamer(settings: Settings) -> Streamer:
     """Load the default model's hearing; raises `ConfigurationError` or `CheckpointError`."""
-    return Streamer(StepNetwork(MODELS / "motion.onnx"), settings.lookahead, settings.mouth_amount)
+    streamer = Streamer(StepNetwork(MODELS / "motion.onnx"), settings.lookahead, settings.mouth_amount)
+    if settings.units:
+        streamer.edit = Expression.of(offset=dict(settings.units)).applied
+    return streamer
 
 
 def _load_avatar(photo: Path | None, folder: Path | None, face: int | None) -> Avatar:

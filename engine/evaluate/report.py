@@ -19,7 +19,6 @@ from liveface.engine.media import FPS, Picture
 DEFINITIONS = {
     "IOD": "distance between the centres of the eyes, each midway between its two corners",
     "gap_correlation": "Pearson correlation of true and answered mouth opening, mean over clips",
-    "gap_correlation_speaking": "the same over the frames that are not quiet",
     "gap_correlation_best_lag": "the same at the clip's own best lag: other corpora's sound may be out of step",
     "width_correlation, rounding_correlation": "of the corners' distance; of lips forward minus half of it",
     "width_size": "deviation of the answered width over that of the true one",
@@ -31,6 +30,7 @@ DEFINITIONS = {
     "closure_recall": f"closures (opening under {CLOSED_GAP} IOD within a frame of p, b, m; if phones are unknown, "
     "between two openings) during which, or one frame beside which, the answer is closed too",
     "false_closures": f"share of frames open by more than {OPEN_GAP} IOD, as are their neighbours, but answered closed",
+    "..._speaking": "the same over the frames that are not quiet: nobody hears a mouth that waits open",
     "opening_delay": "frames by which the first opening of the clip comes late, interpolated between frames",
     "opening_size": "deviation of the answered opening over that of the true one",
     "opening_20dB_quieter": "deviation of the opening for sound 20 dB quieter over that for the sound as it is",

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from liveface.engine.errors import MediaError
 from liveface.engine.evaluate import image, lipsync
 from liveface.engine.evaluate.action_units import unit_scores
-from liveface.engine.face import action_units, face_space
+from liveface.engine.face import action_units, face_space, unit_basis
 from liveface.engine.face.avatar import Avatar
 from liveface.engine.face.face_space import LIPS, MotionBasis
 from liveface.engine.face.mouth_crops import HEIGHT, WIDTH, cut, steady_transforms
@@ -47,6 +47,7 @@ IN_THE_BASIS = "true motion, 16 coefficients"
 STILL = "static photo"
 LOUDNESS = "sound-energy mouth"
 HEARD = "liveface"
+UNITS_ALONE, REST_ALONE = "liveface, units alone", "liveface, without its units"
 TRUE_VIDEO = "true video"
 _WIDEST_LOUD = 0.12  # IOD, opening of the sound-energy mouth at the loudest moment of a clip: s1 at a stressed vowel
 _SILENT_SECONDS = 3
@@ -218,6 +219,15 @@ def answer_of_motions(clip: TestClip, motions: Sequence[Motion], basis: MotionBa
     return answer_of_code(clip, code, units, basis)
 
 
+def in_parts(motions: Sequence[Motion], matrix: Floats) -> tuple[Floats, Floats]:
+    """The codes (T, D) by which the units of motions move the mouth, and what is left of the motions without them.
+
+    `matrix`: the basis (units, D) of the network that was heard, see `engine.face.unit_basis`.
+    """
+    driven = np.stack([motion.action_units for motion in motions]) @ matrix
+    return driven, np.stack([motion.code for motion in motions]) - driven
+
+
 def motions_of_code(clip: TestClip, code: Floats) -> list[Motion]:
     """Motions with the clip's own sound that a renderer can draw; their action units are estimated from the code."""
     units = np.nan_to_num(action_units.from_landmarks(face_space.basis().decode(code)))
@@ -230,10 +240,11 @@ def motions_of_code(clip: TestClip, code: Floats) -> list[Motion]:
 def motion_scores(clips: Sequence[TestClip], answers: Sequence[Answer]) -> Scores:
     """All scores that need no picture, averaged over clips; closures and F1 are pooled."""
     per_clip: list[Scores] = []
-    closures = np.zeros(4, np.int64)
+    closures, spoken = np.zeros((2, 4), np.int64)
     for clip, answer in zip(clips, answers, strict=True):
         gap = clip.gap
         closures += lipsync.closure_counts(gap, answer.gap, clip.bilabial)
+        spoken += lipsync.closure_counts(np.where(clip.quiet, np.nan, gap), answer.gap, clip.bilabial)
         lag = lipsync.best_lag(gap, answer.gap)
         true, answered = (measures.of_lips(lips - clip.rest[LIPS]) for lips in (clip.shape[:, LIPS], answer.lips))
         per_clip.append(
@@ -261,6 +272,7 @@ def motion_scores(clips: Sequence[TestClip], answers: Sequence[Answer]) -> Score
     scores |= {f"{name}_interval": _interval([one[name] for one in per_clip]) for name in _WITH_INTERVALS}
     scores["closure_recall"], scores["false_closures"] = lipsync.closure_rates(closures)
     scores["closures"] = float(closures[1])
+    scores["closure_recall_speaking"], scores["false_closures_speaking"] = lipsync.closure_rates(spoken)
     return scores | _unit_scores([clip.units for clip in clips], [answer.units for answer in answers], "au")
 
 
@@ -271,8 +283,13 @@ def score_hearing(
     basis: MotionBasis,
     lookaheads: Sequence[int] = LOOKAHEADS,
     progress: Progress = lambda message: None,
+    units: Floats | None = None,
 ) -> list[Row]:
-    """Rows of the truth, the trivial answers, and what is heard at every lookahead."""
+    """Rows of the truth, the trivial answers, and what is heard at every lookahead.
+
+    `units`: the basis by which units drive the network, that of the shipped one without.
+    """
+    matrix = unit_basis.shipped() if units is None else units
 
     def row(system: str, lookahead: int | None, answers: Sequence[Answer], more: Scores | None = None) -> Row:
         return Row(system, lookahead, group, "motion", len(clips), motion_scores(clips, answers) | (more or {}))
@@ -295,6 +312,13 @@ def score_hearing(
         answers = [answer_of_motions(clip, hear(clip.pcm, lookahead), basis) for clip in clips]
         more = {"opening_20dB_quieter": quieter(answers)} if lookahead == DEFAULT_LOOKAHEAD else {}
         rows.append(row(HEARD, lookahead, answers, more))
+        if lookahead == DEFAULT_LOOKAHEAD:
+            parts = [in_parts(hear(clip.pcm, lookahead), matrix) for clip in clips]
+            for system, place in ((UNITS_ALONE, 0), (REST_ALONE, 1)):
+                codes = [
+                    answer_of_code(clip, part[place], None, basis) for clip, part in zip(clips, parts, strict=True)
+                ]
+                rows.append(row(system, lookahead, codes))
         if lookahead == DEFAULT_LOOKAHEAD and len({clip.speaker for clip in clips}) > 1:
             rows += _by_person(clips, group, lookahead, answers)
         progress(f"{group} speakers: heard {len(clips)} clips at lookahead {lookahead}")

@@ -3,6 +3,7 @@
 Offline and live are the same: a file is fed once, a microphone in pieces, and the motions are bit-identical.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -23,6 +24,7 @@ _MOST_MOTION = 3.0  # times the network's own
 
 Array = NDArray[np.float32]
 State = tuple[Array, ...]
+Edit = Callable[[Array, Array], tuple[Array, Array]]  # of action units (7,) and code (16,), to the same
 
 
 class MotionNetwork(Protocol):
@@ -49,6 +51,8 @@ class Streamer:
     def __init__(self, network: MotionNetwork, lookahead: int = DEFAULT_LOOKAHEAD, mouth_amount: float = 1.0) -> None:
         """`lookahead`: frames of sound heard beyond a motion's own. `mouth_amount`: gain of all motion, 1 = as learned.
 
+        `edit` may be set at any time and counts from the next motion on, in silence too: a change of Action Units that
+        what is drawn follows, such as `engine.face.unit_basis.Expression.applied`. None leaves them as heard.
         Raises `ConfigurationError` if either is out of range.
         """
         if lookahead not in LOOKAHEADS:
@@ -61,6 +65,7 @@ class Streamer:
         self._features = FeatureExtractor()
         self._gate = SilenceGate(lookahead)
         self.mouth_amount = mouth_amount
+        self.edit: Edit | None = None
         self.reset()
 
     @property
@@ -113,13 +118,12 @@ class Streamer:
             units, code, self._state = self._network.step(self._features.feed(frame), self._state)
             gate = self._gate.hear(frame)
         amount = np.float32(gate.opening * self._mouth_amount)
-        motion = Motion(
-            self._next_index,
-            np.clip(units[self._lookahead] * amount, 0.0, _HIGHEST_INTENSITY, dtype=np.float32),
-            code[self._lookahead] * amount,
-            frames[0].copy(),
-            gate.speaking,
-        )
+        shown = np.clip(units[self._lookahead] * amount, 0.0, _HIGHEST_INTENSITY, dtype=np.float32)
+        moved = code[self._lookahead] * amount
+        edit = self.edit
+        if edit is not None:
+            shown, moved = edit(shown, moved)
+        motion = Motion(self._next_index, shown, moved, frames[0].copy(), gate.speaking)
         self._next_index += 1
         return motion
 

@@ -3,10 +3,13 @@
 A non-causal network whose right context is exactly L frames is had by delayed heads: the trunk is causal, and head L,
 read at step j, is trained on frame j - L. So one checkpoint serves every lookahead from 0 to 6, and the explicit state
 of the causal trunk lets a live stream and a whole recording run through the same code.
+
+Action Units drive: the code is a fixed linear basis times the units (`engine.face.unit_basis`), plus a residual that
+the fusion of sound and units adds. A network without a basis, all zeros, is a residual alone.
 """
 
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -54,8 +57,26 @@ class MotionConfiguration:
         return asdict(self)
 
 
+class Said(NamedTuple):
+    """What the network makes of each step, in parts.
+
+    `vectors` (B, T, channels) of the audio encoder; `action_units` (B, T, 7, units); `driven` (B, T, 7, CODE_SIZE), the
+    motion that belongs to the units, and `residual`, the same shape, that of sound and units together.
+    """
+
+    vectors: Tensor
+    action_units: Tensor
+    driven: Tensor
+    residual: Tensor
+
+    @property
+    def code(self) -> Tensor:
+        """The mouth motion (B, T, 7, CODE_SIZE)."""
+        return self.driven + self.residual
+
+
 class MotionNetwork(nn.Module):
-    """Audio encoder, audio-to-AU, AU encoder, fusion and one linear head of mouth motion per lookahead."""
+    """Audio encoder, audio-to-AU, AU encoder, fusion and one linear head of residual motion per lookahead."""
 
     def __init__(self, configuration: MotionConfiguration) -> None:
         super().__init__()
@@ -75,8 +96,14 @@ class MotionNetwork(nn.Module):
         )
         self.head = nn.Linear(c.channels, LOOKAHEADS * CODE_SIZE)
         self.register_buffer("learned_units", torch.ones(units))  # 0 for a unit without any label: it stays 0
+        self.register_buffer("unit_basis", torch.zeros(units, CODE_SIZE))
+        # Share of the units' motion that the residual takes back: 1 in a network from before units drove, 0 in one
+        # that was trained with them, and between in a mean of both.
+        self.register_buffer("withheld", torch.zeros(1))
 
     learned_units: Tensor
+    unit_basis: Tensor
+    withheld: Tensor
 
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint) -> "MotionNetwork":
@@ -85,6 +112,8 @@ class MotionNetwork(nn.Module):
             raise CheckpointError("The checkpoint holds no motion network: choose one made by `liveface train motion`.")
         network = cls(MotionConfiguration.from_json(checkpoint.configuration["motion"]))
         tensors = {name: torch.from_numpy(np.array(value)) for name, value in checkpoint.part("motion").items()}
+        for name in ("unit_basis", "withheld"):  # before units drove, neither was stored
+            tensors.setdefault(name, torch.zeros_like(network.get_buffer(name)))
         try:
             network.load_state_dict(tensors)
         except RuntimeError as error:
@@ -106,22 +135,30 @@ class MotionNetwork(nn.Module):
         Returns Action Units (B, T, 7, units) of intensity 0 to 5, codes (B, T, 7, CODE_SIZE) in standard deviations,
         and phone scores (B, T, delays, 4, phones). Row L of step t speaks of frame t - L.
         """
-        vectors, action_units, code = self.hear(mel)
-        return action_units, code, self.audio_encoder.name_phones(vectors)
+        said = self.hear(mel)
+        return said.action_units, said.code, self.audio_encoder.name_phones(said.vectors)
 
-    def hear(self, mel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """As `forward`, with the audio encoder's vectors (B, T, channels) before it instead of the phones after it."""
+    def hear(self, mel: Tensor) -> Said:
+        """As `forward`, in parts, and without the phones."""
         return self._run(mel, Memory(self.initial_state(mel.shape[0])))
 
     def step(self, mel: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
         """One frame: features (B, 4, 80) to Action Units (B, 7, units), codes (B, 7, CODE_SIZE) and the next state."""
         memory = Memory(state)
-        _, action_units, code = self._run(mel, memory)
-        return action_units[:, 0], code[:, 0], tuple(memory.renewed)
+        said = self._run(mel, memory)
+        return said.action_units[:, 0], said.code[:, 0], tuple(memory.renewed)
 
-    def _run(self, mel: Tensor, memory: Memory) -> tuple[Tensor, Tensor, Tensor]:
+    def _run(self, mel: Tensor, memory: Memory) -> Said:
         vectors = self.audio_encoder(mel, memory)
         action_units = self.audio_to_au(vectors, memory)
         fused = self.fusion(vectors, self.au_encoder(action_units), memory)
-        code = self.head(fused).reshape(*fused.shape[:2], LOOKAHEADS, CODE_SIZE)
-        return vectors, action_units * self.learned_units, code
+        residual = self.head(fused).reshape(*fused.shape[:2], LOOKAHEADS, CODE_SIZE)
+        known = action_units * self.learned_units
+        driven = known @ self.unit_basis
+        return Said(vectors, known, driven, residual - self.withheld * driven)
+
+    def give_basis(self, matrix: Tensor) -> None:
+        """Let units drive by `matrix` (units, CODE_SIZE); what the network says stays the same if it had no basis."""
+        if not bool(self.unit_basis.any()):
+            self.withheld.fill_(1.0)
+        self.unit_basis.copy_(matrix)

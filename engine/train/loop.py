@@ -5,6 +5,7 @@ from (seed, k, r), so a resumed run repeats an uninterrupted one to the bit and 
 Under torchrun the gradients are averaged over the processes; each draws its own batches.
 """
 
+import json
 import math
 import os
 import signal
@@ -36,7 +37,8 @@ class Settings:
 
     The rate of each optimiser group rises by a cosine from `start` to 1 times its own learning rate during the share
     `warm_up` of all steps, then falls by a cosine to `end` times it: one-cycle as it stands; `warm_up=0.02` makes it
-    the plain cosine schedule. `average_decay` 0 keeps no running average of the weights.
+    the plain cosine schedule. `average_decay` 0 keeps no running average of the weights. `until`: a step after which
+    the training ends early, in the middle of the schedule.
     """
 
     steps: int
@@ -48,6 +50,12 @@ class Settings:
     average_decay: float = 0.0
     report_every: int = 20
     save_every: int = 500
+    until: int | None = None
+
+    @property
+    def last_step(self) -> int:
+        """The step with which the training ends."""
+        return self.steps if self.until is None else min(self.until, self.steps)
 
     def rate(self, step: int) -> float:
         """Factor on the learning rate of step `step` (0-based)."""
@@ -112,12 +120,16 @@ def take_place(device: str = "auto") -> Iterator[Rank]:
 
 @dataclass(slots=True, eq=False)
 class TrainingState:
-    """Everything that a run changes: networks, optimisers (one per objective, same names), average, finished steps."""
+    """Everything that a run changes: networks, optimisers (one per objective, same names), average, finished steps.
+
+    `told`: the options of the run, as JSON values; they are saved, and a run with others does not go on from it.
+    """
 
     networks: Mapping[str, nn.Module]
     optimisers: Mapping[str, torch.optim.Optimizer]
     step: int = 0
     averages: dict[str, Tensor] = field(default_factory=dict)  # by "<network>.<parameter>", empty without an average
+    told: Mapping[str, Any] = field(default_factory=dict)
 
     def weights(self, network: str) -> dict[str, Tensor]:
         """The weights to keep of one network: averaged where an average is held, on the CPU."""
@@ -134,13 +146,14 @@ class TrainingState:
             for index, values in optimiser.state_dict()["state"].items():
                 tensors |= {f"optimiser.{name}.{index}.{key}": v for key, v in values.items() if v is not None}
         arrays = {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
-        checkpoint.save(path, arrays, {"training_step": self.step}, {})
+        checkpoint.save(path, arrays, {"training_step": self.step, "options": dict(self.told)}, {})
 
     def load(self, path: Path) -> None:
-        """Continue from a saved state; raises `CheckpointError` if it belongs to other networks."""
+        """Continue from a saved state; raises `CheckpointError` if it belongs to other networks or to other options."""
         saved = checkpoint.load(path)
         if "training_step" not in saved.configuration:
             raise CheckpointError(f"{path} holds finished weights, expected an interrupted training run.")
+        require_same_options(path, saved.configuration, self.told)
         parts: dict[str, dict[str, Tensor]] = {name: {} for name in _NAMES}
         for name, array in saved.tensors.items():
             kind, _, rest = name.partition(".")
@@ -165,6 +178,18 @@ class TrainingState:
         self.step = int(saved.configuration["training_step"])
 
 
+def require_same_options(path: Path, saved: Mapping[str, Any], told: Mapping[str, Any]) -> None:
+    """Raise `CheckpointError` unless the state of a training, with this configuration, was begun with these options."""
+    begun = saved.get("options", {})
+    asked = json.loads(json.dumps(dict(told)))  # as it comes back from a file: tuples are lists
+    odd = [name for name in sorted({*begun, *asked}) if begun.get(name) != asked.get(name)]
+    if odd:
+        differences = "; ".join(f"{name} was {begun.get(name)}, now {asked.get(name)}" for name in odd)
+        raise CheckpointError(
+            f"{path} was begun with other options ({differences}): give the same ones, or delete it to start anew."
+        )
+
+
 def train(
     state: TrainingState,
     draw: Callable[[Generator], Batch],
@@ -174,7 +199,7 @@ def train(
     progress: Progress | None = None,
     place: Rank | None = None,
 ) -> None:
-    """Take the steps that are still missing from `settings.steps`.
+    """Take the steps that are still missing.
 
     Each step draws one batch, then for every objective in order: computes its scalar loss, steps its optimiser.
     `file`: where the state is kept; if it exists the run continues from it. An interrupt (Ctrl-C, or torchrun's
@@ -195,7 +220,7 @@ def train(
     sums = dict.fromkeys(objectives, 0.0)
     counted = 0
     with _interrupts() as interrupted:
-        while state.step < settings.steps:
+        while state.step < settings.last_step:
             generator = np.random.default_rng((settings.seed, state.step, place.rank))
             torch.manual_seed(int(generator.integers(2**63)))
             batch = draw(generator)
@@ -220,7 +245,7 @@ def train(
             state.step += 1
             counted += 1
             _follow(state, settings.average_decay)
-            last = state.step == settings.steps
+            last = state.step == settings.last_step
             if (
                 progress is not None
                 and place.leads

@@ -8,8 +8,9 @@ the sound, from transcribed speech, and keeps both as auxiliary tasks; every rec
 the same films.
 """
 
+import hashlib
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,14 +24,17 @@ from torch.nn import functional
 
 from liveface.engine import checkpoint
 from liveface.engine.errors import CheckpointError
-from liveface.engine.face import face_space
+from liveface.engine.face import face_space, unit_basis
 from liveface.engine.face.face_space import MotionBasis
 from liveface.engine.hearing.features import HOPS_PER_FRAME
 from liveface.engine.model.audio_encoder import PHONE_DELAYS
 from liveface.engine.model.motion_network import LOOKAHEADS, MotionConfiguration, MotionNetwork
 from liveface.engine.model.temporal import Memory
-from liveface.engine.train.loop import Progress, Rank, Settings, TrainingState, train
+from liveface.engine.train.articulation import BILABIAL
+from liveface.engine.train.habits import evened
+from liveface.engine.train.loop import Progress, Rank, Settings, TrainingState, require_same_options, train
 from liveface.engine.train.motion_loss import LossWeights, MotionLoss
+from liveface.engine.train.phone_truths import SURE, Exaggeration
 from liveface.engine.train.phones import UNKNOWN
 from liveface.engine.train.pseudo_labels import learn_visemes, mime
 from liveface.engine.train.speech_dataset import Batch, Heard, InVoices, Recording, SpeechDataset, read_pack, with_heard
@@ -46,7 +50,8 @@ class HearingOptions:
 
     network: MotionConfiguration = field(default_factory=MotionConfiguration)
     pretraining_steps: int = 1500
-    steps: int = 2500
+    steps: int = 2500  # of the cycle of the learning rate
+    until: int | None = None  # the step after which a training ends, all of them without
     batch: int = 8  # rows of `row_frames`
     row_frames: int = 100
     learning_rate: float = 2e-3
@@ -54,13 +59,20 @@ class HearingOptions:
     seed: int = 0
     versions: int = 40  # voices in which the recordings of a rare speaker are heard; a frequent one has fewer
     strength: float = 1.0  # of the change of voice
-    filmed_share: float = 0.2  # of a batch: the speaker with most recordings
-    others_share: float = 0.4  # the other filmed speakers; the rest of the batch is unfilmed speech
+    filmed_share: float = 0.3  # of a batch: the speaker with most recordings
+    others_share: float = 0.15  # the other filmed speakers; the rest of the batch is unfilmed speech
     silence_share: float = 0.05
     weights: LossWeights = field(default_factory=LossWeights)
     phone_weight: float = 0.3
     encoder_weight: float = 0.6  # of what the speech recogniser hears
-    viseme_steps: int = 600  # of the teacher that gives unfilmed speech a mouth; 0 leaves it without
+    drive: bool = True  # Action Units move the mouth by their basis
+    residual_weight: float = 0.05  # of motion that is not the Action Units', a mean square
+    residual_dropout: float = 0.3  # share of the rows in which the units must do without it
+    handover_steps: int = 600  # in which the units of a network that had no basis take over what they can
+    even_habits: bool = True  # of everyone but the most filmed speaker, see `engine.train.habits`
+    viseme_steps: int = 600  # of each teacher of those that give unfilmed speech a mouth; 0 leaves it without
+    teachers: int = 3  # their mean is less of anyone's habits
+    exaggeration: Exaggeration = field(default_factory=Exaggeration)
     viseme_weights: LossWeights = field(default_factory=lambda: LossWeights(spread=0.0, closures=0.1))
     average_decay: float = 0.995  # per step, of the running average of the weights
     save_every: int = 200  # steps between saved states of an unfinished training
@@ -99,18 +111,41 @@ def encoder_head(network: MotionNetwork) -> nn.Linear:
 
 
 def heads_loss(
-    network: MotionNetwork, recogniser: nn.Linear, batch: Batch, loss: MotionLoss, options: HearingOptions
+    network: MotionNetwork,
+    recogniser: nn.Linear,
+    batch: Batch,
+    loss: MotionLoss,
+    options: HearingOptions,
 ) -> Tensor:
-    """The loss of all heads of the network, each against its own delayed labels, and of the auxiliary tasks."""
-    vectors, action_units, code = network.hear(batch.mel)
+    """The loss of all heads of the network, each against its own delayed labels, and of the auxiliary tasks.
+
+    The residual is dropped in some rows and costs by its size in the others, so that the units carry what they can.
+    """
+    said = network.hear(batch.mel)
+    residual = said.residual
+    dropout, cost = (options.residual_dropout, options.residual_weight) if options.drive else (0.0, 0.0)
+    kept = torch.rand(len(residual), 1, 1, 1, device=residual.device) >= dropout
     delays = range(LOOKAHEADS)
     true_units = delayed(batch.action_units, delays, float("nan"))
     true_code = delayed(batch.code, delays, float("nan"))
+    labial = delayed(_labial(batch.articulation), delays, 0.0) > 0.0
     return (
-        loss(action_units, code, true_units, true_code)
-        + options.phone_weight * phone_loss(network.audio_encoder.name_phones(vectors), batch.phones)
-        + options.encoder_weight * encoder_loss(recogniser(vectors), batch.heard)
+        loss(said.action_units, said.driven + torch.where(kept, residual, 0.0), true_units, true_code, labial)
+        + cost * _size(residual, torch.isfinite(true_code))
+        + options.phone_weight * phone_loss(network.audio_encoder.name_phones(said.vectors), batch.phones)
+        + options.encoder_weight * encoder_loss(recogniser(said.vectors), batch.heard)
     )
+
+
+def _labial(articulation: Tensor) -> Tensor:
+    """1 for frames (B, T) in which p, b or m is made for half of the time or more, of articulation (B, 4 T, 12)."""
+    made = torch.nan_to_num(articulation[..., BILABIAL]) >= SURE
+    return (made.reshape(len(made), -1, HOPS_PER_FRAME).float().mean(dim=2) >= 0.5).float()
+
+
+def _size(residual: Tensor, known: Tensor) -> Tensor:
+    """Mean square of a residual where motion is known."""
+    return torch.where(known, residual, 0.0).square().sum() / known.sum().clamp(min=1)
 
 
 def listen(recordings: Sequence[Recording], folder: Path) -> list[Recording]:
@@ -131,6 +166,8 @@ def repertoire(
     counts = Counter(recording.speaker for recording in recordings)
     main = counts.most_common(1)[0][0]
     few = max(2, options.versions // 13)
+    if options.even_habits:
+        recordings = evened(recordings, face_space.basis(), main)
     groups: list[tuple[float, Sequence[Heard]]] = []
     others = {name: min(count, _ALIKE) for name, count in sorted(counts.items()) if name != main}
     shares = {main: options.filmed_share}
@@ -142,11 +179,12 @@ def repertoire(
     if speech:
         if any(np.isfinite(recording.articulation).any() for recording in recordings) and options.viseme_steps:
             basis = face_space.basis()
-            teacher = learn_visemes(
-                recordings, basis, options.viseme_weights, options.viseme_steps, options.seed, progress
-            )
+            teachers = [
+                learn_visemes(recordings, basis, options.viseme_weights, options.viseme_steps, seed, progress)
+                for seed in range(options.seed, options.seed + options.teachers)
+            ]
             labelled = tuple(np.flatnonzero(_labelled_units(recordings)).tolist())
-            speech = [mime(teacher, recording, basis, labelled) for recording in speech]
+            speech = [mime(teachers, recording, basis, labelled, options.exaggeration) for recording in speech]
         share = 1.0 - options.filmed_share - options.others_share
         groups.append((share, InVoices(speech, few, options.strength, options.seed + len(shares))))
     return SpeechDataset(tuple(group for group in groups if group[0] > 0.0), options.silence_share)
@@ -174,6 +212,7 @@ def pretrain(
     file: Path | None = None,
     progress: Progress | None = None,
     place: Rank | None = None,
+    told: Mapping[str, Any] | None = None,
 ) -> None:
     """Teach the audio encoder the phones of all voices, and what the recogniser hears; the rest is left alone."""
     place = place or Rank.current()
@@ -181,7 +220,7 @@ def pretrain(
     encoder = network.to(place.device).audio_encoder
     recogniser.to(place.device)
     together = nn.ModuleDict({"encoder": encoder, "recogniser": recogniser})
-    state = TrainingState({"encoder": together}, {"phones": _optimiser(together, options)})
+    state = TrainingState({"encoder": together}, {"phones": _optimiser(together, options)}, told=told or {})
 
     def loss(batch: Batch) -> Tensor:
         memory = Memory(network.initial_state(len(batch.mel)))
@@ -203,20 +242,33 @@ def fit(
     file: Path | None = None,
     progress: Progress | None = None,
     place: Rank | None = None,
+    told: Mapping[str, Any] | None = None,
 ) -> None:
-    """Teach the whole network, with both auxiliary tasks; afterwards it holds its averaged weights."""
+    """Teach the whole network, with both auxiliary tasks; afterwards it holds its averaged weights.
+
+    Motion of the units that the residual takes back is taken back less and less. `told`: see `TrainingState`.
+    """
     place = place or Rank.current()
     network.to(place.device)
     recogniser.to(place.device)
     loss = MotionLoss.of(basis, options.weights)
     together = nn.ModuleDict({"network": network, "recogniser": recogniser})
-    state = TrainingState({"motion": together}, {"motion": _optimiser(together, options)})
+    state = TrainingState({"motion": together}, {"motion": _optimiser(together, options)}, told=told or {})
+
+    withheld = network.withheld.clone()
 
     def objective(batch: Batch) -> Tensor:
+        network.withheld.copy_(withheld * max(0.0, 1.0 - state.step / max(options.handover_steps, 1)))
         return heads_loss(network, recogniser, batch, loss, options)
 
     network.train()
-    settings = Settings(options.steps, options.seed, average_decay=options.average_decay, save_every=options.save_every)
+    settings = Settings(
+        options.steps,
+        options.seed,
+        average_decay=options.average_decay,
+        save_every=options.save_every,
+        until=options.until,
+    )
     train(state, _batches(voices, options, place), {"motion": objective}, settings, file, progress, place)
     together.load_state_dict(state.weights("motion"))
     network.cpu().eval()
@@ -245,13 +297,15 @@ def train_motion(
     place: Rank | None = None,
     encoded: Path | None = None,
     start: Path | None = None,
+    unit_matrix: NDArray[np.float32] | None = None,
 ) -> Path:
     """Train on the speakers of a prepared corpus and write `out/motion.safetensors`; returns its path.
 
     `speech`: unfilmed recordings with phones, see `unfilmed`; without, there is no pre-training. `left_out`: speakers
     to keep for testing. `encoded`: where a speech recogniser's answers are kept; without, none is asked. `start`: a
-    checkpoint whose motion network is trained on, instead of pre-training a new one. The states of an interrupted
-    training lie in `out` and are continued from, and removed at the end.
+    checkpoint whose motion network is trained on, instead of pre-training a new one. `unit_matrix`: the basis by which
+    units drive, the shipped one without. The states of an interrupted training lie in `out` and are continued from by
+    the same call, and removed at the end. Raises `CheckpointError` if they are of another call.
     """
     recordings = read_pack(pack, left_out)
     if encoded is not None:
@@ -273,20 +327,37 @@ def train_motion(
         network = MotionNetwork.from_checkpoint(begun)
         provenance["from"] = begun.provenance.get("motion", {})
         provenance["speakers"] = sorted({*provenance["speakers"], *provenance["from"].get("speakers", [])})
+    if options.drive:
+        network.give_basis(torch.from_numpy(np.array(unit_basis.shipped() if unit_matrix is None else unit_matrix)))
+    if start is None:
+        network.withheld.zero_()
     network.learned_units.copy_(torch.from_numpy(_labelled_units(recordings)))
-    voices = repertoire(recordings, speech, options, progress)
+    told = _told(provenance, network)
     states = [out / "motion.phones.training.safetensors", out / "motion.training.safetensors"]
+    for state in states:
+        if state.is_file():  # said before anything that takes minutes
+            require_same_options(state, checkpoint.load(state).configuration, told)
+    voices = repertoire(recordings, speech, options, progress)
     if start is None:
         if speech and not states[1].is_file():
-            pretrain(network, recogniser, voices.mostly_last(_SPEECH_SHARE), options, states[0], progress, place)
+            spoken = voices.mostly_last(_SPEECH_SHARE)
+            pretrain(network, recogniser, spoken, options, states[0], progress, place, told)
         else:
             fit_statistics(network, voices)
-    fit(network, recogniser, voices, face_space.basis(), options, states[1], progress, place)
+    fit(network, recogniser, voices, face_space.basis(), options, states[1], progress, place, told)
     path = out / "motion.safetensors"
     checkpoint.save(path, network.tensors(), {"motion": network.configuration.to_json()}, {"motion": provenance})
     for state in states:
         state.unlink(missing_ok=True)
     return path
+
+
+def _told(provenance: Mapping[str, Any], network: MotionNetwork) -> dict[str, Any]:
+    """What must be the same where an interrupted training goes on."""
+    options = {name: value for name, value in provenance["options"].items() if name != "save_every"}
+    begun = hashlib.sha256(b"".join(value.tobytes() for value in network.tensors().values())).hexdigest()
+    rest = {name: value for name, value in provenance.items() if name not in ("options", "from")}
+    return {**options, **rest, "weights to begin with": begun}
 
 
 def average_motion(first: Path, second: Path, share: float, out: Path) -> Path:
@@ -299,8 +370,16 @@ def average_motion(first: Path, second: Path, share: float, out: Path) -> Path:
     networks = [MotionNetwork.from_checkpoint(one) for one in checkpoints]
     if networks[0].configuration != networks[1].configuration:
         raise CheckpointError(f"{first} and {second} are networks of different size: average networks of one training.")
+    for one, other in (networks, networks[::-1]):
+        if not bool(one.unit_basis.any()) and bool(other.unit_basis.any()):
+            one.give_basis(other.unit_basis)
+    if not torch.equal(networks[0].unit_basis, networks[1].unit_basis):
+        raise CheckpointError(
+            f"The units of {first} and {second} drive by different bases: average networks of one training."
+        )
     parts = [network.tensors() for network in networks]
     mean = {name: np.asarray((1 - share) * parts[0][name] + share * parts[1][name], np.float32) for name in parts[0]}
+    mean["motion.unit_basis"] = parts[0]["motion.unit_basis"]  # the same in both, and to the bit
     told = [one.provenance.get("motion", {}) for one in checkpoints]
     provenance = {
         "network": "motion",

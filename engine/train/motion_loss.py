@@ -28,7 +28,8 @@ class LossWeights:
     gap: float = 0.6
     measures: float = 0.6
     spread: float = 0.2
-    closures: float = 0.3
+    closures: float = 0.45
+    labial: float = 0.3
     code_power: float = 0.5
 
 
@@ -52,8 +53,13 @@ class MotionLoss:
         shapes = torch.from_numpy(measures.matrix(basis))
         return cls(weights, importance / importance.mean(), shapes, shapes.norm(dim=0))
 
-    def __call__(self, units: Tensor, code: Tensor, true_units: Tensor, true_code: Tensor) -> Tensor:
-        """Scalar loss of units (B, T, ..., units) and codes (B, T, ..., CODE_SIZE); NaN labels do not count."""
+    def __call__(
+        self, units: Tensor, code: Tensor, true_units: Tensor, true_code: Tensor, labial: Tensor | None = None
+    ) -> Tensor:
+        """Scalar loss of units (B, T, ..., units) and codes (B, T, ..., CODE_SIZE); NaN labels do not count.
+
+        `labial`: bool (B, T, ...), where p, b or m is spoken.
+        """
         importance, shapes = self.importance.to(code), self.shapes.to(code) / self.deviation.to(code)
         unit_error, known_units = _error(units, true_units)
         # Units are absent most of the time: without more weight on the rest, intensities shrink below presence.
@@ -73,7 +79,14 @@ class MotionLoss:
             + w.measures * _mean(_rounded(apart), seen.expand_as(apart))
             + w.spread * (_spread(measured, seen) - _spread(true_measures, seen)).abs().mean()
             + w.closures * self._closures(measured[..., GAP], true_measures[..., GAP], seen[..., 0])
+            + (0.0 if labial is None else w.labial * self._open(measured, true_measures, labial & seen[..., 0]))
         )
+
+    def _open(self, measured: Tensor, true_measures: Tensor, labial: Tensor) -> Tensor:
+        """How far the mouth is open in p, b and m, in deviations, where the label has it closed."""
+        unit = self.deviation[GAP].to(measured)
+        over = (measured[..., GAP] - SHUT / unit).clamp(min=0.0)
+        return _mean(over, labial & (true_measures[..., GAP] * unit < _CLOSED_GAP))
 
     def _closures(self, gap: Tensor, true_gap: Tensor, known: Tensor) -> Tensor:
         """How far the mouth is open where it should be shut, and shut where it should be open, in deviations."""

@@ -4,6 +4,8 @@ The teacher's motion, an average of many people's, blurs these. They are put bac
 that gives the wanted measures, with no more speed than people have.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,18 +20,26 @@ Array = NDArray[np.float32]
 
 SHUT, ON_THE_TEETH = -0.003, 0.012  # IOD, the gap in the middle of p b m and of f v
 SPEED = 0.035  # IOD a frame, at which the lips come together and part at the most
-_EXAGGERATION = {WIDTH: 1.7, PROTRUSION: 1.6}  # of what stands out from half a second's mean
 _SURROUNDINGS = FPS // 2 | 1  # frames, odd
-_SURE = 0.75  # of a feature from which a sound counts as made with it; a Spanish β only nears the lips
+SURE = 0.75  # of a feature from which a sound counts as made with it; a Spanish β only nears the lips
 
 
-def applied(code: Array, articulation: Array, basis: MotionBasis) -> Array:
+@dataclass(frozen=True, slots=True)
+class Exaggeration:
+    """Factors on what stands out from half a second's mean: the network keeps 60 to 70 % of its teacher's contrast."""
+
+    width: float = 2.4
+    protrusion: float = 2.2
+
+
+def applied(code: Array, articulation: Array, basis: MotionBasis, exaggeration: Exaggeration | None = None) -> Array:
     """Codes (T, CODE_SIZE) of speech whose articulation (4 T, 12) is known, NaN where it is not, with the truths."""
     shapes = measures.matrix(basis)
     before = code @ shapes
     wanted = before.copy()
     silent = np.nan_to_num(articulation[:, SILENCE]).reshape(-1, HOPS_PER_FRAME).mean(axis=1)
-    for measure, factor in _EXAGGERATION.items():
+    stronger = exaggeration or Exaggeration()
+    for measure, factor in ((WIDTH, stronger.width), (PROTRUSION, stronger.protrusion)):
         apart = before[:, measure] - _smoothed(before[:, measure])
         wanted[:, measure] += (factor - 1.0) * (1.0 - silent) * apart
     wanted[:, GAP] = np.minimum(np.maximum(wanted[:, GAP], 0.0), _ceiling(articulation, LABIODENTAL, ON_THE_TEETH))
@@ -39,7 +49,7 @@ def applied(code: Array, articulation: Array, basis: MotionBasis) -> Array:
 
 def _ceiling(articulation: Array, feature: int, gap: float) -> Array:
     """The largest gap (T,) that sounds with this feature allow: `gap` in their middle, rising to both sides."""
-    made = np.nan_to_num(articulation[:, feature]) >= _SURE
+    made = np.nan_to_num(articulation[:, feature]) >= SURE
     centres = np.arange(len(articulation) // HOPS_PER_FRAME) + 0.5
     ceiling = np.full(len(centres), np.inf)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], made, [False]]).astype(np.int8)))

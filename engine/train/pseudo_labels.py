@@ -26,6 +26,7 @@ from liveface.engine.train.articulation import FEATURES
 from liveface.engine.train.loop import Progress, Settings, TrainingState, train
 from liveface.engine.train.measures import GAP, PROTRUSION, WIDTH
 from liveface.engine.train.motion_loss import LossWeights, MotionLoss
+from liveface.engine.train.phone_truths import Exaggeration
 from liveface.engine.train.speech_dataset import InVoices, Recording
 from liveface.engine.train.speech_encoder import COMPONENTS
 
@@ -140,18 +141,24 @@ def learn_visemes(
     return network.eval()
 
 
-def mime(network: VisemeNetwork, recording: Recording, basis: MotionBasis, labelled: tuple[int, ...]) -> Recording:
+def mime(
+    networks: Sequence[VisemeNetwork],
+    recording: Recording,
+    basis: MotionBasis,
+    labelled: tuple[int, ...],
+    exaggeration: Exaggeration | None = None,
+) -> Recording:
     """The recording with the motion that a mouth of no particular style would make, and its phones' hard truths.
 
-    Frames of which neither the phones nor the encoder's answer are known stay unknown.
-    `labelled`: the places in ACTION_UNITS of the units that the network has learned.
+    It is the mean of what the networks say. Frames of which neither the phones nor the encoder's answer are known stay
+    unknown. `labelled`: the places in ACTION_UNITS of the units that the networks have learned.
     """
     known = (normalised_features(recording.pcm), recording.articulation, recording.heard)
     mel, told, heard = (torch.from_numpy(one)[None] for one in known)
     with torch.inference_mode():
         described = describe(mel, told, heard, torch.zeros(1, STYLE))
-        code = network(described)[1][0].numpy()
-    code = phone_truths.applied(code, recording.articulation, basis)
+        said = torch.stack([network(described)[1][0] for network in networks]).mean(dim=0).numpy()
+    code = phone_truths.applied(said, recording.articulation, basis, exaggeration)
     units = action_units.from_landmarks(basis.decode(code))
     units[:, [place for place in range(len(ACTION_UNITS)) if place not in labelled]] = np.nan
     spoken = np.isfinite(recording.articulation[:, 0]).reshape(-1, HOPS_PER_FRAME).all(axis=1)

@@ -109,6 +109,14 @@ def read_pack(pack: Path, left_out: Collection[str] = ()) -> list[Recording]:
     return recordings
 
 
+def codes_by_speaker(pack: Path, left_out: Collection[str] = ()) -> dict[str, Array]:
+    """The motion codes (T, CODE_SIZE) of everyone to learn from, frames without a face left out."""
+    codes: dict[str, list[Array]] = {}
+    for recording in read_pack(pack, left_out):
+        codes.setdefault(recording.speaker, []).append(recording.code[np.isfinite(recording.code[:, 0])])
+    return {speaker: np.concatenate(parts) for speaker, parts in codes.items()}
+
+
 def unfilmed(speaker: str, pcm: Samples, segments: Segments) -> Recording:
     """A recording of which only the sound and its phones (start and end in seconds, name) are known."""
     frames = -(-len(pcm) // HOP)

@@ -15,7 +15,7 @@ pytest.importorskip("torch")
 from liveface.app.commands import train
 from liveface.engine import checkpoint
 from liveface.engine.errors import MediaError
-from liveface.engine.face import action_units, face_space
+from liveface.engine.face import action_units, face_space, unit_basis
 from liveface.engine.media import HOP
 from liveface.engine.model.au_classifier import ActionUnitClassifier
 from liveface.engine.train.picture_dataset import labelled_crops
@@ -104,6 +104,21 @@ def test_the_motion_network_learns(pack: Path, tmp_path: Path, losses: dict[str,
     run("motion", "--pack", pack, "--out", tmp_path, "--steps", 8, "--versions", 1)
     assert losses["motion"][-1] < losses["motion"][0]
     assert checkpoint.load(tmp_path / "motion.safetensors").part("motion")
+
+
+def test_a_basis_of_units_is_fitted_to_people_who_are_not_left_out(pack: Path, tmp_path: Path):
+    lively, out = tmp_path / "pack", tmp_path / "basis.npz"
+    for file in pack.glob("*/*.npz"):
+        with np.load(file) as clip:
+            shown = dict(clip) | {"code": np.random.default_rng(0).normal(size=clip["code"].shape).astype(np.float32)}
+        (lively / file.parent.name).mkdir(parents=True, exist_ok=True)
+        np.savez(lively / file.relative_to(pack), **shown)
+    assert "lips' motion of 1 people" in run("basis", "--pack", lively, "--out", out, "--leave-out", "two")
+    with np.load(out) as kept:
+        assert kept["people"].tolist() == ["one"]
+    run("motion", "--pack", pack, "--out", tmp_path, "--steps", 2, "--versions", 1, "--unit-basis", out)
+    stored = checkpoint.load(tmp_path / "motion.safetensors").part("motion")["unit_basis"]
+    np.testing.assert_array_equal(stored, unit_basis.load(out))
 
 
 def test_the_generator_learns_under_the_eye_of_the_classifier(

@@ -248,3 +248,28 @@ def test_two_streamers_do_not_share_state() -> None:
         motions += one.feed(pcm[start : start + HOP])
         other.feed(pcm[::-1][start : start + HOP])
     assert_identical(motions + one.flush(), whole(pcm))
+
+
+def test_an_edit_counts_from_the_next_motion_on_and_in_silence_too() -> None:
+    pcm = voice_like(20 * HOP)
+    streamer = Streamer(FakeMotionNetwork())
+    expected = whole(pcm)
+    motions = streamer.feed(pcm[: 10 * HOP])
+    seen = []
+
+    def raised(units: np.ndarray, code: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        seen.append((units, code))
+        return units + 1, code + 2
+
+    streamer.edit = raised
+    changed = streamer.feed(pcm[10 * HOP :])
+    streamer.edit = None
+    last = streamer.flush()
+    assert_identical(motions + last, [*expected[: len(motions)], *expected[-len(last) :]])
+    for one, other in zip(changed, expected[len(motions) :], strict=False):
+        np.testing.assert_array_equal(one.action_units, other.action_units + 1)
+        np.testing.assert_array_equal(one.code, other.code + 2)
+    assert len(seen) == len(changed) > 5
+    silent = Streamer(FakeMotionNetwork())
+    silent.edit = raised
+    assert all((motion.code == 2).all() for motion in silent.feed(np.zeros(6 * HOP, np.float32)))

@@ -94,3 +94,26 @@ def test_weights_of_another_size_are_refused(network: MotionNetwork, tmp_path: P
 def test_an_unknown_setting_is_refused() -> None:
     with pytest.raises(CheckpointError, match="depth"):
         MotionConfiguration.from_json({**SMALL.to_json(), "depth": 3})
+
+
+def test_units_drive_by_the_basis_and_the_rest_is_residual(network: MotionNetwork) -> None:
+    network.unit_basis.copy_(torch.randn(len(ACTION_UNITS), CODE_SIZE, generator=torch.Generator().manual_seed(3)))
+    network.learned_units[2] = 0.0
+    with torch.no_grad():
+        said = network.hear(features(6))
+        torch.testing.assert_close(said.driven, said.action_units @ network.unit_basis)
+        torch.testing.assert_close(said.code, said.driven + said.residual)
+        torch.testing.assert_close(network(features(6))[1], said.code)
+    assert not said.action_units[..., 2].any()
+    assert said.driven.abs().max() > 0.1
+
+
+def test_a_checkpoint_from_before_units_drove_moves_as_it_did(network: MotionNetwork, tmp_path: Path) -> None:
+    former = network.tensors()
+    del former["motion.unit_basis"]
+    path = tmp_path / "motion.safetensors"
+    checkpoint.save(path, former, {"motion": SMALL.to_json()}, {})
+    loaded = MotionNetwork.from_checkpoint(checkpoint.load(path))
+    with torch.no_grad():
+        torch.testing.assert_close(loaded(features(3))[1], network(features(3))[1], atol=0, rtol=0)
+    assert not loaded.unit_basis.any()

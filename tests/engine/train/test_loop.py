@@ -115,6 +115,20 @@ def test_a_state_of_another_size_is_refused(tmp_path: Path):
         new_state(width=5).load(file)
 
 
+def test_a_state_goes_on_with_its_own_options_only(tmp_path: Path):
+    file = tmp_path / "run.safetensors"
+    first = new_state()
+    first.told = {"seed": 1, "shares": (0.5, 0.5)}
+    first.save(file)
+    same_again = new_state()
+    same_again.told = {"seed": 1, "shares": (0.5, 0.5)}
+    same_again.load(file)
+    other = new_state()
+    other.told = {"seed": 2, "shares": (0.5, 0.5), "strength": 1.0}
+    with pytest.raises(CheckpointError, match=r"other options \(seed was 1, now 2; strength was None, now 1.0\): give"):
+        other.load(file)
+
+
 def test_finished_weights_are_no_interrupted_run(tmp_path: Path):
     file = tmp_path / "model.safetensors"
     checkpoint.save(file, {"net.weight": np.zeros(3, np.float32)}, {}, {})

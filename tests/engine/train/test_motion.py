@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 
 from liveface.engine import checkpoint  # noqa: E402
 from liveface.engine.errors import CheckpointError  # noqa: E402
-from liveface.engine.face import face_space  # noqa: E402
+from liveface.engine.face import face_space, unit_basis  # noqa: E402
 from liveface.engine.face.action_units import ACTION_UNITS  # noqa: E402
 from liveface.engine.face.face_space import CODE_SIZE  # noqa: E402
 from liveface.engine.hearing.features import MEL_BINS  # noqa: E402
@@ -133,6 +133,90 @@ def test_an_interrupted_training_continues_where_it_was(tmp_path: Path) -> None:
     resumed = train_motion(tmp_path / "pack", tmp_path / "out", OPTIONS)
     for name, tensor in checkpoint.load(whole).tensors.items():
         np.testing.assert_array_equal(checkpoint.load(resumed).tensors[name], tensor)
+
+
+def test_a_training_of_other_options_is_not_continued(tmp_path: Path) -> None:
+    write_pack(tmp_path / "pack", [spoken("anna", 0), spoken("ben", 2)])
+
+    def interrupt(step: int, mean: dict[str, float]) -> None:
+        if step == 20:
+            raise KeyboardInterrupt
+
+    options = replace(OPTIONS, save_every=10)
+    with pytest.raises(KeyboardInterrupt):
+        train_motion(tmp_path / "pack", tmp_path / "out", options, interrupt)
+    with pytest.raises(CheckpointError, match=r"steps was 40, now 50\): give the same ones"):
+        train_motion(tmp_path / "pack", tmp_path / "out", replace(options, steps=50))
+    with pytest.raises(CheckpointError, match=r"recordings was 2, now 1; speakers was"):
+        train_motion(tmp_path / "pack", tmp_path / "out", options, left_out={"ben"})
+    with pytest.raises(CheckpointError, match="weights to begin with"):
+        train_motion(tmp_path / "pack", tmp_path / "out", options, unit_matrix=2 * unit_basis.shipped())
+    assert checkpoint.load(tmp_path / "out" / "motion.training.safetensors").configuration["training_step"] == 10
+
+
+def test_units_take_over_from_a_network_that_had_no_basis(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = MotionNetwork(TINY)
+    mel = torch.randn(2, 80, MEL_BINS)
+    with torch.no_grad():
+        before = network.hear(mel).code
+        network.give_basis(torch.from_numpy(np.array(unit_basis.shipped())))
+        said = network.hear(mel)
+    torch.testing.assert_close(said.code, before)
+    unlabelled = torch.full((2, 20, len(ACTION_UNITS)), float("nan"))
+    batch = Batch(
+        mel,
+        said.driven[:, :, 0],
+        unlabelled,
+        torch.full((2, 80), -1),
+        torch.full((2, 80, len(FEATURES)), float("nan")),
+        torch.full((2, 20, COMPONENTS), float("nan")),
+    )
+    only_first = MotionLoss.of(face_space.basis(), LossWeights(spread=0.0, closures=0.0))
+    network.eval()
+    dropped = replace(OPTIONS, residual_dropout=1.0, residual_weight=0.0, encoder_weight=0.0, phone_weight=0.0)
+    heads_loss(network, encoder_head(network), batch, only_first, dropped).backward()
+    assert network.head.weight.grad is not None
+    assert not network.head.weight.grad.any()  # a residual that is dropped learns nothing,
+    assert network.audio_to_au.head.weight.grad is not None
+    assert network.audio_to_au.head.weight.grad.any()  # and the units carry the motion
+
+
+def test_the_basis_of_units_goes_with_the_weights(tmp_path: Path) -> None:
+    write_pack(tmp_path / "pack", [spoken("anna", 0)])
+    few = replace(OPTIONS, steps=2)
+    path = train_motion(tmp_path / "pack", tmp_path / "out", few)
+    stored = checkpoint.load(path).tensors["motion.unit_basis"]
+    np.testing.assert_array_equal(stored, unit_basis.shipped())
+    assert not checkpoint.load(path).tensors["motion.withheld"].any()
+    twice = train_motion(tmp_path / "pack", tmp_path / "twice", few, unit_matrix=2 * unit_basis.shipped())
+    np.testing.assert_array_equal(checkpoint.load(twice).tensors["motion.unit_basis"], 2 * unit_basis.shipped())
+    with pytest.raises(CheckpointError, match="drive by different bases"):
+        average_motion(path, twice, 0.5, tmp_path / "mean")
+
+
+def test_the_mean_with_a_network_from_before_units_drove_lies_between_them(tmp_path: Path) -> None:
+    write_pack(tmp_path / "pack", [spoken("anna", 0)])
+    former = train_motion(tmp_path / "pack", tmp_path / "former", replace(OPTIONS, steps=2, drive=False))
+    options = replace(OPTIONS, steps=6, handover_steps=4)
+    after = train_motion(tmp_path / "pack", tmp_path / "after", options, start=former)
+    mean = average_motion(former, after, 0.75, tmp_path / "mean")
+    networks = [MotionNetwork.from_checkpoint(checkpoint.load(path)) for path in (former, after, mean)]
+    assert [float(network.withheld) for network in networks] == [0.0, 0.0, 0.25]
+    np.testing.assert_array_equal(networks[2].unit_basis.numpy(), unit_basis.shipped())
+    with torch.no_grad():
+        mel = torch.randn(1, 80, MEL_BINS)
+        expected, said = networks[2].hear(mel), networks[2](mel)[1]
+    torch.testing.assert_close(said, expected.driven + expected.residual)
+
+
+def test_a_training_may_end_early_in_its_schedule(tmp_path: Path) -> None:
+    write_pack(tmp_path / "pack", [spoken("anna", 0)])
+    steps: list[int] = []
+    options = replace(OPTIONS, until=5)
+    path = train_motion(tmp_path / "pack", tmp_path / "out", options, lambda step, mean: steps.append(step))
+    assert steps[-1] == 5
+    assert checkpoint.load(path).provenance["motion"]["options"]["until"] == 5
 
 
 def test_the_mean_of_two_networks_lies_between_them_and_names_who_taught_both(tmp_path: Path) -> None:

@@ -57,6 +57,18 @@ def test_a_mouth_that_does_not_shut_and_one_that_shuts_too_often_cost_alike() ->
     assert float(loss(units, shut, units, opened) * unit) == pytest.approx(0.03, abs=1e-4)
 
 
+def test_an_open_mouth_in_p_b_m_costs_where_the_label_is_shut() -> None:
+    nothing = {"units": 0.0, "code": 0.0, "change": 0.0, "gap": 0.0, "measures": 0.0, "spread": 0.0, "closures": 0.0}
+    loss = MotionLoss.of(face_space.basis(), LossWeights(**nothing, labial=1.0))
+    units, labial = torch.zeros(1, 8, len(ACTION_UNITS)), torch.zeros(1, 8, dtype=torch.bool)
+    labial[:, 3] = True
+    shut, opened = mouth(0.0), mouth(0.08)
+    assert loss(units, opened, units, shut) == loss(units, shut, units, shut, labial) == 0.0
+    assert loss(units, opened, units, opened, labial) == 0.0  # the film did not shut there
+    assert loss(units, opened, units, torch.full_like(opened, float("nan")), labial) == 0.0
+    assert float(loss(units, opened, units, shut, labial) * loss.deviation[0]) == pytest.approx(0.068, abs=1e-4)
+
+
 def test_a_mouth_that_moves_too_little_costs_more_than_one_of_another_time() -> None:
     nothing = {"units": 0.0, "code": 0.0, "change": 0.0, "gap": 0.0, "measures": 0.0, "closures": 0.0}
     loss = MotionLoss.of(face_space.basis(), LossWeights(**nothing, spread=1.0))

@@ -6,7 +6,7 @@ from liveface.engine.face import face_space
 from liveface.engine.train import measures, phone_truths
 from liveface.engine.train.articulation import BILABIAL, FEATURES, LABIODENTAL
 from liveface.engine.train.measures import GAP, WIDTH
-from liveface.engine.train.phone_truths import ON_THE_TEETH, SHUT, SPEED
+from liveface.engine.train.phone_truths import ON_THE_TEETH, SHUT, SPEED, Exaggeration
 
 BASIS = face_space.basis()
 SHAPES = measures.matrix(BASIS)
@@ -47,6 +47,12 @@ def test_width_stands_out_more_where_something_is_spoken() -> None:
     silent[:, 0] = 1.0
     still = phone_truths.applied(moved(np.full(FRAMES, 0.05), width), silent, BASIS)
     np.testing.assert_allclose((still @ SHAPES)[:, WIDTH], width, atol=1e-4)
+
+
+def test_how_much_width_stands_out_is_a_choice() -> None:
+    width = 0.03 * np.sin(np.arange(FRAMES))
+    code, told = moved(np.full(FRAMES, 0.05), width), np.zeros((4 * FRAMES, len(FEATURES)), np.float32)
+    np.testing.assert_allclose(phone_truths.applied(code, told, BASIS, Exaggeration(1.0, 1.0)), code, atol=1e-4)
 
 
 def test_what_nobody_knows_is_left_alone() -> None:

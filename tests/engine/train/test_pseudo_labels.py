@@ -14,6 +14,7 @@ from liveface.engine.train import measures  # noqa: E402
 from liveface.engine.train.articulation import BILABIAL, FEATURES  # noqa: E402
 from liveface.engine.train.measures import GAP  # noqa: E402
 from liveface.engine.train.motion_loss import LossWeights  # noqa: E402
+from liveface.engine.train.phone_truths import Exaggeration  # noqa: E402
 from liveface.engine.train.pseudo_labels import STYLE, describe, learn_visemes, mime, styles  # noqa: E402
 from liveface.engine.train.speech_dataset import Recording, unfilmed  # noqa: E402
 from liveface.engine.train.speech_encoder import COMPONENTS  # noqa: E402
@@ -55,7 +56,7 @@ def test_unfilmed_speech_moves_as_the_filmed_did() -> None:
     edges = np.flatnonzero(np.diff(stranger.phones)) + 1
     bounds = [1, *edges.tolist(), len(stranger.phones)]
     segments = [(a / 100, b / 100, "AA" if stranger.phones[a] else "SIL") for a, b in pairwise(bounds)]
-    acted = mime(network, unfilmed("carol", stranger.pcm, segments), BASIS, labelled=(5,))
+    acted = mime([network], unfilmed("carol", stranger.pcm, segments), BASIS, labelled=(5,))
     assert np.isnan(acted.code[0]).all()  # its first hop has no phone, and no encoder has heard it
     assert np.isnan(acted.action_units[:, 0]).all()
     shapes = measures.matrix(BASIS)
@@ -63,5 +64,17 @@ def test_unfilmed_speech_moves_as_the_filmed_did() -> None:
     assert np.corrcoef(gap, true_gap)[0, 1] > 0.8
     shut = acted.articulation.copy()
     shut[40:48, BILABIAL] = 1.0
-    closed = mime(network, replace(acted, articulation=shut), BASIS, labelled=(5,))
+    closed = mime([network], replace(acted, articulation=shut), BASIS, labelled=(5,))
     assert (closed.code @ shapes)[10:12, GAP].max() < 0.01
+
+
+def test_several_teachers_give_their_mean() -> None:
+    filmed = [opening("anna", seed) for seed in range(3)]
+    teachers = [learn_visemes(filmed, BASIS, LossWeights(), steps=10, seed=seed) for seed in (0, 1)]
+    told = unfilmed("carol", filmed[0].pcm, [(0.0, 1.2, "AA")])
+    plain = Exaggeration(1.0, 1.0)
+    first, second, both = (
+        mime(chosen, told, BASIS, (5,), plain).code for chosen in (teachers[:1], teachers[1:], teachers)
+    )
+    np.testing.assert_allclose(both, (first + second) / 2, atol=0.05)  # but for a gap that is kept above 0
+    assert np.abs(first - second).max() > 0.05
