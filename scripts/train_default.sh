@@ -22,7 +22,7 @@ for fold in "" A B; do
     liveface train motion --pack "$out/pack" ${fold:+--fold $fold} --unit-basis "$part/model/unit_basis.npz" \
         --from "$former" --learning-rate 1.2e-3 --steps 3500 --until 2000 \
         --speech "$data/speech" --speech "$data/speech_tts" --encoded "$out/encoded" --out "$part/second"
-    liveface train average "$former" "$part/second/motion.safetensors" --share 0.65 --out "$part"
+    liveface train average "$former" "$part/second/motion.safetensors" --share 0.65 --unit 18=1.3 --unit 20=1.3 --out "$part"
     cp -n "$models"/* "$part/model"
     liveface train assemble "$former" "$part/motion.safetensors" --out "$part/model"
 done

@@ -215,11 +215,16 @@ def average(
     second: Annotated[Path, typer.Argument(help="Another, trained on from the same beginnings.")],
     out: Annotated[Path, typer.Option(help="Folder for motion.safetensors.")],
     share: Annotated[float, typer.Option(min=0.0, max=1.0, help="Of the second one in the mean.")] = 0.5,
+    unit: Annotated[
+        list[str] | None,
+        typer.Option(help="How many times as far an Action Unit moves the mouth, as in 18=1.3; repeatable."),
+    ] = None,
 ) -> None:
     """Write the mean of the weights of two motion networks."""
+    from liveface.app.settings import parse_units
     from liveface.engine.train.motion import average_motion
 
-    print(average_motion(first, second, share, out))
+    print(average_motion(first, second, share, out, parse_units(unit or [])))
 
 
 @train.command()

@@ -18,7 +18,7 @@ from liveface.engine.model.blocks import Convolution, Enlarging, Joining, Residu
 from liveface.engine.model.identity_encoder import CHANNELS as IDENTITY
 
 WIDTHS = (24, 48, 80, 112)  # channels at 1/2, 1/4, 1/8 and 1/16 of the crop
-# Pixels, deviation of the Gaussian that keeps the picture's own texture. Teeth are half as high: the generator can put a
+# Pixels, deviation of the Gaussian that keeps the picture's texture. Teeth are half as high: the generator can put a
 # mouth into another light, and cannot blend its teeth with the dark behind them, which is the mean of all mouths.
 _SMOOTHING = 2.5  # at half size
 _LARGEST_LIGHT = 0.5  # of a change in luminance

@@ -95,7 +95,8 @@ class MotionNetwork(nn.Module):
             c.dropout,
         )
         self.head = nn.Linear(c.channels, LOOKAHEADS * CODE_SIZE)
-        self.register_buffer("learned_units", torch.ones(units))  # 0 for a unit without any label: it stays 0
+        # What each unit is multiplied with: 0 for one without any label, more than 1 for one that training has shrunk.
+        self.register_buffer("learned_units", torch.ones(units))
         self.register_buffer("unit_basis", torch.zeros(units, CODE_SIZE))
         # Share of the units' motion that the residual takes back: 1 in a network from before units drove, 0 in one
         # that was trained with them, and between in a mean of both.

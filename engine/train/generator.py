@@ -36,8 +36,8 @@ class Options:
     inner_weight: float = 6.0  # of the plain error inside the mouth
     around_weight: float = 4.0  # of the plain error around it, where a false colour of lips shows at once
     # Of the change itself, as a share of the error's: it must save more of that than this, so what is not known to be
-    # better stays as it was drawn. A half is being right about the direction three times out of four.
-    caution: float = 0.5
+    # better stays as it was drawn: it has to be right about the direction nine times out of ten.
+    caution: float = 0.8
     gradient_weight: float = 1.0
     adversarial_weight: float = 0.02
     feature_weight: float = 1.0

@@ -25,6 +25,7 @@ from torch.nn import functional
 from liveface.engine import checkpoint
 from liveface.engine.errors import CheckpointError
 from liveface.engine.face import face_space, unit_basis
+from liveface.engine.face.action_units import ACTION_UNITS
 from liveface.engine.face.face_space import MotionBasis
 from liveface.engine.hearing.features import HOPS_PER_FRAME
 from liveface.engine.model.audio_encoder import PHONE_DELAYS
@@ -360,11 +361,14 @@ def _told(provenance: Mapping[str, Any], network: MotionNetwork) -> dict[str, An
     return {**options, **rest, "weights to begin with": begun}
 
 
-def average_motion(first: Path, second: Path, share: float, out: Path) -> Path:
+def average_motion(
+    first: Path, second: Path, share: float, out: Path, sizes: Collection[tuple[int, float]] = ()
+) -> Path:
     """Write `out/motion.safetensors` with (1 - share) * first + share * second of two motion networks; its path.
 
     The mean of two networks that one training has led to often hears better than either (Wortsman et al., "Model
-    soups", 2022). Raises `CheckpointError` if they differ in shape, or if one is none.
+    soups", 2022). `sizes`: Action Units, and how many times as far each moves the mouth in the mean: training shrinks
+    what is uncertain. Raises `CheckpointError` if the two differ in shape, or if one is none.
     """
     checkpoints = [checkpoint.load(path) for path in (first, second)]
     networks = [MotionNetwork.from_checkpoint(one) for one in checkpoints]
@@ -380,11 +384,16 @@ def average_motion(first: Path, second: Path, share: float, out: Path) -> Path:
     parts = [network.tensors() for network in networks]
     mean = {name: np.asarray((1 - share) * parts[0][name] + share * parts[1][name], np.float32) for name in parts[0]}
     mean["motion.unit_basis"] = parts[0]["motion.unit_basis"]  # the same in both, and to the bit
+    # Of a unit's motion the residual takes back a part, which is no larger for a unit that is.
+    driving = 1.0 - float(mean["motion.withheld"][0])
+    for unit, size in sizes:
+        mean["motion.learned_units"][ACTION_UNITS.index(unit)] *= 1.0 + (size - 1.0) / max(driving, 1e-3)
     told = [one.provenance.get("motion", {}) for one in checkpoints]
     provenance = {
         "network": "motion",
         "speakers": sorted({speaker for one in told for speaker in one.get("speakers", [])}),
         "share_of_the_second": share,
+        "unit_sizes": dict(sizes),
         "mean_of": told,
     }
     path = out / "motion.safetensors"

@@ -210,6 +210,28 @@ def test_the_mean_with_a_network_from_before_units_drove_lies_between_them(tmp_p
     torch.testing.assert_close(said, expected.driven + expected.residual)
 
 
+def test_a_unit_of_a_mean_moves_the_mouth_as_many_times_as_far_as_is_asked(tmp_path: Path) -> None:
+    write_pack(tmp_path / "pack", [spoken("anna", 0)])
+    former = train_motion(tmp_path / "pack", tmp_path / "former", replace(OPTIONS, steps=2, drive=False))
+    after = train_motion(
+        tmp_path / "pack", tmp_path / "after", replace(OPTIONS, steps=6, handover_steps=4), start=former
+    )
+    plain, larger = (
+        MotionNetwork.from_checkpoint(checkpoint.load(average_motion(former, after, 0.75, tmp_path / "mean", sizes)))
+        for sizes in ((), ((25, 1.4),))
+    )
+    unit = ACTION_UNITS.index(25)
+    with torch.no_grad():
+        mel = torch.randn(1, 80, MEL_BINS)
+        before, now = plain.hear(mel), larger.hear(mel)
+    of_unit = before.action_units[..., unit : unit + 1] * plain.unit_basis[unit]
+    moved = now.code - before.code
+    torch.testing.assert_close(moved, 0.4 * of_unit, atol=1e-4, rtol=1e-4)
+    assert float(moved.abs().max()) > 1e-3
+    others = [place for place in range(len(ACTION_UNITS)) if place != unit]
+    torch.testing.assert_close(now.action_units[..., others], before.action_units[..., others])
+
+
 def test_a_training_may_end_early_in_its_schedule(tmp_path: Path) -> None:
     write_pack(tmp_path / "pack", [spoken("anna", 0)])
     steps: list[int] = []
