@@ -263,7 +263,7 @@ class Scene:
     def add(self, picture: Picture, maps: CropMaps, change: Array, idle: Idle) -> None:
         """Add the generator's change of colours, float32 (crop height, crop width, 3), to a drawn picture, in place."""
         turn = self.turn(idle)
-        shown = np.maximum(maps.inner, maps.reach)
+        shown = maps.reach * (1.0 - maps.inner)
         columns, rows = mouth.CROP_SIZE
         corners = np.array([[0, 0], [columns, 0], [0, rows], [columns, rows]], np.float32) - 0.5
         corners = (corners - self.mouth.crop[:, 2]) @ np.linalg.inv(self.mouth.crop[:, :2]).T

@@ -177,8 +177,9 @@ class Drawing(nn.Module):
 
 
 def compose(inputs: Tensor, change: Tensor, inner: Tensor, reach: Tensor) -> Tensor:
-    """The finished crop (B, 3, H, W): the composed mouth plus the change where it may be.
+    """The finished crop (B, 3, H, W): the composed mouth plus the change where it may be, around the opening.
 
-    `inner`, `reach`: (B, 1, H, W), see `engine.drawing.crop_maps.CropMaps`.
+    Not inside it: there every training ended in the mean of teeth, tongue and dark, however cautious it was made (see
+    docs/drawing.md). `inner`, `reach`: (B, 1, H, W), see `engine.drawing.crop_maps.CropMaps`.
     """
-    return (inputs[:, :3] + torch.maximum(inner, reach) * change).clamp(0.0, 1.0)
+    return (inputs[:, :3] + reach * (1.0 - inner) * change).clamp(0.0, 1.0)

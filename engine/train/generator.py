@@ -63,7 +63,7 @@ class Batch:
     @property
     def area(self) -> Tensor:
         """Where the generator may change anything, (B, 1, 128, 160)."""
-        return torch.maximum(self.inner, self.reach)
+        return self.reach * (1.0 - self.inner)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
