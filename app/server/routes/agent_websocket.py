@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from aiohttp import WSMsgType, hdrs, web
 
 from liveface.app.server.context import ServerContext
-from liveface.app.server.json_object import parse_object
+from liveface.app.files.schema import parse_object
 from liveface.app.server.refusals import RefusalError
 from liveface.app.server.security import OWNER, is_same_secret
 from liveface.app.server.sessions.pcm_source import AHEAD_SECONDS, PacedSource, decode_pcm16

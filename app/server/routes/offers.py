@@ -7,7 +7,7 @@ from aiohttp import web
 
 from liveface.app.server.avatars.avatar_store import encode_photo
 from liveface.app.server.context import ServerContext
-from liveface.app.server.json_object import parse_object
+from liveface.app.files.schema import parse_object
 from liveface.app.server.refusals import RefusalError
 from liveface.app.server.security import OWNER, is_same_secret, require
 from liveface.app.server.sessions.session_registry import ServerSession

@@ -28,7 +28,7 @@ from aiortc.stats import (
 )
 
 from liveface.app.server.candidates import Candidates
-from liveface.app.server.json_object import parse_object
+from liveface.app.files.schema import parse_object
 from liveface.app.server.refusals import RefusalError
 from liveface.app.server.sessions.broadcast import Subscription
 from liveface.app.server.turn import credentials

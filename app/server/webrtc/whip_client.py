@@ -9,7 +9,7 @@ import aiohttp
 from aiohttp import hdrs
 from yarl import URL
 
-from liveface.app.server.json_object import parse_object
+from liveface.app.files.schema import parse_object
 from liveface.app.server.routes.peer_resources import OFFER
 from liveface.app.server.webrtc.peer import Peer
 from liveface.engine.errors import ConfigurationError, LivefaceError, OutputError
