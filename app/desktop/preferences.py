@@ -14,7 +14,9 @@ from liveface.app.settings import DEFAULT_LOOKAHEAD, Lookahead
 from liveface.engine.errors import ConfigurationError, OutputError
 from liveface.engine.folders import settings_folder
 
-Background = Annotated[str, Meta(pattern=r"^(blur|#[0-9a-fA-F]{6})\Z", description="'blur' or a colour such as '#202020'")]
+Background = Annotated[
+    str, Meta(pattern=r"^(blur|#[0-9a-fA-F]{6})\Z", description="'blur' or a colour such as '#202020'")
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,9 +49,10 @@ def read(kind: type[T], document: Mapping[str, object], *, is_text: bool = False
     `is_text`: values may be texts, as in a query. Raises `FieldError`, and what making a dataclass raises.
     """
     values: dict[str, Any] = {}
-    for name, field in _fields(kind).items():
+    schema: type = kind
+    for name, field in _fields(schema).items():
         if name in document:
-            values[name] = converted(kind, name, document[name], is_text=is_text)
+            values[name] = converted(schema, name, document[name], is_text=is_text)
         elif field.required:
             raise FieldError(name, _MISSING, _words(field.type))
     return kind(**values)
@@ -67,8 +68,9 @@ def converted(kind: type, name: str, value: object, *, is_text: bool = False) ->
 
 def check(made: object) -> None:
     """Hold the values of a dataclass against their types; raises `FieldError`."""
-    for name in _fields(type(made)):
-        converted(type(made), name, getattr(made, name))
+    kind: type = type(made)
+    for name in _fields(kind):
+        converted(kind, name, getattr(made, name))
 
 
 def names(kind: type) -> list[str]:

@@ -164,7 +164,9 @@ def _read(path: Path) -> dict[str, Any]:
             f"{path} cannot be read as TOML ({error}): correct it, or leave --config out."
         ) from error
     if (name := unknown(ServeSettings, found)) is not None:
-        raise ConfigurationError(f"{path} has an unknown key “{name[:40]}”: known are {', '.join(names(ServeSettings))}.")
+        raise ConfigurationError(
+            f"{path} has an unknown key “{name[:40]}”: known are {', '.join(names(ServeSettings))}."
+        )
     try:
         return {name: converted(ServeSettings, name, value) for name, value in found.items()}
     except FieldError as fault:

@@ -5,9 +5,11 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from liveface.app.files.schema import FieldError, read
 from liveface.app.server.avatars.avatar_store import AvatarStore
 from liveface.app.server.avatars.photo_worker import MAXIMUM_BYTES
 from liveface.app.server.refusals import RefusalError
+from liveface.app.server.schemas import AvatarEntry, AvatarList, Upload, Uploaded
 from liveface.app.server.security import OWNER
 from liveface.engine.errors import CapacityError
 
@@ -36,29 +38,29 @@ class _Gallery:
 
     async def names(self, request: web.Request) -> web.Response:
         about = [
-            {"name": name, "photo": _photo_address(name), "uploaded": self._avatars.is_uploaded(name)}
+            AvatarEntry(name=name, photo=_photo_address(name), uploaded=self._avatars.is_uploaded(name))
             for name in self._avatars.names(_secrets(request))
         ]
-        return web.json_response({"avatars": about})
+        return web.json_response(AvatarList(avatars=about))
 
     async def photo(self, request: web.Request) -> web.Response:
         picture = await self._avatars.preview(request.match_info["name"])
         return web.Response(body=picture, content_type="image/jpeg", headers={"Cache-Control": "private, max-age=600"})
 
     async def add(self, request: web.Request) -> web.Response:
-        face = request.query.get("face")
-        if face is not None and (not face.isdecimal() or len(face) > 2):
-            raise RefusalError("face_number")
+        try:
+            wanted = read(Upload, request.query, is_text=True)
+        except FieldError:  # a name is always a text
+            raise RefusalError("face_number") from None
         if self._received >= _RECEIVED_AT_ONCE:
             raise CapacityError(code="uploads_waiting", found=self._received)
         self._received += 1
         try:
             photo = await _read(request)
-            number = None if face is None else int(face)
-            upload = await self._avatars.add(photo, request.query.get("name", ""), number, self._client(request))
+            upload = await self._avatars.add(photo, wanted.name, wanted.face, self._client(request))
         finally:
             self._received -= 1
-        about = {"name": upload.name, "secret": upload.secret, "photo": _photo_address(upload.name)}
+        about = Uploaded(name=upload.name, secret=upload.secret, photo=_photo_address(upload.name))
         return web.json_response(about, status=201, headers={"Location": f"/avatars/{upload.name}"})
 
     async def remove(self, request: web.Request) -> web.Response:

@@ -1,6 +1,6 @@
 """WHIP (RFC 9725): programs such as OBS and FFmpeg send sound, and a face speaks it. Knows nothing of who watches."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -9,8 +9,10 @@ from aiohttp import hdrs, web
 
 from liveface.app.server.context import ServerContext
 from liveface.app.server.refusals import RefusalError
+from liveface.app.server.requests import read_query
 from liveface.app.server.routes import whep
 from liveface.app.server.routes.peer_resources import PeerSessions, check_acceptable, nothing, read_offer
+from liveface.app.server.schemas import Wanted
 from liveface.app.server.security import OWNER, is_same_secret
 from liveface.app.server.sessions.session_registry import RESUME_SECONDS, ServerSession, SessionRequest
 from liveface.app.server.sessions.stream_names import Publications, check_name
@@ -69,7 +71,7 @@ class _Ingest:
         async with self._stage.turnstile.turn():
             publisher = self._publisher(request)
             with self._one_at_a_time(publisher.name):
-                return await self._answered(offer, request.query, publisher)
+                return await self._answered(offer, read_query(request.query, Wanted), publisher)
 
     def _publisher(self, request: web.Request) -> _Publisher:
         """Who posts, to the name in the query or the path, or to the resource that it was given before."""
@@ -100,10 +102,8 @@ class _Ingest:
         finally:
             self._taken.discard(name)
 
-    async def _answered(
-        self, offer: SessionDescription, query: Mapping[str, str], publisher: _Publisher
-    ) -> web.Response:
-        wish = await self._stage.wish(query)
+    async def _answered(self, offer: SessionDescription, wanted: Wanted, publisher: _Publisher) -> web.Response:
+        wish = await self._stage.wish(wanted)
         conversation = await self._resumed(publisher, wish)
         is_new = conversation is None
         if conversation is None:

@@ -8,8 +8,9 @@ from functools import partial
 from aiohttp import hdrs, web
 
 from liveface.app.server.context import ServerContext
-from liveface.app.server.refusals import RefusalError
-from liveface.app.server.routes.offers import owned, read_json
+from liveface.app.server.requests import read_body
+from liveface.app.server.routes.offers import owned
+from liveface.app.server.schemas import Push, PushBegun
 from liveface.app.server.sessions.session_registry import ServerSession
 from liveface.app.server.webrtc.whip_client import Destinations, WhipPush
 from liveface.engine.errors import CapacityError, NotFoundError
@@ -45,14 +46,11 @@ class _Pushes:
 
     async def begin(self, request: web.Request) -> web.Response:
         conversation = owned(self._stage, request)
-        asked = await read_json(request)
-        address, token = asked.get("url"), asked.get("token")
-        if not isinstance(address, str) or not isinstance(token, str | None):
-            raise RefusalError("push_missing")
+        asked = await read_body(request, Push, "push_missing")
         if sum(one.conversation is conversation for one in self._running.values()) >= _MOST:
             raise CapacityError(code="pushes_full", found=_MOST)
         make_peer = partial(conversation.join, self._stage.settings, speaks=False)
-        push = WhipPush(make_peer, address, token, self._destinations)
+        push = WhipPush(make_peer, asked.url, asked.token, self._destinations)
         key = secrets.token_urlsafe(8)
         running = self._running[key] = _Running(conversation, push)  # those that start at the same time count, too
         try:
@@ -63,7 +61,7 @@ class _Pushes:
             raise
         running.keeping = asyncio.create_task(push.keep(lambda: conversation.is_running))
         running.keeping.add_done_callback(lambda _: self._running.pop(key, None))
-        return web.json_response({"push": key}, status=201, headers={hdrs.LOCATION: f"{request.path}/{key}"})
+        return web.json_response(PushBegun(push=key), status=201, headers={hdrs.LOCATION: f"{request.path}/{key}"})
 
     async def numbers(self, request: web.Request) -> web.Response:
         return web.json_response(self._find(request).push.numbers())
