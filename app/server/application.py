@@ -17,6 +17,7 @@ from liveface.app.server.refusals import RefusalError, status_of
 from liveface.app.server.routes import agent_websocket as pcm_socket
 from liveface.app.server.routes import avatars as gallery
 from liveface.app.server.routes import offers, whip
+from liveface.app.server.routes.description import Description, described
 from liveface.app.server.schemas import Condition, Failure, Health, IceServerEntry, PageSettings
 from liveface.app.server.security import HEALTHZ, Access, Guard, header_writer
 from liveface.app.server.sessions import pushes
@@ -83,7 +84,9 @@ class _About:
         self._ensemble = ensemble
         self._metrics = metrics
 
+    @described(Description(answer=Health))
     async def health(self, request: web.Request) -> web.Response:
+        """How well the server is, with numbers; 503 where nothing is drawn any more."""
         width, height = parse_size(self._stage.size)
         admission = self._ensemble.admission
         health: Health = {
@@ -95,7 +98,9 @@ class _About:
         }
         return _answered_well(health)
 
+    @described(Description(answer=Condition))
     async def healthz(self, request: web.Request) -> web.Response:
+        """The same in short, for everybody, without a token."""
         return _answered_well(self._condition())
 
     def _condition(self) -> Condition:
@@ -104,10 +109,14 @@ class _About:
             return {"status": "ok"}
         return {"status": "failed", "error": LivefaceError(code="drawing_stopped").as_object()}
 
+    @described(Description(answer="text/plain"))
     async def metrics(self, request: web.Request) -> web.Response:
+        """Numbers for Prometheus."""
         return web.Response(body=self._metrics.text(), headers={hdrs.CONTENT_TYPE: CONTENT_TYPE})
 
+    @described(Description(answer=PageSettings))
     async def settings(self, request: web.Request) -> web.Response:
+        """What a page needs to know."""
         settings: PageSettings = {
             "version": version("liveface"),
             "ice_servers": [_entry(server) for server in self._stage.settings.servers()],

@@ -31,6 +31,7 @@ from liveface.app.server.messages import (
 )
 from liveface.app.server.refusals import RefusalError
 from liveface.app.server.requests import read_query
+from liveface.app.server.routes.description import CHOICE, OPENED, Description, described
 from liveface.app.server.schemas import AgentQuery
 from liveface.app.server.security import OWNER, is_same_secret
 from liveface.app.server.sessions.pcm_source import AHEAD_SECONDS, PacedSource, decode_pcm16
@@ -64,7 +65,23 @@ class _Sockets:
         self._stage = stage
         self._open: dict[str, _Dialogue] = {}  # by conversation
 
+    @described(
+        Description(
+            query=AgentQuery,
+            status=101,
+            is_owners=True,
+            codes=(
+                *("websocket_expected", "owner_in_address", "setting_unknown", "owner_missing", "conversation_unknown"),
+                *("peer_speaks", *CHOICE, *OPENED),
+            ),
+        )
+    )
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
+        """A WebSocket over which a voice agent sends speech, and is told how far the face has come with it.
+
+        To come back, `Liveface-Owner` holds the secret, or the WebSocket protocol liveface.owner.SECRET beside
+        liveface.
+        """
         socket = web.WebSocketResponse(
             max_msg_size=_LARGEST_READ,
             compress=False,

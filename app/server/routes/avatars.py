@@ -8,7 +8,8 @@ from aiohttp import web
 from liveface.app.files.schema import FieldError, read
 from liveface.app.server.avatars.avatar_store import AvatarStore
 from liveface.app.server.avatars.photo_worker import MAXIMUM_BYTES
-from liveface.app.server.refusals import RefusalError
+from liveface.app.server.refusals import OF_PHOTOS, RefusalError
+from liveface.app.server.routes.description import Description, described
 from liveface.app.server.schemas import AvatarEntry, AvatarList, Upload, Uploaded
 from liveface.app.server.security import OWNER
 from liveface.engine.errors import CapacityError
@@ -16,6 +17,10 @@ from liveface.engine.errors import CapacityError
 _RECEIVED_AT_ONCE = 8  # uploads, each of which may take `MAXIMUM_BYTES` of memory
 _SECONDS = 30.0  # for the bytes of an upload
 _CHUNK = 1 << 16  # bytes
+_OF_UPLOADS = (
+    *("face_number", "upload_too_slow", "upload_too_large", "photos_waiting", "uploads_waiting", "photo_worker_failed"),
+    *OF_PHOTOS,
+)
 _MOST_SECRETS = 32  # that are compared for one request
 
 
@@ -36,18 +41,26 @@ class _Gallery:
         self._client = client
         self._received = 0
 
+    @described(Description(answer=AvatarList))
     async def names(self, request: web.Request) -> web.Response:
+        """The shipped avatars, and the uploads whose secrets are sent in Liveface-Owner, apart by commas."""
         about = [
             AvatarEntry(name=name, photo=_photo_address(name), uploaded=self._avatars.is_uploaded(name))
             for name in self._avatars.names(_secrets(request))
         ]
         return web.json_response(AvatarList(avatars=about))
 
+    @described(Description(answer="image/jpeg", codes=("avatar_unknown",)))
     async def photo(self, request: web.Request) -> web.Response:
+        """The picture of an avatar, 512 x 512."""
         picture = await self._avatars.preview(request.match_info["name"])
         return web.Response(body=picture, content_type="image/jpeg", headers={"Cache-Control": "private, max-age=600"})
 
+    @described(
+        Description(body="image/*", query=Upload, answer=Uploaded, status=201, headers=("Location",), codes=_OF_UPLOADS)
+    )
     async def add(self, request: web.Request) -> web.Response:
+        """Make an avatar of a photo: the bytes of a JPEG, PNG, WebP, AVIF or HEIC."""
         try:
             wanted = read(Upload, request.query, is_text=True)
         except FieldError:  # a name is always a text
@@ -63,7 +76,9 @@ class _Gallery:
         about = Uploaded(name=upload.name, secret=upload.secret, photo=_photo_address(upload.name))
         return web.json_response(about, status=201, headers={"Location": f"/avatars/{upload.name}"})
 
+    @described(Description(status=204, is_owners=True, codes=("avatar_of_others",)))
     async def remove(self, request: web.Request) -> web.Response:
+        """Forget an upload."""
         self._avatars.remove(request.match_info["name"], request.headers.get(OWNER, ""))
         return web.Response(status=204)
 

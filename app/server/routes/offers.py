@@ -9,7 +9,8 @@ from liveface.app.server.avatars.avatar_store import encode_photo
 from liveface.app.server.context import ServerContext
 from liveface.app.server.refusals import RefusalError
 from liveface.app.server.requests import read_body, read_json, setting_refusal
-from liveface.app.server.schemas import Answer, Mute, Offer, Wanted
+from liveface.app.server.routes.description import CHOICE, OFFERED, OPENED, OWNED, Description, described
+from liveface.app.server.schemas import Answer, ConversationNumbers, Mute, Offer, Wanted
 from liveface.app.server.security import OWNER, is_same_secret, require
 from liveface.app.server.sessions.session_registry import ServerSession
 from liveface.app.server.webrtc.negotiation import chosen
@@ -43,7 +44,29 @@ class _Offers:
     def __init__(self, stage: ServerContext) -> None:
         self._stage = stage
 
+    @described(
+        Description(
+            body=Offer,
+            answer=Answer,
+            codes=(
+                *(
+                    "body_not_json",
+                    "offer_key",
+                    "offer_missing",
+                    "offer_value",
+                    "conversation_unknown",
+                    "owner_missing",
+                ),
+                *("scope_missing", "offer_without_sound", "offer_receives_nothing", *CHOICE, *OFFERED, *OPENED),
+            ),
+        )
+    )
     async def answer(self, request: web.Request) -> web.Response:
+        """Answer a WebRTC offer: a new conversation, a viewer of one, or its owner who comes back within 30 s.
+
+        Numbers and the end of the conversation are told over the data channel “liveface”, where the owner may also
+        interrupt and mute.
+        """
         offer = await _read_offer(request)
         async with self._stage.turnstile.turn():
             if offer.conversation is not None:
@@ -51,24 +74,33 @@ class _Offers:
             require(request, "publish")
             return web.json_response(await self._begin(offer))
 
+    @described(Description(answer=ConversationNumbers, codes=("conversation_unknown",)))
     async def numbers(self, request: web.Request) -> web.Response:
+        """What has been measured of a conversation so far."""
         return web.json_response(self._named(request).numbers())
 
+    @described(Description(answer="image/jpeg", codes=("conversation_unknown",)))
     async def photo(self, request: web.Request) -> web.Response:
         """The face as it is before it speaks, for who watches; its name is nothing that they need to know."""
         avatar = self._named(request).wish.avatar
         picture = await asyncio.to_thread(encode_photo, avatar)
         return web.Response(body=picture, content_type="image/jpeg", headers={"Cache-Control": "private, max-age=600"})
 
+    @described(Description(status=204, is_owners=True, codes=OWNED))
     async def end(self, request: web.Request) -> web.Response:
+        """End a conversation."""
         await self._stage.conversations.close(owned(self._stage, request).id)
         return web.Response(status=204)
 
+    @described(Description(status=204, is_owners=True, codes=OWNED))
     async def interrupt(self, request: web.Request) -> web.Response:
+        """Forget all sound that was not heard yet; the mouth closes."""
         await owned(self._stage, request).interrupt()
         return web.Response(status=204)
 
+    @described(Description(body=Mute, status=204, is_owners=True, codes=("body_not_json", "mute_missing", *OWNED)))
     async def mute(self, request: web.Request) -> web.Response:
+        """Hear silence instead of the source, or the source again."""
         conversation = owned(self._stage, request)
         conversation.mute((await read_body(request, Mute, "mute_missing")).muted)
         return web.Response(status=204)

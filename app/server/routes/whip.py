@@ -11,7 +11,15 @@ from liveface.app.server.context import ServerContext
 from liveface.app.server.refusals import RefusalError
 from liveface.app.server.requests import read_query
 from liveface.app.server.routes import whep
-from liveface.app.server.routes.peer_resources import PeerSessions, check_acceptable, nothing, read_offer
+from liveface.app.server.routes.description import CHOICE, OFFERED, OPENED, Description, described
+from liveface.app.server.routes.peer_resources import (
+    OFFER,
+    OPENED_HEADERS,
+    PeerSessions,
+    check_acceptable,
+    nothing,
+    read_offer,
+)
 from liveface.app.server.schemas import Wanted
 from liveface.app.server.security import OWNER, is_same_secret
 from liveface.app.server.sessions.session_registry import RESUME_SECONDS, ServerSession, SessionRequest
@@ -65,7 +73,24 @@ class _Ingest:
             *self._sessions.routes(),
         ]
 
+    @described(
+        Description(
+            body=OFFER,
+            query=Wanted,
+            answer=OFFER,
+            status=201,
+            headers=(*OPENED_HEADERS, "Liveface-Conversation", OWNER),
+            codes=(
+                *("content_type", "name_invalid", "name_taken", "name_is_id", "offer_without_sound"),
+                *(*CHOICE, *OFFERED, *OPENED),
+            ),
+        )
+    )
     async def _publish(self, request: web.Request) -> web.Response:
+        """WHIP: publish sound, which a face speaks.
+
+        A publisher that was lost goes on at its resource, or under its name with the secret in `Liveface-Owner`.
+        """
         offer = await read_offer(request)
         check_acceptable(offer, is_heard=True)
         async with self._stage.turnstile.turn():

@@ -9,8 +9,9 @@ from aiohttp import hdrs, web
 
 from liveface.app.server.context import ServerContext
 from liveface.app.server.requests import read_body
+from liveface.app.server.routes.description import OWNED, Description, described
 from liveface.app.server.routes.offers import owned
-from liveface.app.server.schemas import Push, PushBegun
+from liveface.app.server.schemas import Push, PushBegun, PushNumbers
 from liveface.app.server.sessions.session_registry import ServerSession
 from liveface.app.server.webrtc.whip_client import Destinations, WhipPush
 from liveface.engine.errors import CapacityError, NotFoundError
@@ -44,7 +45,19 @@ class _Pushes:
         self._destinations = Destinations(stage.push_to)
         self._running: dict[str, _Running] = {}
 
+    @described(
+        Description(
+            body=Push,
+            answer=PushBegun,
+            status=201,
+            is_owners=True,
+            headers=("Location",),
+            codes=("body_not_json", "push_missing", "configuration_invalid", "output_failed", "answer_refuses")
+            + ("pushes_full", "offers_waiting", "offer_too_slow", "peers_full", "ports_full", *OWNED),
+        )
+    )
     async def begin(self, request: web.Request) -> web.Response:
+        """Send the face and voice of a conversation to another WHIP server, one that --push-to allows."""
         conversation = owned(self._stage, request)
         asked = await read_body(request, Push, "push_missing")
         if sum(one.conversation is conversation for one in self._running.values()) >= _MOST:
@@ -63,10 +76,14 @@ class _Pushes:
         running.keeping.add_done_callback(lambda _: self._running.pop(key, None))
         return web.json_response(PushBegun(push=key), status=201, headers={hdrs.LOCATION: f"{request.path}/{key}"})
 
+    @described(Description(answer=PushNumbers, is_owners=True, codes=("push_unknown", *OWNED)))
     async def numbers(self, request: web.Request) -> web.Response:
+        """How a push goes."""
         return web.json_response(self._find(request).push.numbers())
 
+    @described(Description(status=204, is_owners=True, codes=("push_unknown", *OWNED)))
     async def end(self, request: web.Request) -> web.Response:
+        """End a push, and tell the other server."""
         running = self._find(request)
         assert running.keeping is not None, "its key was told before it had started"
         running.keeping.cancel()
