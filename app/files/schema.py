@@ -63,7 +63,7 @@ def converted(kind: type, name: str, value: object, *, is_text: bool = False) ->
     try:
         return msgspec.convert(value, _types(kind)[name], strict=not is_text)
     except ValueError:
-        raise FieldError(name, value, _words(_fields(kind)[name].type)) from None
+        raise FieldError(name, value, expected(kind, name)) from None
 
 
 def check(made: object) -> None:
@@ -71,6 +71,11 @@ def check(made: object) -> None:
     kind: type = type(made)
     for name in _fields(kind):
         converted(kind, name, getattr(made, name))
+
+
+def expected(kind: type, name: str) -> str:
+    """What is expected of a field, in words."""
+    return _words(_fields(kind)[name].type)
 
 
 def names(kind: type) -> list[str]:
@@ -118,7 +123,7 @@ def _words(kind: inspect.Type) -> str:
 
 
 def _range(least: float | None, most: float | None) -> str:
-    return "" if least is None else f" from {least:g} to {most:g}"
+    return "" if least is None else f" from {least} to {most}"
 
 
 def _either(words: Sequence[str]) -> str:

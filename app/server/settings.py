@@ -52,7 +52,7 @@ class ServeSettings:
     turn: tuple[str, ...] = ()
     turn_secret: str | None = None
     bitrate: Annotated[int, Meta(ge=100_000, le=20_000_000)] = 2_000_000
-    codec: Codec = "vp8"
+    codec: Annotated[Codec, Meta(description="vp8 or h264")] = "vp8"
     size: str = "512x512"
     lookahead: Lookahead = DEFAULT_LOOKAHEAD
     idle_seconds: Annotated[float, Meta(ge=1, le=86_400)] = 600.0
@@ -60,8 +60,8 @@ class ServeSettings:
     trusted_proxy: tuple[str, ...] = ()
     udp_ports: str | None = None
     public_peers_only: bool = False
-    log_level: LogLevel = "info"
-    log_format: LogFormat = "text"
+    log_level: Annotated[LogLevel, Meta(description="debug, info, warning or error")] = "info"
+    log_format: Annotated[LogFormat, Meta(description="text or json")] = "text"
     access_log: bool = False
 
     def __post_init__(self) -> None:

@@ -39,7 +39,7 @@ def test_the_command_line_wins_over_the_environment_over_the_file_over_the_defau
         ("port = 1.5", "port is 1.5: it must be a whole number"),
         ("port = 70000", "port is 70000: it must be a whole number from 0 to 65535"),
         ("lookahead = 7", "lookahead is 7: it must be a number of frames from 0 to 6"),
-        ('codec = "av1"', "codec is 'av1': it must be 'h264' or 'vp8'"),
+        ('codec = "av1"', "codec is 'av1': it must be vp8 or h264"),
         ("token = 12345678901234567890", "token is of the kind int: it must be a text"),
         ('stun = "stun:a"', "stun is 'stun:a': it must be a list of texts"),
         ("turn = [1]", "turn is of the kind list: it must be a list of texts"),
