@@ -1,6 +1,9 @@
 """What a run can be set to, and the delays that are promised. Knows nothing of how they are reached."""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
 
 from liveface.engine.drawing.painters import Backend as Backend
 from liveface.engine.errors import ConfigurationError
@@ -11,6 +14,7 @@ HOLD_MS = 25  # a finished live picture waits at most this long for its moment, 
 SHORTEST_HOLD_MS = 5  # likewise, where the device's own delay has used up the time to spare
 BOUND_MS = 170  # published: 95 of 100 live pictures at the default lookahead are younger
 DEFAULT_LOOKAHEAD = 2  # frames
+Lookahead = Annotated[int, Meta(ge=0, le=6, description="a number of frames from 0 to 6")]  # `streamer.LOOKAHEADS`
 
 _SMALLEST_SIDE, _LARGEST_SIDE = 128, 1920  # pixels
 

@@ -19,11 +19,19 @@ gives what was found, what was expected and the remedy, in one sentence or two.
 """
 
 from pathlib import PurePath
-from typing import ClassVar
+from typing import ClassVar, TypedDict
 
 from liveface.engine.sentences import SENTENCES, Reader
 
 ERRORS = "LIVEFACE_ERRORS"  # the variable that is `json` where a program starts ours, and wants to know codes
+
+
+class ErrorObject(TypedDict):
+    """A failure for programs: which one it is, what to do about it in words, and the values in these."""
+
+    code: str
+    message: str
+    details: dict[str, object]
 
 
 class LivefaceError(Exception):
@@ -47,7 +55,7 @@ class LivefaceError(Exception):
         """Its first part alone, without the remedy."""
         return str(self) if self._words is None else self._words.found.format(**self.details)
 
-    def as_object(self) -> dict[str, object]:
+    def as_object(self) -> ErrorObject:
         """What a program of others is told, for JSON: nothing of this machine's paths."""
         shown = {name: value for name, value in self.details.items() if not isinstance(value, PurePath)}
         return {"code": self.code, "message": self.told("client"), "details": shown}

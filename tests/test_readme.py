@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from liveface.app.cli import SUMMARIES
+from scripts import list_options
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "deploy").rglob("*.md")]
@@ -54,6 +55,11 @@ def test_the_links_of_a_document_lead_somewhere(document: Path) -> None:
 @pytest.mark.parametrize("command", SUMMARIES)
 def test_every_command_is_in_the_reference(command: str) -> None:
     assert f"`liveface {command}" in (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+
+
+def test_the_references_are_in_step_with_the_code() -> None:
+    assert list_options.COMMANDS.read_text(encoding="utf-8") == list_options.commands(), "run scripts/list_options.py"
+    assert list_options.SETTINGS.read_text(encoding="utf-8") == list_options.settings(), "run scripts/list_options.py"
 
 
 def headings(path: Path) -> set[str]:

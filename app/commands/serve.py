@@ -48,7 +48,7 @@ _DEFAULTS = ServeSettings()
 
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen at.", show_default=_DEFAULTS.host)] = None,
-    port: Annotated[int | None, typer.Option(show_default=str(_DEFAULTS.port))] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen at.", show_default=str(_DEFAULTS.port))] = None,
     cert: Annotated[str | None, typer.Option(help="A certificate for https, as PEM.")] = None,
     key: Annotated[str | None, typer.Option(help="Its key, as PEM.")] = None,
     token: Annotated[

@@ -1,26 +1,22 @@
 """What a user has chosen in the window, and the file that keeps it. Knows nothing of what the choices do."""
 
 import json
-import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
 
 from liveface.app.files.atomic_write import write_whole
-from liveface.app.settings import DEFAULT_LOOKAHEAD
+from liveface.app.files.schema import FieldError, check, names, parse_object
+from liveface.app.settings import DEFAULT_LOOKAHEAD, Lookahead
 from liveface.engine.errors import ConfigurationError, OutputError
 from liveface.engine.folders import settings_folder
-from liveface.engine.hearing.streamer import LOOKAHEADS
 
-_CHOICES: dict[str, tuple[object, ...]] = {
-    "theme": ("system", "light", "dark"),
-    "lookahead": tuple(LOOKAHEADS),
-    "camera_fit": ("letterbox", "crop"),
-    "panel": ("", "live", "settings"),
-}
-_COLOUR = re.compile("#[0-9a-fA-F]{6}")
-_SHOWN = 60  # characters of a value that cannot be
+Background = Annotated[
+    str, Meta(pattern=r"^(blur|#[0-9a-fA-F]{6})\Z", description="'blur' or a colour such as '#202020'")
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +27,7 @@ class Preferences:
     Raises `ConfigurationError` for a value that cannot be.
     """
 
-    theme: str = "system"
+    theme: Literal["system", "light", "dark"] = "system"
     avatar: str = ""
     microphone: str = ""
     speaker: str = ""
@@ -39,27 +35,21 @@ class Preferences:
     has_automatic_gain: bool = True
     is_push_to_talk: bool = False
     hears_itself: bool = False
-    lookahead: int = DEFAULT_LOOKAHEAD
+    lookahead: Lookahead = DEFAULT_LOOKAHEAD
     camera: str = ""
-    camera_fit: str = "letterbox"
-    camera_background: str = "blur"
+    camera_fit: Literal["letterbox", "crop"] = "letterbox"
+    camera_background: Background = "blur"
     voice: str = ""
-    panel: str = "live"
+    panel: Literal["", "live", "settings"] = "live"
     geometry: str = ""
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value, expected = getattr(self, field.name), type(field.default)
-            choices = _CHOICES.get(field.name)
-            if type(value) is not expected or (choices is not None and value not in choices):
-                wanted = expected.__name__ if choices is None else f"one of {', '.join(map(repr, choices))}"
-                raise ConfigurationError(f"The setting {field.name} is {repr(value)[:_SHOWN]}: expected is {wanted}.")
-        background = self.camera_background
-        if background != "blur" and not _COLOUR.fullmatch(background):
+        try:
+            check(self)
+        except FieldError as fault:
             raise ConfigurationError(
-                f"The setting camera_background is {repr(background)[:_SHOWN]}: expected is 'blur' or a colour such as "
-                "'#202020'."
-            )
+                f"The setting {fault.name} is {fault.found}: expected is {fault.expected}."
+            ) from None
 
 
 class PreferencesFile:
@@ -84,24 +74,23 @@ class PreferencesFile:
         `tell` gets a sentence about what could not be used. A file that is none of preferences is put aside.
         """
         try:
-            values: Any = json.loads(self._path.read_text(encoding="utf-8"))
+            text = self._path.read_bytes()
         except FileNotFoundError:
             return self._saved
         except OSError as error:
             tell(f"The settings in {self._path} cannot be read ({error.strerror}): the default settings are used.")
             return self._saved
-        except (ValueError, RecursionError) as error:
-            values = error
-        if not isinstance(values, dict):
+        if (values := parse_object(text)) is None:
             tell(f"The settings in {self._path} cannot be understood: {self._put_aside()}")
             return self._saved
-        names = {field.name for field in fields(Preferences)}
-        self._others = {name: value for name, value in values.items() if name not in names}
+        known = names(Preferences)
+        self._others = {name: value for name, value in values.items() if name not in known}
         faults = []
-        for name in names & values.keys():
+        for name in values.keys() & known:
+            changed: dict[str, Any] = {name: values[name]}
             try:
-                self._saved = replace(self._saved, **{name: values[name]})
-            except (ConfigurationError, TypeError) as error:
+                self._saved = replace(self._saved, **changed)
+            except ConfigurationError as error:
                 faults.append(str(error).rstrip("."))
         if faults:
             rest = "the default takes its place" if len(faults) == 1 else "the defaults take their places"

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
@@ -18,8 +17,11 @@ from liveface.app.server.refusals import RefusalError, status_of
 from liveface.app.server.routes import agent_websocket as pcm_socket
 from liveface.app.server.routes import avatars as gallery
 from liveface.app.server.routes import offers, whip
+from liveface.app.server.routes.description import Description, described
+from liveface.app.server.schemas import Condition, Failure, Health, IceServerEntry, PageSettings
 from liveface.app.server.security import HEALTHZ, Access, Guard, header_writer
 from liveface.app.server.sessions import pushes
+from liveface.app.server.webrtc.peer import IceServer
 from liveface.app.session.pipeline import ASSETS
 from liveface.app.settings import parse_size
 from liveface.engine.errors import CapacityError, LivefaceError
@@ -82,47 +84,61 @@ class _About:
         self._ensemble = ensemble
         self._metrics = metrics
 
+    @described(Description(answer=Health))
     async def health(self, request: web.Request) -> web.Response:
+        """How well the server is, with numbers; 503 where nothing is drawn any more."""
         width, height = parse_size(self._stage.size)
         admission = self._ensemble.admission
-        return self._condition(
-            {
-                "version": version("liveface"),
-                "sessions": len(self._stage.conversations),
-                "capacity": admission.holds(width, height, self._stage.encoding.predict(width * height)),
-                "load": round(admission.load(), 3),
-            }
-        )
+        health: Health = {
+            **self._condition(),
+            "version": version("liveface"),
+            "sessions": len(self._stage.conversations),
+            "capacity": admission.holds(width, height, self._stage.encoding.predict(width * height)),
+            "load": round(admission.load(), 3),
+        }
+        return _answered_well(health)
 
+    @described(Description(answer=Condition))
     async def healthz(self, request: web.Request) -> web.Response:
-        return self._condition({})
+        """The same in short, for everybody, without a token."""
+        return _answered_well(self._condition())
 
-    def _condition(self, numbers: Mapping[str, object]) -> web.Response:
-        """Whether faces can speak here: 503 where none ever will until the program is started again."""
-        is_drawing = self._ensemble.scheduler.is_running
-        reason = {} if is_drawing else {"error": LivefaceError(code="drawing_stopped").as_object()}
-        return web.json_response(
-            {"status": "ok" if is_drawing else "failed", **reason, **numbers}, status=200 if is_drawing else 503
-        )
+    def _condition(self) -> Condition:
+        """Whether faces can speak here: where they cannot, none ever will until the program is started again."""
+        if self._ensemble.scheduler.is_running:
+            return {"status": "ok"}
+        return {"status": "failed", "error": LivefaceError(code="drawing_stopped").as_object()}
 
+    @described(Description(answer="text/plain"))
     async def metrics(self, request: web.Request) -> web.Response:
+        """Numbers for Prometheus."""
         return web.Response(body=self._metrics.text(), headers={hdrs.CONTENT_TYPE: CONTENT_TYPE})
 
+    @described(Description(answer=PageSettings))
     async def settings(self, request: web.Request) -> web.Response:
-        servers: list[dict[str, Any]] = []
-        for server in self._stage.settings.servers():
-            secrets = {"username": server.username, "credential": server.credential}
-            servers.append({"urls": list(server.urls)} | {key: value for key, value in secrets.items() if value})
-        return web.json_response(
-            {
-                "version": version("liveface"),
-                "ice_servers": servers,
-                "size": self._stage.size,
-                "lookahead": self._stage.lookahead,
-                "codec": self._stage.settings.codec,
-                "maximum_upload_bytes": MAXIMUM_BYTES,
-            }
-        )
+        """What a page needs to know."""
+        settings: PageSettings = {
+            "version": version("liveface"),
+            "ice_servers": [_entry(server) for server in self._stage.settings.servers()],
+            "size": self._stage.size,
+            "lookahead": self._stage.lookahead,
+            "codec": self._stage.settings.codec,
+            "maximum_upload_bytes": MAXIMUM_BYTES,
+        }
+        return web.json_response(settings)
+
+
+def _answered_well(condition: Condition) -> web.Response:
+    return web.json_response(condition, status=200 if condition["status"] == "ok" else 503)
+
+
+def _entry(server: IceServer) -> IceServerEntry:
+    entry: IceServerEntry = {"urls": list(server.urls)}
+    if server.username:
+        entry["username"] = server.username
+    if server.credential:
+        entry["credential"] = server.credential
+    return entry
 
 
 @web.middleware
@@ -173,7 +189,7 @@ def _answered(request: web.Request, error: LivefaceError, status: int, headers: 
     """JSON, or plain text for a person who opens an address in a browser."""
     if "text/html" in request.headers.get(hdrs.ACCEPT, ""):
         return web.Response(status=status, text=error.told("client"), headers=headers)
-    return web.json_response({"error": error.as_object()}, status=status, headers=headers)
+    return web.json_response(Failure(error=error.as_object()), status=status, headers=headers)
 
 
 def _file_route(path: Path) -> web.RouteDef:

@@ -1,19 +1,16 @@
 """What the handlers of requests need: conversations, avatars, and what a client may leave open."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from liveface.app.server.avatars.avatar_store import AvatarStore
 from liveface.app.server.offer_limits import OfferLimits
-from liveface.app.server.refusals import RefusalError
+from liveface.app.server.schemas import Wanted
 from liveface.app.server.sessions.session_registry import SessionRegistry, SessionRequest
 from liveface.app.server.webrtc.encoding_cost import EncodingCost
 from liveface.app.server.webrtc.peer import PeerSettings
 from liveface.app.session.clock import Clock
 from liveface.app.session.pipeline import DEFAULT_AVATAR
 from liveface.app.settings import DEFAULT_LOOKAHEAD, Settings, parse_size
-
-_LOOKAHEADS = [str(frames) for frames in range(7)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +30,16 @@ class ServerContext:
     push_to: tuple[str, ...] = ()
     turnstile: OfferLimits = field(default_factory=OfferLimits)
 
-    async def wish(self, named: Mapping[str, object]) -> SessionRequest:
-        """What a client asks for: `avatar`, `size`, `lookahead` of a query or of JSON, each of which may be absent.
+    async def wish(self, wanted: Wanted) -> SessionRequest:
+        """What a client asks for, and the server's own choice of what it leaves open.
 
-        Raises `NotFoundError` for an avatar that is not there, `ConfigurationError` for what cannot be.
+        Raises `NotFoundError` for an avatar that is not there, `ConfigurationError` for a size that cannot be.
         """
-        name = str(named.get("avatar") or DEFAULT_AVATAR.name)
-        lookahead = str(named.get("lookahead", self.lookahead))
-        if lookahead not in _LOOKAHEADS:
-            raise RefusalError(
-                "setting_value", name="lookahead", found=lookahead, expected="a number of frames from 0 to 6"
-            )
-        size = Settings(*parse_size(str(named.get("size") or self.size)[:20]))
+        name = wanted.avatar or DEFAULT_AVATAR.name
+        lookahead = self.lookahead if wanted.lookahead is None else wanted.lookahead
+        size = Settings(*parse_size((wanted.size or self.size)[:20]))
         avatar = await self.avatars.framed(name, size.width, size.height)
-        return SessionRequest(avatar, name, int(lookahead), self.avatars.is_uploaded(name))
+        return SessionRequest(avatar, name, lookahead, self.avatars.is_uploaded(name))
 
     def encoding_cost(self, wish: SessionRequest) -> float:
         """Seconds of one core that one viewer's encoder takes for a picture."""

@@ -118,6 +118,9 @@ MESSAGES = (
     *("server_stops", "drawing_stopped"),
 )
 
+_OF_OUR_FILES = ("photo_is_folder", "photo_absent", "photo_worker_failed")  # which no upload can be
+OF_PHOTOS = tuple(code for code in SENTENCES if code.startswith("photo_") and code not in _OF_OUR_FILES)
+
 
 class RefusalError(LivefaceError):
     """A request that is not followed, or one message of a client."""
@@ -137,20 +140,23 @@ def status_of(error: LivefaceError) -> int:
     return found or next(status for kind, status in KINDS.items() if isinstance(error, kind))
 
 
+def status_of_code(code: str) -> int:
+    """With which a failure of that code is answered."""
+    kinds = {kind.kind: status for kind, status in KINDS.items()} | dict.fromkeys(OF_PHOTOS, KINDS[PhotoError])
+    return (kinds | dict(STATUSES))[code]
+
+
 def table() -> str:
     """All that a client may meet, as Markdown, for the documentation."""
     lines = ["| Code | Status | Says |", "|---|---|---|"]
     for code, status in sorted(STATUSES.items(), key=lambda pair: (pair[1], pair[0])):
         if code in SENTENCES:
             lines.append(_line(code, str(status)))
-    lines += [_line(code, "422") for code in SENTENCES if code.startswith("photo_") and code not in _OF_OUR_FILES]
+    lines += [_line(code, "422") for code in OF_PHOTOS]
     lines += [f"| `{kind.kind}` | {status} | {_about(kind)} |" for kind, status in KINDS.items()]
     lines.append(f"| `not_acceptable` | {STATUSES['not_acceptable']} | An offer that asks for what is not done here. |")
     lines += [_line(code, "message") for code in MESSAGES]
     return "\n".join(lines) + "\n"
-
-
-_OF_OUR_FILES = ("photo_is_folder", "photo_absent", "photo_worker_failed")  # which no upload can be
 
 
 def _line(code: str, status: str) -> str:

@@ -157,7 +157,7 @@ class Guard:
                 if shown is not None and (found := self._accepted(shown, address)) is not None:
                     return self._remembering(request, found)
                 request[_SCOPES] = self._check_token(request, address).scopes
-                require(request, _needed(request))
+                require(request, needed(request.method, request.path))
             if _is_led_here(request):  # from another site, by whoever made it
                 _check_rate(self._refusals, address, 1.0)
             else:
@@ -224,12 +224,11 @@ def require(request: web.Request, scope: Scope) -> None:
         raise RefusalError("scope_missing", scopes=sorted(scopes), needed=scope)
 
 
-def _needed(request: web.Request) -> Scope:
+def needed(method: str, path: str) -> Scope:
     """What a token must allow for a request, as far as its first line tells: /offer asks for more where it begins."""
-    path = request.path
     if path in ("/metrics", "/health"):
         return "metrics"
-    is_reading = request.method in (hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS) and path != "/pcm"
+    is_reading = method in (hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS) and path != "/pcm"
     return "view" if is_reading or path == "/offer" or path.split("/")[1] == "whep" else "publish"
 
 

@@ -5,18 +5,21 @@ import re
 import ssl
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal
 from urllib.parse import unquote
 
+from msgspec import Meta
+
+from liveface.app.files.schema import FieldError, check, converted, names, unknown
 from liveface.app.server.logs import LogFormat, LogLevel
 from liveface.app.server.proxies import TrustedProxies
 from liveface.app.server.security import Access, is_loopback, parse_origin
 from liveface.app.server.tokens import SHORTEST_KEY, check_key
 from liveface.app.server.webrtc.peer import IceServer, PeerSettings
 from liveface.app.server.webrtc.whip_client import Destinations
-from liveface.app.settings import DEFAULT_LOOKAHEAD, Settings, parse_size
+from liveface.app.settings import DEFAULT_LOOKAHEAD, Lookahead, Settings, parse_size
 from liveface.engine.errors import ConfigurationError
 
 TOKEN_VARIABLE = "LIVEFACE_TOKEN"
@@ -24,9 +27,7 @@ TURN_VARIABLE = "LIVEFACE_TURN_SECRET"
 DEFAULT_PORT = 8080
 
 _SHORTEST_TOKEN = 16  # letters: one that nobody can guess by asking
-_BITRATES = (100_000, 20_000_000)  # bits per second
-
-_NAMES = {str: "a text", bool: "true or false", int: "a whole number", float: "a number", tuple: "a list of texts"}
+_SECRETS = ("token", "turn", "turn_secret")
 
 Codec = Literal["vp8", "h264"]
 
@@ -40,45 +41,34 @@ class ServeSettings:
     """
 
     host: str = "127.0.0.1"
-    port: int = DEFAULT_PORT
+    port: Annotated[int, Meta(ge=0, le=65535)] = DEFAULT_PORT
     cert: str | None = None
     key: str | None = None
     token: str | None = None
     token_key: str | None = None
     allow_origin: tuple[str, ...] = ()
-    max_sessions: int = 16
+    max_sessions: Annotated[int, Meta(ge=1, le=1000)] = 16
     stun: tuple[str, ...] = ()
     turn: tuple[str, ...] = ()
     turn_secret: str | None = None
-    bitrate: int = 2_000_000
-    codec: Codec = "vp8"
+    bitrate: Annotated[int, Meta(ge=100_000, le=20_000_000)] = 2_000_000
+    codec: Annotated[Codec, Meta(description="vp8 or h264")] = "vp8"
     size: str = "512x512"
-    lookahead: int = DEFAULT_LOOKAHEAD
-    idle_seconds: float = 600.0
+    lookahead: Lookahead = DEFAULT_LOOKAHEAD
+    idle_seconds: Annotated[float, Meta(ge=1, le=86_400)] = 600.0
     push_to: tuple[str, ...] = ()
     trusted_proxy: tuple[str, ...] = ()
     udp_ports: str | None = None
     public_peers_only: bool = False
-    log_level: LogLevel = "info"
-    log_format: LogFormat = "text"
+    log_level: Annotated[LogLevel, Meta(description="debug, info, warning or error")] = "info"
+    log_format: Annotated[LogFormat, Meta(description="text or json")] = "text"
     access_log: bool = False
 
     def __post_init__(self) -> None:
-        for name, low, high in (
-            ("port", 0, 65535),
-            ("max_sessions", 1, 1000),
-            ("bitrate", *_BITRATES),
-            ("lookahead", 0, 6),
-            ("idle_seconds", 1, 86_400),
-        ):
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ConfigurationError(f"{name} is {value}: it must be from {low} to {high}.")
-        if self.codec not in get_args(Codec):
-            raise ConfigurationError(f"codec is “{self.codec[:40]}”: it must be vp8 or h264.")
-        for name, known in (("log_level", get_args(LogLevel)), ("log_format", get_args(LogFormat))):
-            if getattr(self, name) not in known:
-                raise ConfigurationError(f"{name} is “{getattr(self, name)[:40]}”: it must be {' or '.join(known)}.")
+        try:
+            check(self)
+        except FieldError as fault:
+            raise ConfigurationError(_told(fault)) from None
         if (self.cert is None) != (self.key is None):
             raise ConfigurationError("Of cert and key only one is given: https needs both.")
         if self.token is not None and (len(self.token) < _SHORTEST_TOKEN or not self.token.isprintable()):
@@ -173,17 +163,20 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigurationError(
             f"{path} cannot be read as TOML ({error}): correct it, or leave --config out."
         ) from error
-    defaults = {field.name: field.default for field in fields(ServeSettings)}
-    for name, value in found.items():
-        if name not in defaults:
-            raise ConfigurationError(f"{path} has an unknown key “{name[:40]}”: known are {', '.join(defaults)}.")
-        expected = str if defaults[name] is None else type(defaults[name])
-        if expected is tuple and isinstance(value, list) and all(isinstance(item, str) for item in value):
-            found[name] = tuple(value)
-        elif type(value) is not expected and not (expected is float and type(value) is int):
-            # The value may be a secret, so it is not repeated.
-            raise ConfigurationError(f"{path} has a {type(value).__name__} as {name}: expected is {_NAMES[expected]}.")
-    return found
+    if (name := unknown(ServeSettings, found)) is not None:
+        raise ConfigurationError(
+            f"{path} has an unknown key “{name[:40]}”: known are {', '.join(names(ServeSettings))}."
+        )
+    try:
+        return {name: converted(ServeSettings, name, value) for name, value in found.items()}
+    except FieldError as fault:
+        raise ConfigurationError(f"In {path} {_told(fault)}") from None
+
+
+def _told(fault: FieldError) -> str:
+    """What is wrong with a setting, without repeating what may be a secret."""
+    found = f"of the kind {type(fault.value).__name__}" if fault.name in _SECRETS else fault.found
+    return f"{fault.name} is {found}: it must be {fault.expected}."
 
 
 def read_key(path: Path) -> str:

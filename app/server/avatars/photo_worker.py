@@ -14,7 +14,7 @@ from asyncio.subprocess import DEVNULL, PIPE
 from contextlib import suppress
 from pathlib import Path
 
-from liveface.app.server.json_object import parse_object
+from liveface.app.files.schema import parse_object
 from liveface.app.session.pipeline import ASSETS
 from liveface.engine.errors import ERRORS, CapacityError, LivefaceError, PhotoError
 from liveface.engine.face.photo import FORMATS

@@ -4,17 +4,35 @@ The messages are those of OpenAI's realtime interface where it has one. Knows no
 """
 
 import asyncio
-import base64
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from aiohttp import WSMsgType, hdrs, web
+from msgspec import to_builtins
 
+from liveface.app.files.schema import names, parse_object, unknown
 from liveface.app.server.context import ServerContext
-from liveface.app.server.json_object import parse_object
+from liveface.app.server.messages import (
+    AGENT_MESSAGES,
+    Append,
+    Cleared,
+    Commit,
+    Committed,
+    ErrorKind,
+    Event,
+    Position,
+    Refused,
+    SessionCreated,
+    Started,
+    Stopped,
+    read_message,
+)
 from liveface.app.server.refusals import RefusalError
+from liveface.app.server.requests import read_query
+from liveface.app.server.routes.description import CHOICE, OPENED, Description, described
+from liveface.app.server.schemas import AgentQuery
 from liveface.app.server.security import OWNER, is_same_secret
 from liveface.app.server.sessions.pcm_source import AHEAD_SECONDS, PacedSource, decode_pcm16
 from liveface.app.server.sessions.session_registry import ServerSession
@@ -25,13 +43,6 @@ from liveface.engine.media import SAMPLE_RATE
 
 PATH = "/pcm"
 
-_RATES = ("24000", "8000", "16000", "22050", "44100", "48000")  # Hz; the first where none is named
-_ANSWERS = {"true": True, "false": False}
-_KEYS = {"avatar", "size", "lookahead", "rate", "wait_for_viewer", "conversation"}
-_TYPES = (
-    *("input_audio_buffer.append", "input_audio_buffer.commit", "input_audio_buffer.clear"),
-    *("output_audio_buffer.clear", "response.cancel"),
-)
 _PROTOCOL = "liveface"  # of WebSocket, for pages: they may name protocols, but send no headers
 _OWNER_PROTOCOL = "liveface.owner."  # before the secret
 _LARGEST_MESSAGE = 2**20  # bytes: 16 s and more
@@ -54,7 +65,23 @@ class _Sockets:
         self._stage = stage
         self._open: dict[str, _Dialogue] = {}  # by conversation
 
+    @described(
+        Description(
+            query=AgentQuery,
+            status=101,
+            is_owners=True,
+            codes=(
+                *("websocket_expected", "owner_in_address", "setting_unknown", "owner_missing", "conversation_unknown"),
+                *("peer_speaks", *CHOICE, *OPENED),
+            ),
+        )
+    )
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
+        """A WebSocket over which a voice agent sends speech, and is told how far the face has come with it.
+
+        To come back, `Liveface-Owner` holds the secret, or the WebSocket protocol liveface.owner.SECRET beside
+        liveface.
+        """
         socket = web.WebSocketResponse(
             max_msg_size=_LARGEST_READ,
             compress=False,
@@ -66,14 +93,12 @@ class _Sockets:
             raise RefusalError("websocket_expected")
         if "owner" in request.query:
             raise RefusalError("owner_in_address", header=OWNER, protocol=_OWNER_PROTOCOL)
-        if unknown := sorted(request.query.keys() - _KEYS):
-            raise RefusalError("setting_unknown", name=unknown[0], known=sorted(_KEYS))
-        rate = _rate(request.query.get("rate", _RATES[0]))
-        waits = _answer("wait_for_viewer", request.query.get("wait_for_viewer", "false"))
-        conversation, source = await self._conversation(request)
-        is_back = "conversation" in request.query
-        dialogue = _Dialogue(socket, conversation, source, rate, waits_for_viewer=waits, is_back=is_back)
-        source.is_paused = waits
+        if (name := unknown(AgentQuery, request.query)) is not None:
+            raise RefusalError("setting_unknown", name=name, known=sorted(names(AgentQuery)))
+        wanted = read_query(request.query, AgentQuery)
+        conversation, source = await self._conversation(request, wanted)
+        dialogue = _Dialogue(socket, conversation, source, wanted)
+        source.is_paused = wanted.wait_for_viewer
         conversation.enter(dialogue)
         before = self._open.get(conversation.id)
         self._open[conversation.id] = dialogue
@@ -88,14 +113,14 @@ class _Sockets:
                 del self._open[conversation.id]
         return socket
 
-    async def _conversation(self, request: web.Request) -> tuple[ServerSession, PacedSource]:
+    async def _conversation(self, request: web.Request, wanted: AgentQuery) -> tuple[ServerSession, PacedSource]:
         """A new one, or that to which its owner comes back."""
         conversations = self._stage.conversations
-        if (name := request.query.get("conversation")) is None:
-            wish = await self._stage.wish(request.query)
+        if wanted.conversation is None:
+            wish = await self._stage.wish(wanted)
             source = PacedSource(self._stage.clock)
             return await conversations.open(wish, source, self._stage.encoding_cost(wish), Stats()), source
-        conversation = conversations.get(name)
+        conversation = conversations.get(wanted.conversation)
         if not is_same_secret(_shown_owner(request), conversation.owner):
             raise RefusalError("owner_missing", header=OWNER)
         if not isinstance(conversation.source, PacedSource):
@@ -124,21 +149,14 @@ class _Dialogue:
     """What is said over one socket, in an event loop."""
 
     def __init__(
-        self,
-        socket: web.WebSocketResponse,
-        conversation: ServerSession,
-        source: PacedSource,
-        rate: int,
-        *,
-        waits_for_viewer: bool,
-        is_back: bool,
+        self, socket: web.WebSocketResponse, conversation: ServerSession, source: PacedSource, wanted: AgentQuery
     ) -> None:
         self._socket = socket
         self._conversation = conversation
         self._source = source
-        self._rate = rate
-        self._waits_for_viewer = waits_for_viewer
-        self._is_back = is_back
+        self._rate = wanted.rate
+        self._waits_for_viewer = wanted.wait_for_viewer
+        self._is_back = wanted.conversation is not None
         self._items: deque[_Item] = deque()  # of which something has not been heard; the last one may be open
         self._last_item: str | None = None
         self._clears = source.clears
@@ -156,16 +174,16 @@ class _Dialogue:
             return
         height, width = self._conversation.wish.avatar.photo.shape[:2]
         await self._send(
-            "session.created",
-            conversation=self._conversation.id,
-            owner=self._conversation.renew_owner() if self._is_back else self._conversation.owner,
-            whep="/whep?" + urlencode({"conversation": self._conversation.id}),
-            avatar=self._conversation.wish.name,
-            width=width,
-            height=height,
-            lookahead=self._conversation.wish.lookahead,
-            input_audio_format="pcm16",
-            rate=self._rate,
+            SessionCreated(
+                conversation=self._conversation.id,
+                owner=self._conversation.renew_owner() if self._is_back else self._conversation.owner,
+                whep="/whep?" + urlencode({"conversation": self._conversation.id}),
+                avatar=self._conversation.wish.name,
+                width=width,
+                height=height,
+                lookahead=self._conversation.wish.lookahead,
+                rate=self._rate,
+            )
         )
         async with asyncio.TaskGroup() as tasks:
             telling = tasks.create_task(self._tell_forever())
@@ -210,17 +228,15 @@ class _Dialogue:
             await self._refuse(refusal, event)
 
     async def _act(self, document: dict[str, object]) -> None:
-        match document.get("type"):
-            case "input_audio_buffer.append":
-                await self._append(_decoded(document.get("audio")))
-            case "input_audio_buffer.commit":
+        match read_message(AGENT_MESSAGES, document, {"audio": "invalid_audio"}):
+            case Append(audio=audio):
+                await self._append(audio)
+            case Commit():
                 await self._commit()
-            case "input_audio_buffer.clear" | "output_audio_buffer.clear" | "response.cancel":
+            case _:
                 self._whole.clear()
                 await self._conversation.interrupt()
                 await self._tell_interruption()
-            case kind:
-                raise RefusalError("unknown_type", found=str(kind), known=_TYPES)
 
     async def _append(self, pcm: bytes) -> None:
         pcm = self._whole.feed(pcm)
@@ -258,7 +274,7 @@ class _Dialogue:
         self._whole.clear()
         item = self._items[-1]
         item.end = self._source.pushed
-        await self._send("input_audio_buffer.committed", item_id=item.name, previous_item_id=self._last_item)
+        await self._send(Committed(item_id=item.name, previous_item_id=self._last_item))
         self._last_item = item.name
 
     async def _tell_forever(self) -> None:
@@ -292,10 +308,10 @@ class _Dialogue:
         if samples > before and (is_due or is_over or not before):
             item.told = samples
             if not before:
-                await self._send("output_audio_buffer.started", item_id=item.name)
-            await self._send("playback.position", **self._position(item, samples))
+                await self._send(Started(item_id=item.name))
+            await self._send(Position(item_id=item.name, samples=samples, ms=self._ms(samples)))
         if is_over:
-            await self._send("output_audio_buffer.stopped", **self._position(item, samples))
+            await self._send(Stopped(item_id=item.name, samples=samples, ms=self._ms(samples)))
 
     async def _tell_interruption(self) -> None:
         """Of whichever way it came: over this socket, from a viewer, by a request."""
@@ -305,18 +321,19 @@ class _Dialogue:
         item = self._items[0] if self._items else None
         samples = item.heard(self._source.heard_then, self._rate) if item else 0
         self._items.clear()
-        await self._send("output_audio_buffer.cleared", **self._position(item, samples))
+        await self._send(Cleared(item_id=None if item is None else item.name, samples=samples, ms=self._ms(samples)))
 
-    def _position(self, item: _Item | None, samples: int) -> dict[str, object]:
-        return {"item_id": item and item.name, "samples": samples, "ms": samples * 1000 // self._rate}
+    def _ms(self, samples: int) -> int:
+        return samples * 1000 // self._rate
 
-    async def _refuse(self, refusal: LivefaceError, event: object, kind: str = "invalid_request_error") -> None:
-        await self._send("error", error={"type": kind, **refusal.as_object(), "event_id": event})
+    async def _refuse(self, refusal: LivefaceError, event: object, kind: ErrorKind = "invalid_request_error") -> None:
+        await self._send(Refused(error={"type": kind, **refusal.as_object(), "event_id": event}))
 
-    async def _send(self, kind: str, **content: object) -> None:
+    async def _send(self, event: Event) -> None:
         self._count["event"] += 1
+        event.event_id = f"event_{self._count['event']}"
         with suppress(ConnectionError):  # the other side has gone, which the next read tells
-            await self._socket.send_json({"type": kind, "event_id": f"event_{self._count['event']}", **content})
+            await self._socket.send_json(to_builtins(event))
 
 
 def _shown_owner(request: web.Request) -> str:
@@ -324,22 +341,3 @@ def _shown_owner(request: web.Request) -> str:
     protocols = (name.strip() for name in request.headers.get(hdrs.SEC_WEBSOCKET_PROTOCOL, "").split(","))
     shown = (name.removeprefix(_OWNER_PROTOCOL) for name in protocols if name.startswith(_OWNER_PROTOCOL))
     return request.headers.get(OWNER) or next(shown, "")
-
-
-def _rate(text: str) -> int:
-    if text not in _RATES:
-        raise RefusalError("setting_value", name="rate", found=text, expected=f"one of {', '.join(_RATES)} Hz")
-    return int(text)
-
-
-def _answer(name: str, text: str) -> bool:
-    if text not in _ANSWERS:
-        raise RefusalError("setting_value", name=name, found=text, expected="true or false")
-    return _ANSWERS[text]
-
-
-def _decoded(audio: object) -> bytes:
-    try:
-        return base64.b64decode(audio if isinstance(audio, str) else "?", validate=True)
-    except ValueError as error:
-        raise RefusalError("invalid_audio") from error

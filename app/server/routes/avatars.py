@@ -5,15 +5,22 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from liveface.app.files.schema import FieldError, read
 from liveface.app.server.avatars.avatar_store import AvatarStore
 from liveface.app.server.avatars.photo_worker import MAXIMUM_BYTES
-from liveface.app.server.refusals import RefusalError
+from liveface.app.server.refusals import OF_PHOTOS, RefusalError
+from liveface.app.server.routes.description import Description, described
+from liveface.app.server.schemas import AvatarEntry, AvatarList, Upload, Uploaded
 from liveface.app.server.security import OWNER
 from liveface.engine.errors import CapacityError
 
 _RECEIVED_AT_ONCE = 8  # uploads, each of which may take `MAXIMUM_BYTES` of memory
 _SECONDS = 30.0  # for the bytes of an upload
 _CHUNK = 1 << 16  # bytes
+_OF_UPLOADS = (
+    *("face_number", "upload_too_slow", "upload_too_large", "photos_waiting", "uploads_waiting", "photo_worker_failed"),
+    *OF_PHOTOS,
+)
 _MOST_SECRETS = 32  # that are compared for one request
 
 
@@ -34,34 +41,44 @@ class _Gallery:
         self._client = client
         self._received = 0
 
+    @described(Description(answer=AvatarList))
     async def names(self, request: web.Request) -> web.Response:
+        """The shipped avatars, and the uploads whose secrets are sent in Liveface-Owner, apart by commas."""
         about = [
-            {"name": name, "photo": _photo_address(name), "uploaded": self._avatars.is_uploaded(name)}
+            AvatarEntry(name=name, photo=_photo_address(name), uploaded=self._avatars.is_uploaded(name))
             for name in self._avatars.names(_secrets(request))
         ]
-        return web.json_response({"avatars": about})
+        return web.json_response(AvatarList(avatars=about))
 
+    @described(Description(answer="image/jpeg", codes=("avatar_unknown",)))
     async def photo(self, request: web.Request) -> web.Response:
+        """The picture of an avatar, 512 x 512."""
         picture = await self._avatars.preview(request.match_info["name"])
         return web.Response(body=picture, content_type="image/jpeg", headers={"Cache-Control": "private, max-age=600"})
 
+    @described(
+        Description(body="image/*", query=Upload, answer=Uploaded, status=201, headers=("Location",), codes=_OF_UPLOADS)
+    )
     async def add(self, request: web.Request) -> web.Response:
-        face = request.query.get("face")
-        if face is not None and (not face.isdecimal() or len(face) > 2):
-            raise RefusalError("face_number")
+        """Make an avatar of a photo: the bytes of a JPEG, PNG, WebP, AVIF or HEIC."""
+        try:
+            wanted = read(Upload, request.query, is_text=True)
+        except FieldError:  # a name is always a text
+            raise RefusalError("face_number") from None
         if self._received >= _RECEIVED_AT_ONCE:
             raise CapacityError(code="uploads_waiting", found=self._received)
         self._received += 1
         try:
             photo = await _read(request)
-            number = None if face is None else int(face)
-            upload = await self._avatars.add(photo, request.query.get("name", ""), number, self._client(request))
+            upload = await self._avatars.add(photo, wanted.name, wanted.face, self._client(request))
         finally:
             self._received -= 1
-        about = {"name": upload.name, "secret": upload.secret, "photo": _photo_address(upload.name)}
+        about = Uploaded(name=upload.name, secret=upload.secret, photo=_photo_address(upload.name))
         return web.json_response(about, status=201, headers={"Location": f"/avatars/{upload.name}"})
 
+    @described(Description(status=204, is_owners=True, codes=("avatar_of_others",)))
     async def remove(self, request: web.Request) -> web.Response:
+        """Forget an upload."""
         self._avatars.remove(request.match_info["name"], request.headers.get(OWNER, ""))
         return web.Response(status=204)
 

@@ -12,6 +12,7 @@ from aiohttp import hdrs, web
 from multidict import CIMultiDict
 
 from liveface.app.server.refusals import RefusalError
+from liveface.app.server.routes.description import Description, described
 from liveface.app.server.security import is_same_secret
 from liveface.app.server.webrtc.negotiation import chosen
 from liveface.app.server.webrtc.peer import IceServer, Peer
@@ -20,10 +21,14 @@ from liveface.engine.errors import NotFoundError, PeerError
 
 OFFER = "application/sdp"
 FRAGMENT = "application/trickle-ice-sdpfrag"
+OPENED_HEADERS = ("Location", "ETag", "Accept-Patch", "Link")  # of the answer to an offer
 
 _METHODS = "OPTIONS, GET, POST, PATCH, DELETE"
+_OF_PATCHES = (
+    *("content_type", "session_unknown", "tag_missing", "tag_other", "ice_restart"),
+    *("sdp_line", "sdp_too_long", "sdp_media_full", "sdp_unusable", "peer_has_ended"),
+)
 _ENDED = ("failed", "closed")  # states of a peer
-
 
 End = Callable[[Peer], Awaitable[None]]
 
@@ -73,13 +78,16 @@ class PeerSessions:
         headers = self._headers({hdrs.LOCATION: f"{self._path}/{key}", hdrs.ETAG: tag, "Accept-Patch": FRAGMENT})
         return web.Response(status=201, text=str(answer), content_type=OFFER, headers=headers)
 
+    @described(Description(headers=("Allow", "Accept-Post", "Accept-Patch", "Link")))
     async def describe(self, request: web.Request) -> web.Response:
         """What may be sent. Some browser clients trickle candidates only where they see PATCH among the methods."""
         kinds = {"Accept-Post": OFFER, "Accept-Patch": FRAGMENT}
         methods = {hdrs.ALLOW: _METHODS, hdrs.ACCESS_CONTROL_ALLOW_METHODS: _METHODS}
         return web.Response(headers=self._headers(kinds | methods))
 
+    @described(Description(body=FRAGMENT, status=204, codes=_OF_PATCHES))
     async def _patch(self, request: web.Request) -> web.Response:
+        """Add ICE candidates that came later, as an SDP fragment; `If-Match` holds the `ETag` of the answer."""
         peer, session = self._find(request)
         fragment = SessionDescription.parse(await read(request, FRAGMENT, "Accept-Patch"))
         # Eyevinn's client names the session in ETag, where RFC 9725 has If-Match.
@@ -93,7 +101,9 @@ class PeerSessions:
         await peer.add_candidates(str(fragment.candidates_for(session.media)))
         return web.Response(status=204)
 
+    @described(Description(codes=("session_unknown",)))
     async def _delete(self, request: web.Request) -> web.Response:
+        """End the session."""
         peer, session = self._find(request)
         await session.end(peer)
         return web.Response()  # OBS takes 200 only
@@ -132,6 +142,7 @@ async def read(request: web.Request, kind: str, header: str) -> str:
     return (await request.read()).decode(errors="replace")
 
 
+@described(Description(status=204))
 async def nothing(request: web.Request) -> web.Response:
     """What there is to get: RFC 9725 wants success without content."""
     return web.Response(status=204)

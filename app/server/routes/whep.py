@@ -4,7 +4,15 @@ from aiohttp import hdrs, web
 
 from liveface.app.server.context import ServerContext
 from liveface.app.server.refusals import RefusalError
-from liveface.app.server.routes.peer_resources import PeerSessions, check_acceptable, nothing, read_offer
+from liveface.app.server.routes.description import OFFERED, Description, described
+from liveface.app.server.routes.peer_resources import (
+    OFFER,
+    OPENED_HEADERS,
+    PeerSessions,
+    check_acceptable,
+    nothing,
+    read_offer,
+)
 from liveface.app.server.sessions.stream_names import Publications, check_name
 from liveface.app.server.webrtc.peer import Peer
 
@@ -33,7 +41,17 @@ class _Playback:
             *self._sessions.routes(),
         ]
 
+    @described(
+        Description(
+            body=OFFER,
+            answer=OFFER,
+            status=201,
+            headers=OPENED_HEADERS,
+            codes=("content_type", "name_invalid", "nobody_publishes", "offer_receives_nothing", *OFFERED),
+        )
+    )
     async def _play(self, request: web.Request) -> web.Response:
+        """WHEP: watch the face of a conversation, by its id or by the name that it is published under."""
         offer = await read_offer(request)
         check_acceptable(offer, is_heard=False)
         name = check_name(request.match_info.get("conversation") or request.query.get("conversation", ""))

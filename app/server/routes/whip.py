@@ -1,6 +1,6 @@
 """WHIP (RFC 9725): programs such as OBS and FFmpeg send sound, and a face speaks it. Knows nothing of who watches."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -9,8 +9,18 @@ from aiohttp import hdrs, web
 
 from liveface.app.server.context import ServerContext
 from liveface.app.server.refusals import RefusalError
+from liveface.app.server.requests import read_query
 from liveface.app.server.routes import whep
-from liveface.app.server.routes.peer_resources import PeerSessions, check_acceptable, nothing, read_offer
+from liveface.app.server.routes.description import CHOICE, OFFERED, OPENED, Description, described
+from liveface.app.server.routes.peer_resources import (
+    OFFER,
+    OPENED_HEADERS,
+    PeerSessions,
+    check_acceptable,
+    nothing,
+    read_offer,
+)
+from liveface.app.server.schemas import Wanted
 from liveface.app.server.security import OWNER, is_same_secret
 from liveface.app.server.sessions.session_registry import RESUME_SECONDS, ServerSession, SessionRequest
 from liveface.app.server.sessions.stream_names import Publications, check_name
@@ -63,13 +73,30 @@ class _Ingest:
             *self._sessions.routes(),
         ]
 
+    @described(
+        Description(
+            body=OFFER,
+            query=Wanted,
+            answer=OFFER,
+            status=201,
+            headers=(*OPENED_HEADERS, "Liveface-Conversation", OWNER),
+            codes=(
+                *("content_type", "name_invalid", "name_taken", "name_is_id", "offer_without_sound"),
+                *(*CHOICE, *OFFERED, *OPENED),
+            ),
+        )
+    )
     async def _publish(self, request: web.Request) -> web.Response:
+        """WHIP: publish sound, which a face speaks.
+
+        A publisher that was lost goes on at its resource, or under its name with the secret in `Liveface-Owner`.
+        """
         offer = await read_offer(request)
         check_acceptable(offer, is_heard=True)
         async with self._stage.turnstile.turn():
             publisher = self._publisher(request)
             with self._one_at_a_time(publisher.name):
-                return await self._answered(offer, request.query, publisher)
+                return await self._answered(offer, read_query(request.query, Wanted), publisher)
 
     def _publisher(self, request: web.Request) -> _Publisher:
         """Who posts, to the name in the query or the path, or to the resource that it was given before."""
@@ -100,10 +127,8 @@ class _Ingest:
         finally:
             self._taken.discard(name)
 
-    async def _answered(
-        self, offer: SessionDescription, query: Mapping[str, str], publisher: _Publisher
-    ) -> web.Response:
-        wish = await self._stage.wish(query)
+    async def _answered(self, offer: SessionDescription, wanted: Wanted, publisher: _Publisher) -> web.Response:
+        wish = await self._stage.wish(wanted)
         conversation = await self._resumed(publisher, wish)
         is_new = conversation is None
         if conversation is None:

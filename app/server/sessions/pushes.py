@@ -8,8 +8,10 @@ from functools import partial
 from aiohttp import hdrs, web
 
 from liveface.app.server.context import ServerContext
-from liveface.app.server.refusals import RefusalError
-from liveface.app.server.routes.offers import owned, read_json
+from liveface.app.server.requests import read_body
+from liveface.app.server.routes.description import OWNED, Description, described
+from liveface.app.server.routes.offers import owned
+from liveface.app.server.schemas import Push, PushBegun, PushNumbers
 from liveface.app.server.sessions.session_registry import ServerSession
 from liveface.app.server.webrtc.whip_client import Destinations, WhipPush
 from liveface.engine.errors import CapacityError, NotFoundError
@@ -43,16 +45,25 @@ class _Pushes:
         self._destinations = Destinations(stage.push_to)
         self._running: dict[str, _Running] = {}
 
+    @described(
+        Description(
+            body=Push,
+            answer=PushBegun,
+            status=201,
+            is_owners=True,
+            headers=("Location",),
+            codes=("body_not_json", "push_missing", "configuration_invalid", "output_failed", "answer_refuses")
+            + ("pushes_full", "offers_waiting", "offer_too_slow", "peers_full", "ports_full", *OWNED),
+        )
+    )
     async def begin(self, request: web.Request) -> web.Response:
+        """Send the face and voice of a conversation to another WHIP server, one that --push-to allows."""
         conversation = owned(self._stage, request)
-        asked = await read_json(request)
-        address, token = asked.get("url"), asked.get("token")
-        if not isinstance(address, str) or not isinstance(token, str | None):
-            raise RefusalError("push_missing")
+        asked = await read_body(request, Push, "push_missing")
         if sum(one.conversation is conversation for one in self._running.values()) >= _MOST:
             raise CapacityError(code="pushes_full", found=_MOST)
         make_peer = partial(conversation.join, self._stage.settings, speaks=False)
-        push = WhipPush(make_peer, address, token, self._destinations)
+        push = WhipPush(make_peer, asked.url, asked.token, self._destinations)
         key = secrets.token_urlsafe(8)
         running = self._running[key] = _Running(conversation, push)  # those that start at the same time count, too
         try:
@@ -63,12 +74,16 @@ class _Pushes:
             raise
         running.keeping = asyncio.create_task(push.keep(lambda: conversation.is_running))
         running.keeping.add_done_callback(lambda _: self._running.pop(key, None))
-        return web.json_response({"push": key}, status=201, headers={hdrs.LOCATION: f"{request.path}/{key}"})
+        return web.json_response(PushBegun(push=key), status=201, headers={hdrs.LOCATION: f"{request.path}/{key}"})
 
+    @described(Description(answer=PushNumbers, is_owners=True, codes=("push_unknown", *OWNED)))
     async def numbers(self, request: web.Request) -> web.Response:
+        """How a push goes."""
         return web.json_response(self._find(request).push.numbers())
 
+    @described(Description(status=204, is_owners=True, codes=("push_unknown", *OWNED)))
     async def end(self, request: web.Request) -> web.Response:
+        """End a push, and tell the other server."""
         running = self._find(request)
         assert running.keeping is not None, "its key was told before it had started"
         running.keeping.cancel()

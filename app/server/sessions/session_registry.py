@@ -9,7 +9,16 @@ from dataclasses import dataclass
 
 from liveface.app.capacity.admission import Admission, Place
 from liveface.app.capacity.session_pool import SessionPool
+from liveface.app.server.messages import (
+    CHANNEL_MESSAGES,
+    EndedMessage,
+    Interrupt,
+    MuteMessage,
+    StatsMessage,
+    read_message,
+)
 from liveface.app.server.refusals import RefusalError
+from liveface.app.server.schemas import ConversationNumbers
 from liveface.app.server.security import OWNER
 from liveface.app.server.sessions.broadcast import Broadcast
 from liveface.app.server.sessions.pcm_source import PacedSource
@@ -189,7 +198,7 @@ class ServerSession:
             return LivefaceError(code="session_idle", seconds=round(self._limits.idle_seconds))
         return None
 
-    def numbers(self) -> dict[str, object]:
+    def numbers(self) -> ConversationNumbers:
         """What has been measured so far, for JSON."""
         report = self.stats.report()
         delay = report.mic_to_picture_ms
@@ -198,7 +207,7 @@ class ServerSession:
             "avatar": None if self.wish.is_private else self.wish.name,
             "lookahead": self.wish.lookahead,
             "running": self.is_running,
-            "error": self.failure and self.failure.as_object(),
+            "error": None if self.failure is None else self.failure.as_object(),
             "frames": report.frames,
             "skipped": report.skipped,
             "fps": round(report.fps, 2),
@@ -219,7 +228,7 @@ class ServerSession:
 
     async def _close(self, reason: LivefaceError | None) -> None:
         for peer in self.peers:
-            peer.send({"type": "ended", "error": reason and reason.as_object()})
+            peer.send(EndedMessage(type="ended", error=None if reason is None else reason.as_object()))
         try:
             if self._performance is not None and self._session is not None:
                 await asyncio.to_thread(self._performance.__exit__, None, None, None)
@@ -236,13 +245,11 @@ class ServerSession:
         return self._admission.admit_viewer(self._encoding_cost)
 
     def _take_message(self, message: dict[str, object]) -> None:
-        match message.get("type"):
-            case "interrupt":
+        match read_message(CHANNEL_MESSAGES, message, {"muted": "mute_missing"}):
+            case Interrupt():
                 self._interrupting = asyncio.create_task(self.interrupt())
-            case "mute":
-                self.mute(message.get("muted") is True)
-            case kind:
-                raise RefusalError("unknown_type", found=str(kind), known=["interrupt", "mute"])
+            case MuteMessage(muted=is_muted):
+                self.mute(is_muted)
 
 
 def _refuse(message: dict[str, object]) -> None:
@@ -345,9 +352,9 @@ class SessionRegistry:
         if reason := conversation.reason_to_end():
             await self.close(conversation.id, reason)
             return
-        numbers = conversation.numbers()
+        numbers = StatsMessage(type="stats", **conversation.numbers())
         for peer in list(conversation.peers):
-            peer.send({"type": "stats", **numbers})
+            peer.send(numbers)
 
     async def _sweep_forever(self) -> None:
         while True:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -27,9 +27,11 @@ from aiortc.stats import (
     RTCTransportStats,
 )
 
+from liveface.app.files.schema import parse_object
 from liveface.app.server.candidates import Candidates
-from liveface.app.server.json_object import parse_object
+from liveface.app.server.messages import ErrorMessage
 from liveface.app.server.refusals import RefusalError
+from liveface.app.server.schemas import Link, PeerNumbers, Sent
 from liveface.app.server.sessions.broadcast import Subscription
 from liveface.app.server.turn import credentials
 from liveface.app.server.webrtc.aiortc_hooks import align_reports, is_flooded, tap_feedback, tap_voice
@@ -118,7 +120,7 @@ class Peer:
         self._channel: RTCDataChannel | None = None
         self._watching: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
-        self._link: dict[str, object] = {}
+        self._link: Link = {}
 
     async def answer(self, sdp: str, *, refuses_rest: bool = False) -> str:
         """Answer an offer; raises `PeerError` for one that cannot be used, and is closed then.
@@ -188,7 +190,7 @@ class Peer:
         except Exception as error:
             raise told(error, "list of ICE candidates") from error
 
-    def send(self, message: dict[str, object]) -> None:
+    def send(self, message: Mapping[str, object]) -> None:
         """Send over the data channel, if the peer has opened it and can take more."""
         channel = self._channel
         if channel is not None and channel.readyState == "open" and channel.bufferedAmount < _MOST_WAITING:
@@ -212,9 +214,9 @@ class Peer:
             return "closed"
         return "new" if self._connection is None else str(self._connection.connectionState)
 
-    def numbers(self) -> dict[str, object]:
+    def numbers(self) -> PeerNumbers:
         """What the connection measures of itself, for JSON; rates and shares are those of the latest seconds."""
-        sent = self._outlet.numbers() if self._outlet is not None else {}
+        sent: Sent = self._outlet.numbers() if self._outlet is not None else {}
         return {"state": self.state, **sent, **self._link}
 
     def _connect(self, bundling: RTCBundlePolicy) -> RTCPeerConnection:
@@ -293,7 +295,7 @@ class Peer:
                 raise RefusalError("invalid_json")
             self._on_message(message)
         except RefusalError as refusal:
-            self.send({"type": "error", "error": refusal.as_object()})
+            self.send(ErrorMessage(type="error", error=refusal.as_object()))
         except Exception as error:
             self._fail(error)
 
@@ -346,7 +348,7 @@ class Peer:
 
     def _note_reception(self, report: RTCRemoteInboundRtpStreamStats, now: float) -> None:
         share = report.fractionLost / 256
-        self._link[f"{report.kind}_loss"] = round(share, 3)
+        self._link["audio_loss" if report.kind == "audio" else "video_loss"] = round(share, 3)
         # Of pictures it is wrong: it counts from the last packet before the report, and pictures may pause.
         if report.kind == "audio" and report.roundTripTime is not None:
             self._link["round_trip_ms"] = round(report.roundTripTime * 1000, 1)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from liveface.app.server.schemas import Sent
 from liveface.app.server.sessions.broadcast import Subscription
 from liveface.app.server.webrtc.bitrate import BitrateControl
 from liveface.app.server.webrtc.codecs import PictureCodec, PictureEncoder
@@ -55,7 +56,7 @@ class PeerSender:
             self._control.note_loss(share, now)
             self._follow(self._control)
 
-    def numbers(self) -> dict[str, object]:
+    def numbers(self) -> Sent:
         """What has been sent, for JSON."""
         return {
             "codec": self.codec,

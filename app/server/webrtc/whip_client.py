@@ -9,8 +9,9 @@ import aiohttp
 from aiohttp import hdrs
 from yarl import URL
 
-from liveface.app.server.json_object import parse_object
+from liveface.app.files.schema import parse_object
 from liveface.app.server.routes.peer_resources import OFFER
+from liveface.app.server.schemas import PeerNumbers, PushNumbers
 from liveface.app.server.webrtc.peer import Peer
 from liveface.engine.errors import ConfigurationError, LivefaceError, OutputError
 
@@ -127,10 +128,10 @@ class WhipPush:
                 async with self._client(_GOODBYE_SECONDS) as client, client.delete(resource, allow_redirects=False):
                     pass
 
-    def numbers(self) -> dict[str, object]:
+    def numbers(self) -> PushNumbers:
         """How it goes, for JSON; `error` is why the latest attempt to connect again failed."""
-        sent: dict[str, object] = {"state": "waiting"} if self._peer is None else self._peer.numbers()
-        return sent | {"error": self._failure and self._failure.as_object()}
+        sent: PeerNumbers = {"state": "waiting"} if self._peer is None else self._peer.numbers()
+        return {**sent, "error": None if self._failure is None else self._failure.as_object()}
 
     async def _try_again(self, tell: Tell) -> None:
         before = str(self._failure)

@@ -1,12 +1,16 @@
 """A server whose sessions are stand-ins: real requests, real avatars, no drawing and no network but HTTP."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import get_type_hints
 
 import cv2
+import msgspec
 import numpy as np
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from liveface.app.capacity.admission import Admission
@@ -16,6 +20,8 @@ from liveface.app.server.application import make_application
 from liveface.app.server.avatars.avatar_store import AvatarStore
 from liveface.app.server.avatars.photo_worker import PhotoWorker
 from liveface.app.server.context import ServerContext
+from liveface.app.server.routes.description import description_of
+from liveface.app.server.schemas import ConversationNumbers
 from liveface.app.server.security import Access
 from liveface.app.server.sessions.session_registry import Limits, SessionRequest
 from liveface.app.server.webrtc.encoding_cost import EncodingCost
@@ -27,6 +33,7 @@ from liveface.app.session.sources import Source
 from liveface.app.session.stats import Stats
 from liveface.engine.errors import CapacityError, NotFoundError, PeerError
 from liveface.engine.face.avatar import Avatar
+from scripts.describe_interface import COMMON
 from tests import faces
 
 _SECURITY = (
@@ -44,6 +51,25 @@ _LINES = (
     *_SECURITY,
 )
 SDP = "".join(f"{line}\r\n" for line in _LINES)
+
+
+NUMBERS: ConversationNumbers = {
+    "conversation": "conversation1",
+    "avatar": None,
+    "lookahead": 2,
+    "running": True,
+    "error": None,
+    "frames": 100,
+    "skipped": 0,
+    "fps": 25.0,
+    "recent_fps": 25.0,
+    "seconds": 4.0,
+    "lost_ms": 0,
+    "mic_to_picture_ms": {"p50": 146.0, "p95": 155.0, "p99": 160.0},
+    "network_delay_ms": 40.0,
+    "viewers": 1,
+    "peers": [{"state": "connected"}],
+}
 
 
 class StillClock:
@@ -140,8 +166,8 @@ class FakeConversation:
     def mute(self, is_muted: bool) -> None:
         self.is_muted = is_muted
 
-    def numbers(self) -> dict[str, object]:
-        return {"fps": 25.0}
+    def numbers(self) -> ConversationNumbers:
+        return NUMBERS
 
 
 class FakeConversations:
@@ -230,7 +256,27 @@ class World:
             scheduler=SimpleNamespace(drawn=Drawn(3, 5, 1, 0.25), is_running=True),
         )
         application = make_application(self.stage, self.ensemble, access, page or folder)  # type: ignore[arg-type]
+        application.on_response_prepare.append(check_described)
         self.server = TestServer(application)
+
+
+async def check_described(request: web.Request, response: web.StreamResponse) -> None:
+    """Whether an answer is one that its route's description tells of."""
+    about = description_of(request.match_info.handler)
+    if about is None or not isinstance(response, web.Response):
+        return
+    if response.content_type != "application/json":
+        assert response.status >= 400 or not isinstance(about.answer, type)
+        return
+    assert isinstance(response.body, bytes)
+    answer = json.loads(response.body)
+    if answer.keys() != {"error"}:
+        assert isinstance(about.answer, type)
+        msgspec.convert(answer, about.answer)
+        assert answer.keys() <= get_type_hints(about.answer).keys()
+    else:
+        code = answer["error"]["code"]
+        assert code in {*about.codes, *COMMON}, f"{request.method} {request.path} does not tell of {code}"
 
 
 Client = TestClient  # type: ignore[type-arg]

@@ -8,6 +8,8 @@ import pytest
 
 from liveface.app.server.context import ServerContext
 from liveface.app.server.refusals import status_of
+from liveface.app.server.requests import read_query
+from liveface.app.server.schemas import Wanted
 from liveface.app.server.security import Access
 from liveface.app.session.clock import MonotonicClock
 from liveface.engine.errors import LivefaceError, NotFoundError
@@ -27,7 +29,7 @@ def test_a_wish_is_read_from_a_query_as_from_json(tmp_path: Path) -> None:
             {"avatar": "jonas", "size": "256X128", "lookahead": "0"},
             {"avatar": "jonas", "size": "256x128", "lookahead": 0},
         ):
-            wish = await stage.wish(named)
+            wish = await stage.wish(read_query(named, Wanted))
             assert (wish.name, wish.lookahead, wish.avatar.photo.shape) == ("jonas", 0, (128, 256, 3))
 
     staged(tmp_path, use)
@@ -35,7 +37,7 @@ def test_a_wish_is_read_from_a_query_as_from_json(tmp_path: Path) -> None:
 
 def test_what_is_absent_is_the_servers_choice(tmp_path: Path) -> None:
     async def use(stage: ServerContext) -> None:
-        wish = await stage.wish({})
+        wish = await stage.wish(Wanted())
         assert (wish.name, wish.lookahead, wish.avatar.photo.shape) == ("clara", 2, (512, 512, 3))
 
     staged(tmp_path, use)
@@ -47,7 +49,7 @@ def test_what_is_absent_is_the_servers_choice(tmp_path: Path) -> None:
 def test_what_cannot_be_is_refused(tmp_path: Path, named: dict[str, object]) -> None:
     async def use(stage: ServerContext) -> None:
         with pytest.raises(LivefaceError) as refused:
-            await stage.wish(named)
+            await stage.wish(read_query(named, Wanted))
         assert status_of(refused.value) == 400
 
     staged(tmp_path, use)
@@ -56,14 +58,14 @@ def test_what_cannot_be_is_refused(tmp_path: Path, named: dict[str, object]) -> 
 def test_an_avatar_that_is_not_there_is_not_found(tmp_path: Path) -> None:
     async def use(stage: ServerContext) -> None:
         with pytest.raises(NotFoundError):
-            await stage.wish({"avatar": "nobody"})
+            await stage.wish(Wanted(avatar="nobody"))
 
     staged(tmp_path, use)
 
 
 def test_encoding_costs_more_for_larger_pictures(tmp_path: Path) -> None:
     async def use(stage: ServerContext) -> None:
-        small, large = [stage.encoding_cost(await stage.wish({"size": size})) for size in ("128x128", "512x256")]
+        small, large = [stage.encoding_cost(await stage.wish(Wanted(size=size))) for size in ("128x128", "512x256")]
         assert small == pytest.approx(0.001 + 128 * 128 * 1e-8)
         assert large == pytest.approx(0.001 + 512 * 256 * 1e-8)
 

@@ -34,13 +34,16 @@ def test_the_command_line_wins_over_the_environment_over_the_file_over_the_defau
     [
         ("colour = 1", "unknown key “colour”: known are host, port"),
         ("port = ", "cannot be read as TOML"),
-        ('port = "80"', "str as port: expected is a whole number"),
-        ("port = true", "bool as port"),
-        ("port = 1.5", "float as port"),
-        ("token = 12345678901234567890", "int as token: expected is a text"),
-        ('stun = "stun:a"', "str as stun: expected is a list of texts"),
-        ("turn = [1]", "list as turn: expected is a list of texts"),
-        ("port = 70000", "port is 70000: it must be from 0 to 65535"),
+        ('port = "80"', "port is '80': it must be a whole number from 0 to 65535"),
+        ("port = true", "port is True: it must be a whole number"),
+        ("port = 1.5", "port is 1.5: it must be a whole number"),
+        ("port = 70000", "port is 70000: it must be a whole number from 0 to 65535"),
+        ("lookahead = 7", "lookahead is 7: it must be a number of frames from 0 to 6"),
+        ('codec = "av1"', "codec is 'av1': it must be vp8 or h264"),
+        ("token = 12345678901234567890", "token is of the kind int: it must be a text"),
+        ('stun = "stun:a"', "stun is 'stun:a': it must be a list of texts"),
+        ("turn = [1]", "turn is of the kind list: it must be a list of texts"),
+        ("push_to = [[[1]]]", "it must be a list of texts"),
     ],
 )
 def test_a_file_with_a_mistake_is_refused(tmp_path: Path, text: str, reason: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from liveface.app.server.webrtc.rtp_source import RemoteSource
-from tests.app.server.application_fakes import SDP, Client, World, visited
+from tests.app.server.application_fakes import NUMBERS, SDP, Client, World, visited
 
 OFFER = {"type": "offer", "sdp": SDP}
 
@@ -177,7 +177,7 @@ def test_the_owner_and_nobody_else_interrupts_mutes_and_ends(tmp_path: Path) -> 
 def test_a_conversation_tells_its_numbers(tmp_path: Path) -> None:
     async def visit(client: Client, world: World) -> None:
         await client.post("/offer", json=OFFER)
-        assert await (await client.get("/conversations/conversation1")).json() == {"fps": 25.0}
+        assert await (await client.get("/conversations/conversation1")).json() == NUMBERS
         assert (await client.get("/conversations/2")).status == 404
 
     visited(tmp_path, visit)

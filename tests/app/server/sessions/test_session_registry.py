@@ -152,13 +152,17 @@ def test_the_peer_may_ask_for_it_over_the_data_channel() -> None:
         received = probe.received
         await until(lambda: is_open(received) and probe.channel.readyState == "open")
         probe.channel.send(json.dumps({"type": "mute", "muted": True}))
+        probe.channel.send(json.dumps({"type": "mute", "muted": "no"}))
         probe.channel.send(json.dumps({"type": "interrupt"}))
         probe.channel.send(json.dumps({"type": ["?"]}))
         await until(lambda: mouth(received.pictures[-1].image) < 10)
         await theatre.conversations.sweep()
-        await until(lambda: len(received.messages) == 2)
-        refused, numbers = map(json.loads, received.messages)
-        assert (refused["type"], refused["error"]["code"]) == ("error", "unknown_type")
+        await until(lambda: len(received.messages) == 3)
+        *refused, numbers = map(json.loads, received.messages)
+        assert [(one["type"], one["error"]["code"]) for one in refused] == [
+            ("error", "mute_missing"),
+            ("error", "unknown_type"),
+        ]
         assert numbers["type"] == "stats"
         await probe.close()
 
