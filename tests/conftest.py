@@ -10,6 +10,8 @@ import pytest
 from tests import skips
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+# Beside other programs, torch's threads that wait for each other busily take ten times as long for small networks.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # A busy machine makes any example slow once; time is asserted where it matters.
 hypothesis.settings.register_profile("liveface", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("liveface")

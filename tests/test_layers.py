@@ -67,7 +67,8 @@ FORBIDDEN_IN_ENGINE = (
 )
 NETWORK_LIBRARIES = ("asyncio", "aiohttp", "aiortc", "aioice", "prometheus_client")
 NETWORK_PLACES = (
-    *("app.server", "app.integrations", "app.commands.serve", "liveface.pipecat", "liveface.livekit"),
+    *("app.server", "app.integrations", "liveface.pipecat", "liveface.livekit"),
+    *("app.commands.serve", "app.commands.token"),  # which reads the key from the server's settings
     *("app.measure.loopback_peer", "app.measure.loopback_server", "app.measure.webrtc_probe"),
 )
 NETWORK_SINK = ("app.commands.run", "app.server.webrtc.whip_sink")  # one sink among others: its event loop is its own

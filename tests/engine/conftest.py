@@ -11,6 +11,7 @@ from liveface.engine.face.avatar import Avatar, prepare
 from liveface.engine.face.condition import CONDITION_SIZE
 from liveface.engine.face.landmarks import FaceMesh
 from liveface.engine.face.mouth import CROP_SIZE, IDENTITY_CHANNELS, INPUT_CHANNELS
+from tests.networks import wake
 
 
 @pytest.fixture(scope="session")
@@ -49,11 +50,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
                     module.bias.normal_(0.0, 0.2)
         for _ in range(3):  # the networks learn the means and variances that make their outputs lively
             networks["generator"](inputs, told, networks["identity"](photo))
-        for name, value in networks["generator"].named_parameters():
-            if name.startswith(
-                ("change", "told")
-            ):  # which start at nothing, so that nothing is changed before training
-                value.normal_(0.0, 0.3)
+        wake(networks["generator"])
     tensors = {
         f"{name}.{key}": value.numpy()
         for name, network in networks.items()

@@ -169,9 +169,9 @@ def test_openvinos_choice_is_measured_once(
 
 def test_the_shipped_crops_are_of_all_portraits_and_of_different_mouths() -> None:
     crops = shipped_crops(10)
-    assert crops.inputs.shape == (10, 8, 96, 128)
+    assert crops.inputs.shape == (10, 8, 128, 160)
     assert len(np.unique(crops.photos.reshape(10, -1), axis=0)) == 5
-    assert np.ptp(crops.codes, axis=0).max() > 0.5
+    assert np.ptp(crops.told, axis=0).max() > 0.5
 
 
 def test_the_precisions_on_offer_are_tensorrts() -> None:

@@ -64,7 +64,11 @@ def test_the_edges_of_an_open_mouth_lie_in_its_lips() -> None:
         assert (shift > 0.005).all()
         assert (shift < 0.02).all()
         assert (sign * (shape.points[outer] - shape.source[edge])[2:7, 1] > 0).all(), "and not beyond them"
-    others = ~np.isin(np.arange(468), [*UPPER, *LOWER])
+    inner_corners = [lips.RIGHT_CORNER[-1], lips.LEFT_CORNER[-1]]
+    outwards = (shape.source[inner_corners] - shape.points[inner_corners])[:, 0] / shape.photo_iod * (-1, 1)
+    assert (outwards > 0.005).all()
+    assert (outwards <= 0.0201).all()
+    others = ~np.isin(np.arange(468), [*UPPER, *LOWER, *inner_corners])
     np.testing.assert_array_equal(shape.source[others], shape.points[others])
 
 

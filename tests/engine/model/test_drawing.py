@@ -4,10 +4,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from liveface.engine.face.condition import CONDITION_SIZE  # noqa: E402
 from liveface.engine.model.blocks import Enlarging, Joining  # noqa: E402
 from liveface.engine.model.drawing import folded  # noqa: E402
 from liveface.engine.model.generator import DirectDecoder, MouthGenerator  # noqa: E402
 from liveface.engine.model.identity_encoder import IdentityEncoder  # noqa: E402
+from tests.networks import wake  # noqa: E402
 
 
 def unsettle(network: torch.nn.Module) -> None:
@@ -48,13 +50,14 @@ def test_a_folded_generator_draws_the_same_pictures(design: type[MouthGenerator]
     torch.manual_seed(0)
     generator = design().eval()
     unsettle(generator)
+    wake(generator)
     before = {name: value.clone() for name, value in generator.state_dict().items()}
-    inputs, code = torch.rand(2, 8, 96, 128), torch.randn(2, 16)
+    inputs, told = torch.rand(2, 8, 96, 128), torch.randn(2, CONDITION_SIZE)
     with torch.no_grad():
         encoder, photo = IdentityEncoder().eval(), torch.rand(2, 4, 96, 128)
-        expected = generator(inputs, code, encoder(photo))
+        expected = generator(inputs, told, encoder(photo))
         prepared, drawer = folded(encoder, generator)
-        found = drawer(inputs, code, prepared(photo))
+        found = drawer(inputs, told, prepared(photo))
     assert expected.std() > 0.01
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
     for name, value in generator.state_dict().items():  # and the generator itself can still be trained

@@ -27,9 +27,10 @@ SMALL = Options(batch=2, adversarial_from=2)
 
 @pytest.fixture(scope="module")
 def examples(portrait: Avatar, face_mesh: FaceMesh, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """16 examples made of one real face."""
+    """16 examples made of one real face, which is small, but taken for sharp."""
     folder = tmp_path_factory.mktemp("examples")
     mouth_samples.cut_samples([], [Portrait(portrait.photo, portrait.points)], CODES, face_mesh, folder, 16)
+    np.save(folder / "sharp.npy", np.ones(16, np.bool_))
     return folder
 
 
