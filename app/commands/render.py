@@ -36,6 +36,8 @@ def render(
     lookahead: Annotated[int, typer.Option(help="Frames heard ahead of each picture, 0 to 6.")] = DEFAULT_LOOKAHEAD,
     mouth_amount: Annotated[float, typer.Option(help="How far the mouth moves, 1 as learned.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Of blinks and head motion.")] = 0,
+    liveliness: Annotated[float, typer.Option(help="How much head and brows move with the voice, 0 to 2.")] = 1.0,
+    still: Annotated[bool, typer.Option("--still", help="No motion but speech: no blink, no nod, no sway.")] = False,
     backend: Annotated[
         Backend, typer.Option(help="openvino on the CPU; torch, torch-compile or tensorrt on an NVIDIA GPU.")
     ] = "openvino",
@@ -51,7 +53,9 @@ def render(
     # And the whole file is known to be good.
     samples = sum(len(block) for block in iterate_audio(audio, SAMPLE_RATE, tell=tell))
     width, height = parse_size(size)
-    performer = load_pipeline(Settings(width, height, lookahead, mouth_amount, seed, backend), photo, folder, face)
+    performer = load_pipeline(
+        Settings(width, height, lookahead, mouth_amount, seed, backend, liveliness, still), photo, folder, face
+    )
     pictures = -(-samples // HOP)
     started = time.perf_counter()
     with (

@@ -54,6 +54,8 @@ class ServeSettings:
     codec: Codec = "vp8"
     size: str = "512x512"
     lookahead: int = DEFAULT_LOOKAHEAD
+    liveliness: float = 1.0
+    still: bool = False
     idle_seconds: float = 600.0
     push_to: tuple[str, ...] = ()
     trusted_proxy: tuple[str, ...] = ()
@@ -69,6 +71,7 @@ class ServeSettings:
             ("max_sessions", 1, 1000),
             ("bitrate", *_BITRATES),
             ("lookahead", 0, 6),
+            ("liveliness", 0, 2),
             ("idle_seconds", 1, 86_400),
         ):
             value = getattr(self, name)
@@ -88,12 +91,16 @@ class ServeSettings:
             )
         if self.turn_secret is not None and not self.turn:
             raise ConfigurationError("There is a turn_secret, but no TURN server that it is for: name one with turn.")
-        Settings(*parse_size(self.size))
+        self.faces()
         self.ice_servers()
         self.origins()
         self.proxies()
         self.port_range()
         Destinations(self.push_to)
+
+    def faces(self) -> Settings:
+        """What holds for every face."""
+        return Settings(*parse_size(self.size), liveliness=self.liveliness, still=self.still)
 
     def origins(self) -> frozenset[str]:
         """Of the sites whose pages may ask."""

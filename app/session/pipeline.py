@@ -12,6 +12,7 @@ from liveface.app.session.sources import Source
 from liveface.app.session.stats import Stats
 from liveface.app.settings import Settings
 from liveface.engine.backends.openvino import StepNetwork
+from liveface.engine.drawing.liveliness import Liveliness
 from liveface.engine.drawing.renderer import Renderer, load_renderer
 from liveface.engine.errors import ConfigurationError
 from liveface.engine.face.avatar import Avatar, prepare
@@ -31,10 +32,11 @@ class Pipeline:
     streamer: Streamer
     renderer: Renderer
     avatar: Avatar
+    liveliness: Liveliness | None = None
 
     def session(self, source: Source, sinks: Sequence[Sink], clock: Clock, stats: Stats) -> Session:
-        """A new session; one at a time, because they share the streamer."""
-        return Session(source, self.streamer, self.renderer, self.avatar, sinks, clock, stats)
+        """A new session; one at a time, because they share the streamer and the liveliness."""
+        return Session(source, self.streamer, self.renderer, self.avatar, sinks, clock, stats, self.liveliness)
 
 
 def load_pipeline(
@@ -45,9 +47,9 @@ def load_pipeline(
     Raises `ConfigurationError`, `PhotoError`, `MediaError`, `CheckpointError` or `BackendError`.
     """
     streamer = load_streamer(settings)
-    renderer = load_renderer(MODELS, settings.seed, CORES, settings.backend)
+    renderer = load_renderer(MODELS, CORES, settings.backend)
     avatar = _load_avatar(photo, folder, face).framed(settings.width, settings.height)
-    return Pipeline(streamer, renderer, avatar)
+    return Pipeline(streamer, renderer, avatar, settings.life())
 
 
 def load_streamer(settings: Settings) -> Streamer:
