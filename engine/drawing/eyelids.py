@@ -29,6 +29,7 @@ _SHADE_WIDTH = 0.012  # IOD
 _PLAIN = (0.2, 0.8)  # of a shut lid's colour, the least and the most that is the colour of the skin around the eye
 _STRANGE = 70.0  # levels of difference at which it would be all: the shadow of the brow, paint, the rim of glasses
 _BELOW = 0.06  # IOD under the lower lid, where that skin is looked at
+_UNSTREAKED = 0.015  # IOD, over which what was stretched is evened: lashes become streaks
 _NEAR = 0.02  # IOD, over which the difference is evened
 _EVEN = 0.12  # IOD, over which its colour is evened
 _ODD = 36.0  # levels of difference from its median, beyond which it is something else's: glasses, lashes, hair
@@ -118,9 +119,12 @@ def _prepare(
         lid = mesh_warp.sample(photo, np.asarray(places + offset[..., None] * across, np.float32)).astype(np.float32)
         edge = own_y - (lash + drop)
         strange = np.abs(cv2.GaussianBlur((around - lid).mean(axis=-1), (0, 0), _NEAR * iod))
-        plain = np.clip(strange / _STRANGE, *_PLAIN) * np.clip(drop / (0.6 * np.maximum(gap.max(), 1e-6)), 0.0, 1.0)
         height_on_lid = np.clip((own_y - begin) / (last - begin + drop), 0.0, 1.0)
-        plain *= 2.0 * np.sqrt(height_on_lid * (1.0 - height_on_lid))  # its ends keep their own colour
+        # Both ends of the lid keep their own colour, and an eye that is nearly open its lid.
+        changed = 2.0 * np.sqrt(height_on_lid * (1.0 - height_on_lid))
+        changed *= np.clip(drop / (0.6 * np.maximum(gap.max(), 1e-6)), 0.0, 1.0)
+        lid += (cv2.GaussianBlur(lid, (0, 0), _UNSTREAKED * iod) - lid) * changed[..., None]
+        plain = np.clip(strange / _STRANGE, *_PLAIN) * changed
         lid += (around - lid) * plain[..., None]
         dark = _SHADE * (drop / np.maximum(gap, 1e-6)) * np.clip(gap / (_WIDE * iod), 0.0, 1.0)
         lid *= (1.0 - dark * np.exp(-np.square(edge / (_SHADE_WIDTH * iod))))[..., None]
