@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from liveface.engine.drawing import brows, eyelids, head_motion, mesh_warp
+from liveface.engine.drawing import eyelids, head_motion, mesh_warp
+from liveface.engine.drawing.brows import Brows
 from liveface.engine.drawing.crop_maps import CropMaps, crop_maps
 from liveface.engine.drawing.lip_sheets import Bent, LipSheets
 from liveface.engine.drawing.liveliness import LARGEST_PITCH, LARGEST_ROLL, LARGEST_YAW
@@ -83,8 +84,7 @@ class Scene:
     `photo`: what is bent, uint8; `tint`: the only one that it has, if it is black and white; `step`: (2,) picture
     pixels per cell of the head's grid, across and down; `head`: float32 (grid height, grid width, 4), the offsets in
     cells that one radian of turn, one radian of lean across and down, and one cell of lift give to each place of the
-    grid; `lids`: what shuts its eyes, if anything does; `brows`: float32
-    (grid height, grid width, 2), the offsets in cells of brows that are fully raised.
+    grid; `lids`, `brows`: what shuts its eyes and what raises its brows, if anything does.
     """
 
     photo: Picture
@@ -96,7 +96,7 @@ class Scene:
     window: Window
     tint: Tint | None
     lids: tuple[eyelids.Eyelid, ...] = ()
-    brows: Array | None = None
+    brows: Brows | None = None
 
     @classmethod
     def of(cls, avatar: Avatar) -> "Scene":
@@ -123,7 +123,7 @@ class Scene:
             Window.of(sheets, shape.photo_iod, head, step, width, height),
             Tint.of(avatar.photo, avatar.points),
             eyelids.of(avatar.photo, shape.points),
-            brows.lift(in_cells[:, :2], columns, rows),
+            Brows.of(in_cells[:, :2], columns, rows),
         )
 
     @classmethod
@@ -179,13 +179,12 @@ class Scene:
 
     def _still(self, photo: Picture, turn: Array, raised: float) -> Picture:
         """The photo bent by brows and head motion alone; new memory."""
-        lift = self.brows if abs(raised) > _SEEN else None
-        if not turn.any() and lift is None:
+        risen = self.brows if abs(raised) > _SEEN else None
+        if not turn.any() and risen is None:
             return photo.copy()
         moved = self.head @ turn
-        if lift is not None:
-            rows, columns = self.head.shape[:2]
-            moved += raised * mesh_warp.sample(lift, mesh_warp.grid(columns, rows) + moved)
+        if risen is not None:
+            risen.add(moved, raised)
         in_pixels = np.asarray(moved * self.step, np.float32)
         height, width = photo.shape[:2]
         # What is enlarged is the offset, not the place: cv2.resize goes on flatly beyond the outermost cells' centres.

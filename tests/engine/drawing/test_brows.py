@@ -36,3 +36,14 @@ def test_the_border_stays() -> None:
 def test_it_bends_without_folds() -> None:
     assert np.abs(np.diff(LIFT, axis=0)).max() < 0.7
     assert np.abs(np.diff(LIFT, axis=1)).max() < 0.7
+
+
+def test_brows_go_with_the_head_and_cost_only_their_own_part() -> None:
+    prepared = brows.Brows.of(POINTS, 200, 220)
+    turned = np.full((220, 200, 2), (4.0, -3.0), np.float32)
+    offsets = turned.copy()
+    prepared.add(offsets, 0.5)
+    raised = offsets - turned
+    np.testing.assert_allclose(raised[3:, :-4], 0.5 * LIFT[:-3, 4:], atol=1e-4)
+    rows, columns = prepared.part
+    assert (rows.stop - rows.start) * (columns.stop - columns.start) < 0.6 * LIFT[..., 0].size
