@@ -5,6 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from liveface.engine.drawing.liveliness import Liveliness
 from liveface.engine.drawing.painters import Backend as Backend
 from liveface.engine.errors import ConfigurationError
 
@@ -21,11 +22,13 @@ _SMALLEST_SIDE, _LARGEST_SIDE = 128, 1920  # pixels
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The choices of one run: `width` and `height` in pixels, `lookahead` in frames, `seed` of the idle motion,
-    `backend` that draws: on the CPU, or with torch or TensorRT on an NVIDIA GPU; `units`: Action Units by number, and
-    what is added to their intensity.
+    """The choices of one run: `width` and `height` in pixels, `lookahead` in frames, `seed` of blinks and head motion;
+    `units`: Action Units by number, and what is added to their intensity.
 
-    Raises `ConfigurationError` for a size that cannot be drawn or encoded.
+    `backend` draws: on the CPU, or with torch or TensorRT on an NVIDIA GPU. `liveliness`: how strongly head and brows
+    move, 0 to 2; `still`: not at all, and no blink.
+
+    Raises `ConfigurationError` for a size that cannot be drawn or encoded, and for liveliness out of range.
     """
 
     width: int = 512
@@ -35,6 +38,8 @@ class Settings:
     seed: int = 0
     backend: Backend = "openvino"
     units: tuple[tuple[int, float], ...] = ()
+    liveliness: float = 1.0
+    still: bool = False
 
     def __post_init__(self) -> None:
         for side in (self.width, self.height):
@@ -43,6 +48,11 @@ class Settings:
                     f"The size is {self.width}x{self.height}: both sides must be even and from {_SMALLEST_SIDE} "
                     f"to {_LARGEST_SIDE} pixels, such as 512x512."
                 )
+        self.life()
+
+    def life(self) -> Liveliness | None:
+        """A new performance's own; None for a head that never moves."""
+        return None if self.still else Liveliness(self.seed, self.liveliness)
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from liveface.engine.expression import REST, Expression
+
 SAMPLE_RATE = 16_000  # Hz, of all sound inside the engine
 FPS = 25  # pictures per second
 HOP = SAMPLE_RATE // FPS  # 640 samples of sound belong to each picture
@@ -23,6 +25,7 @@ class Motion:
     `action_units`: float32 (n_units,), intensities 0 to 5 in the order of `action_units.ACTION_UNITS`.
     `code`: float32 (n_coefficients,), coefficients of the mouth-motion basis; all zero is a closed mouth at rest.
     `pcm`: float32 (HOP,), this picture's own sound, not the lookahead's.
+    `expression`: all else that the face does.
     """
 
     index: int
@@ -30,6 +33,7 @@ class Motion:
     code: NDArray[np.float32]
     pcm: Samples
     speaking: bool
+    expression: Expression = REST
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -107,7 +107,7 @@ def ours(threads: int) -> tuple[Callable[[], object], Callable[[], object]]:
     painter = PaintNetworks(MODELS / "identity.onnx", MODELS / "generator.onnx", threads)
     photo, inputs, code = probe()
     identity = painter.identify(photo)
-    renderer, avatar = MouthRenderer(painter, seed=0), Avatar.load(DEFAULT_AVATAR).framed(SIDE, SIDE)
+    renderer, avatar = MouthRenderer(painter), Avatar.load(DEFAULT_AVATAR).framed(SIDE, SIDE)
     motion = Motion(
         0, np.zeros(len(ACTION_UNITS), np.float32), np.full(CODE_SIZE, 0.5, np.float32), np.zeros(HOP, np.float32), True
     )

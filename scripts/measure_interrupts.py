@@ -80,7 +80,9 @@ def main() -> None:
     options = parser.parse_args()
     loaded = load_pipeline(Settings(*options.size))
     notebook = Notebook(loaded.renderer)
-    delays, stale, skipped = measure(Pipeline(loaded.streamer, notebook, loaded.avatar), notebook, options.interrupts)
+    delays, stale, skipped = measure(
+        Pipeline(loaded.streamer, notebook, loaded.avatar, loaded.liveliness), notebook, options.interrupts
+    )
     p50, p95 = np.percentile(delays, (50, 95))
     print(
         json.dumps(

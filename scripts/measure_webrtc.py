@@ -121,7 +121,7 @@ async def serve(pipe: Connection, wish: SessionRequest, settings: PeerSettings) 
 def performing(clock: MonotonicClock) -> Iterator[SessionPool]:
     """As `open_session_pool` does, with marked pictures."""
     network = StepNetwork(MODELS / "motion.onnx")
-    renderer = ListeningRenderer(load_renderer(MODELS, 0, CORES))
+    renderer = ListeningRenderer(load_renderer(MODELS, CORES))
     cost = measure_drawing(renderer, Avatar.load(DEFAULT_AVATAR), clock)
     admission = Admission(cost, measure_hearing(Streamer(network.another()), clock), os.cpu_count() or CORES)
     with Scheduler(renderer, clock, cost) as scheduler:

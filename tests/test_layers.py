@@ -34,7 +34,7 @@ FLOORS = (
     ("engine.model",),
     ("engine.hearing", "engine.face"),
     ("engine.media", "engine.checkpoint"),
-    ("engine.errors", "engine.extras", "engine.folders"),
+    ("engine.errors", "engine.expression", "engine.extras", "engine.folders"),
     ("engine.sentences",),
     ("assets",),
 )

@@ -11,12 +11,16 @@ from liveface.app.session.pipeline import CORES, DEFAULT_AVATAR, MODELS
 from liveface.app.session.session import Session, Sink
 from liveface.app.session.sources import Source
 from liveface.app.session.stats import Stats
+from liveface.app.settings import Settings
 from liveface.engine.backends.openvino import StepNetwork
+from liveface.engine.drawing.liveliness import Liveliness
 from liveface.engine.drawing.renderer import load_renderer
 from liveface.engine.face.avatar import Avatar
 from liveface.engine.hearing.streamer import DEFAULT_LOOKAHEAD, Streamer
 
 Through = Callable[[Sequence[Sink]], Sequence[Sink]]
+Life = Callable[[], Liveliness | None]
+_USUAL_LIFE: Life = Settings().life
 
 
 class SessionPool:
@@ -29,13 +33,15 @@ class SessionPool:
         admission: Admission,
         clock: Clock,
         through: Through = lambda sinks: sinks,
+        life: Life = _USUAL_LIFE,
     ) -> None:
-        """`through` gives the sinks that a session gets in place of those that were asked for."""
+        """`through` gives the sinks that a session gets in place of those that were asked for, `life` its life."""
         self.scheduler = scheduler
         self.admission = admission
         self._network = network
         self._clock = clock
         self._through = through
+        self._life = life
 
     @contextmanager
     def performing(
@@ -56,7 +62,7 @@ class SessionPool:
         with self.admission.admit(width, height, stats, encoding):
             streamer = Streamer(self._network.another(), lookahead)
             sinks = self._through(sinks)
-            session = Session(source, streamer, self.scheduler, avatar, sinks, self._clock, stats)
+            session = Session(source, streamer, self.scheduler, avatar, sinks, self._clock, stats, self._life())
             session.start()
             try:
                 yield session
@@ -65,22 +71,22 @@ class SessionPool:
 
 
 @contextmanager
-def open_session_pool(clock: Clock, seed: int = 0) -> Iterator[SessionPool]:
+def open_session_pool(clock: Clock, life: Life = _USUAL_LIFE) -> Iterator[SessionPool]:
     """Load the default model, measure for about a second what this machine holds, and draw until the end.
 
-    `seed`: of blinks and head motion. Raises `CheckpointError` or `BackendError`.
+    `life`: makes each session's liveliness. Raises `CheckpointError` or `BackendError`.
     """
-    with session_pool_of(load_renderer(MODELS, seed, CORES), clock) as ensemble:
+    with session_pool_of(load_renderer(MODELS, CORES), clock, life=life) as ensemble:
         yield ensemble
 
 
 @contextmanager
 def session_pool_of(
-    renderer: SharedRenderer, clock: Clock, through: Through = lambda sinks: sinks
+    renderer: SharedRenderer, clock: Clock, through: Through = lambda sinks: sinks, life: Life = _USUAL_LIFE
 ) -> Iterator[SessionPool]:
     """As `open_session_pool`, with pictures of another renderer and, if wanted, `through` other sinks."""
     network = StepNetwork(MODELS / "motion.onnx")
     cost = measure_drawing(renderer, Avatar.load(DEFAULT_AVATAR), clock)
     admission = Admission(cost, measure_hearing(Streamer(network.another()), clock), os.cpu_count() or CORES)
     with Scheduler(renderer, clock, cost) as scheduler:
-        yield SessionPool(network, scheduler, admission, clock, through)
+        yield SessionPool(network, scheduler, admission, clock, through, life)

@@ -40,6 +40,8 @@ def render(
         list[str] | None,
         typer.Option(help="An Action Unit and what to add to its intensity, -5 to 5, such as 18=1.5; repeatable."),
     ] = None,
+    liveliness: Annotated[float, typer.Option(help="How much head and brows move with the voice, 0 to 2.")] = 1.0,
+    still: Annotated[bool, typer.Option("--still", help="No motion but speech: no blink, no nod, no sway.")] = False,
     backend: Annotated[
         Backend, typer.Option(help="openvino on the CPU; torch, torch-compile or tensorrt on an NVIDIA GPU.")
     ] = "openvino",
@@ -55,7 +57,9 @@ def render(
     # And the whole file is known to be good.
     samples = sum(len(block) for block in iterate_audio(audio, SAMPLE_RATE, tell=tell))
     width, height = parse_size(size)
-    settings = Settings(width, height, lookahead, mouth_amount, seed, backend, parse_units(unit or []))
+    settings = Settings(
+        width, height, lookahead, mouth_amount, seed, backend, parse_units(unit or []), liveliness, still
+    )
     performer = load_pipeline(settings, photo, folder, face)
     pictures = -(-samples // HOP)
     started = time.perf_counter()

@@ -74,6 +74,8 @@ def run(
     ] = None,
     mouth_amount: Annotated[float, typer.Option(help="How far the mouth moves, 1 as learned.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Of blinks and head motion.")] = 0,
+    liveliness: Annotated[float, typer.Option(help="How much head and brows move with the voice, 0 to 2.")] = 1.0,
+    still: Annotated[bool, typer.Option("--still", help="No motion but speech: no blink, no nod, no sway.")] = False,
     backend: Annotated[
         Backend, typer.Option(help="openvino on the CPU; torch, torch-compile or tensorrt on an NVIDIA GPU.")
     ] = "openvino",
@@ -103,7 +105,7 @@ def run(
         check_output(record, [] if audio is None else [audio])
     width, height = parse_size(size)
     ahead = DEFAULT_LOOKAHEAD if lookahead is None else lookahead
-    settings = Settings(width, height, ahead, mouth_amount, seed, backend)
+    settings = Settings(width, height, ahead, mouth_amount, seed, backend, liveliness=liveliness, still=still)
     clock = MonotonicClock()
     plan, block_ms = None, CAPTURE_MS
 

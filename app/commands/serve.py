@@ -77,6 +77,11 @@ def serve(
     lookahead: Annotated[
         int | None, typer.Option(help="In frames, where a client names none.", show_default=str(_DEFAULTS.lookahead))
     ] = None,
+    liveliness: Annotated[
+        float | None,
+        typer.Option(help="How much head and brows move, 0 to 2.", show_default=str(_DEFAULTS.liveliness)),
+    ] = None,
+    still: Annotated[bool | None, typer.Option("--still", help="No motion but speech.")] = None,
     idle_seconds: Annotated[
         float | None, typer.Option(help="Of silence, then a face ends.", show_default=str(_DEFAULTS.idle_seconds))
     ] = None,
@@ -117,6 +122,8 @@ def serve(
         "codec": codec,
         "size": size,
         "lookahead": lookahead,
+        "liveliness": liveliness,
+        "still": still,
         "idle_seconds": idle_seconds,
         "push_to": push_to and tuple(push_to),
         "udp_ports": udp_ports,
@@ -130,13 +137,14 @@ def serve(
 
 
 def run_server(
-    settings: ServeSettings, opened: Callable[[Clock], AbstractContextManager[SessionPool]] = open_session_pool
+    settings: ServeSettings, opened: Callable[[Clock], AbstractContextManager[SessionPool]] | None = None
 ) -> None:
-    """Serve with what `opened` brings, until SIGTERM or Ctrl-C; the first line on standard output tells where."""
+    """Serve until SIGTERM or Ctrl-C, with what `opened` brings if it is given; the first line of output tells where."""
     is_made = settings.token is None and (settings.token_key is not None or not is_loopback(settings.host))
     if is_made:
         settings = replace(settings, token=secrets.token_urlsafe(24))
     tls = settings.tls()
+    opened = opened or partial(open_session_pool, life=settings.faces().life)
     clock = MonotonicClock()
     with (
         closing(listening(settings.host, settings.port)) as listener,

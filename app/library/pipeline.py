@@ -60,11 +60,14 @@ class Pipeline:
         mouth_amount: float = 1.0,
         seed: int = 0,
         backend: Backend = "openvino",
+        liveliness: float = 1.0,
+        still: bool = False,
     ) -> None:
         """`avatar`: a shipped one unless it is given. `rate`: samples per second of all sound.
 
         `size`: width and height of the pictures. `lookahead`: frames of 40 ms heard ahead of each picture, 0 to 6: less
         delay or better lips. `mouth_amount`: how far the mouth moves, 1 as learned. `seed`: of blinks and head motion.
+        `liveliness`: how much head and brows move, 0 to 2. `still`: not at all, and the eyes never blink.
         Takes a second or two.
         Raises `LivefaceError` for a value out of range, or where the networks cannot be loaded.
         """
@@ -74,7 +77,8 @@ class Pipeline:
                 "24000."
             )
         width, height = size
-        parts = load_parts(avatar, Settings(width, height, lookahead, mouth_amount, seed, backend))
+        settings = Settings(width, height, lookahead, mouth_amount, seed, backend, liveliness=liveliness, still=still)
+        parts = load_parts(avatar, settings)
         self.rate, self.size, self.fps = rate, size, FPS
         self._parts: Parts | None = parts
         self._sound: Samples = np.zeros(0, np.float32)  # of the frames to be taken and of what follows them
@@ -148,7 +152,10 @@ class Pipeline:
     def interrupt(self) -> None:
         """Forget what has been fed and not taken yet; the next sound begins with the mouth closed."""
         with self._lock:
-            self._living().streamer.reset()
+            parts = self._living()
+            parts.streamer.reset()
+            if parts.liveliness is not None:
+                parts.liveliness.interrupt()
             self._interrupts += 1
             self._start()
 
@@ -191,17 +198,19 @@ class Pipeline:
 
     def _take(self) -> tuple[Motion, Samples]:
         """The next motion, by its number among all, and its sound."""
-        motion = replace(self._motions.popleft(), index=self._taken)
+        motion, liveliness = replace(self._motions.popleft(), index=self._taken), self._living().liveliness
         sound, self._sound = self._sound[: self._hop], self._sound[self._hop :]
         self._taken += 1
-        return motion, sound
+        return motion if liveliness is None else liveliness.enliven(motion), sound
 
 
 def load_parts(avatar: Avatar | None, settings: Settings) -> Parts:
     """What hears and draws for one avatar; raises `LivefaceError`."""
     face = avatar or Avatar.shipped()
-    renderer = load_renderer(MODELS, settings.seed, CORES, settings.backend)
-    return Parts(load_streamer(settings), renderer, face.prepared.framed(settings.width, settings.height))
+    renderer = load_renderer(MODELS, CORES, settings.backend)
+    return Parts(
+        load_streamer(settings), renderer, face.prepared.framed(settings.width, settings.height), settings.life()
+    )
 
 
 def _as_samples(pcm: NDArray[Any]) -> Samples:

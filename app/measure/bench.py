@@ -32,6 +32,7 @@ from liveface.engine.backends.painter import Painter
 from liveface.engine.backends.precision import REFERENCE, probe
 from liveface.engine.bench import WARM, Stopwatch, TimedNetwork, TimedPainter, distribution, phases, repeat
 from liveface.engine.checkpoint import Checkpoint
+from liveface.engine.drawing.liveliness import Liveliness
 from liveface.engine.drawing.renderer import MouthRenderer
 from liveface.engine.errors import BackendError, ConfigurationError, LivefaceError
 from liveface.engine.face.avatar import Avatar
@@ -160,8 +161,8 @@ def stages(
     frames, `generator` what drawing waits for it, `compositor` the rest of drawing.
     """
     clock, stopwatch = MonotonicClock(), Stopwatch((*STAGES, *SUMS), _CAPACITY)
-    streamer = Streamer(TimedNetwork(network, stopwatch))
-    renderer = MouthRenderer(TimedPainter(painter, stopwatch), seed=0)
+    streamer, liveliness = Streamer(TimedNetwork(network, stopwatch)), Liveliness(0)
+    renderer = MouthRenderer(TimedPainter(painter, stopwatch))
     samples, frames = SampleQueue(clock, SAMPLE_RATE, BACKLOG_MS), FrameQueue(clock, 1, avatar.photo)
     shown: list[Frame] = []
 
@@ -184,7 +185,7 @@ def stages(
         begun = time.perf_counter()
         while time.perf_counter() - begun < seconds or len(shown) < WARM + 2:
             started = time.perf_counter()
-            (motion,) = hear(capture(next(blocks)))
+            (motion,) = map(liveliness.enliven, hear(capture(next(blocks))))
             drawn = draw([motion], [avatar])
             stopwatch.note("compositor", stopwatch.latest("draw") - stopwatch.latest("generator"))
             frame = present(motion, drawn)
@@ -209,10 +210,10 @@ def overhead(
     does not blur.
     """
     stopwatch = Stopwatch((*STAGES, *SUMS), _CAPACITY)
-    plain = Streamer(network), MouthRenderer(painter, seed=0)
+    plain, liveliness = (Streamer(network), MouthRenderer(painter)), Liveliness(0)
     timed = (
         Streamer(TimedNetwork(network, stopwatch)),
-        MouthRenderer(TimedPainter(painter, stopwatch), seed=0),
+        MouthRenderer(TimedPainter(painter, stopwatch)),
     )
     blocks = _blocks(speech)
 
@@ -220,7 +221,7 @@ def overhead(
         block = next(blocks)
         started = time.perf_counter()
         for motion in streamer.feed(block):
-            renderer.draw([motion], [avatar])
+            renderer.draw([liveliness.enliven(motion)], [avatar])
         return time.perf_counter() - started
 
     pairs: list[tuple[float, float]] = []
@@ -290,7 +291,7 @@ def back_end(
         numbers["sides"][str(side)] = {**_rate(len(pictures) / sum(pictures)), "ms": _summed(pictures)}
     framed = avatar.framed(SIDE, SIDE)
     motions = list(islice(_motions(network, speech), max(plan.batches)))
-    renderer = MouthRenderer(painter, seed=0)
+    renderer = MouthRenderer(painter)
     numbers["batches"] = {}
     for batch in plan.batches:
         painting, drawing = _painting(painter, batch), partial(renderer.draw, motions[:batch], [framed] * batch)
@@ -345,14 +346,14 @@ def _blocks(speech: Samples) -> Iterator[Samples]:
 
 
 def _motions(network: MotionNetwork, speech: Samples) -> Iterator[Motion]:
-    streamer = Streamer(network)
+    streamer, liveliness = Streamer(network), Liveliness(0)
     for block in _blocks(speech):
-        yield from streamer.feed(block)
+        yield from map(liveliness.enliven, streamer.feed(block))
 
 
 def _pictures(network: MotionNetwork, painter: Painter, avatar: Avatar, speech: Samples, seconds: float) -> list[float]:
     """Seconds that pictures take, one after another, heard and drawn."""
-    motions, renderer = _motions(network, speech), MouthRenderer(painter, seed=0)
+    motions, renderer = _motions(network, speech), MouthRenderer(painter)
 
     def picture() -> list[Frame]:
         return renderer.draw([next(motions)], [avatar])

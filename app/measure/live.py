@@ -15,6 +15,7 @@ from liveface.app.session.sources import FileSource, Source
 from liveface.app.session.stats import Stats
 from liveface.engine.backends.painter import Painter
 from liveface.engine.bench import Numbers, Stopwatch, TimedNetwork, TimedPainter, Trend, distribution, trend
+from liveface.engine.drawing.liveliness import Liveliness
 from liveface.engine.drawing.renderer import MouthRenderer
 from liveface.engine.face.avatar import Avatar
 from liveface.engine.hearing.features import FeatureExtractor
@@ -95,8 +96,8 @@ def perform(
     stats = _WatchedStats(stopwatch)
     source = _WatchedSource(FileSource(speech, clock, stats, live=True, loop=True), clock, stopwatch)
     streamer = Streamer(TimedNetwork(network, stopwatch), lookahead)
-    renderer = MouthRenderer(TimedPainter(painter, stopwatch), seed=0)
-    session = Session(source, streamer, renderer, avatar, [], clock, stats)
+    renderer = MouthRenderer(TimedPainter(painter, stopwatch))
+    session = Session(source, streamer, renderer, avatar, [], clock, stats, Liveliness(0))
     with ExitStack() as watched:
         watched.enter_context(stopwatch.watching(SlidingWindow, "push", "window"))
         watched.enter_context(stopwatch.watching(FeatureExtractor, "feed", "features"))

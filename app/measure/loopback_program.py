@@ -79,7 +79,12 @@ def perform(task: Task) -> None:
         sinks.append(HeldBack(Witness(folder / PLAYED, clock), task.injected_ms))
     loaded = load_pipeline(Settings())
     performer = _Observed(
-        loaded.streamer, MarkedRenderer(loaded.renderer), loaded.avatar, tuple(sinks), task.injected_ms
+        loaded.streamer,
+        MarkedRenderer(loaded.renderer),
+        loaded.avatar,
+        loaded.liveliness,
+        observers=tuple(sinks),
+        injected_ms=task.injected_ms,
     )
 
     def make_source(stats: Stats) -> Source:
@@ -111,7 +116,7 @@ def perform(task: Task) -> None:
             session.stop()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Observed(Pipeline):
     """Performs into further sinks, and holds the sound of those back that a window brings along."""
 
@@ -121,7 +126,16 @@ class _Observed(Pipeline):
     def session(self, source: Source, sinks: Sequence[Sink], clock: Clock, stats: Stats) -> Session:
         """See `Pipeline.session`. The first sink is the window."""
         held_back = [*sinks[:1], *(HeldBack(sink, self.injected_ms) for sink in sinks[1:])]
-        return Session(source, self.streamer, self.renderer, self.avatar, [*held_back, *self.observers], clock, stats)
+        return Session(
+            source,
+            self.streamer,
+            self.renderer,
+            self.avatar,
+            [*held_back, *self.observers],
+            clock,
+            stats,
+            self.liveliness,
+        )
 
 
 class HeldBack:

@@ -43,7 +43,7 @@ def observed(task: Task, clock: Clock) -> Iterator[SessionPool]:
         held_back = [HeldBack(sink, task.injected_ms) for sink in sinks]
         return [*held_back, Witness(Path(task.folder) / CARRIED, clock)]
 
-    renderer = _SharedMarkedRenderer(load_renderer(MODELS, 0, CORES))
+    renderer = _SharedMarkedRenderer(load_renderer(MODELS, CORES))
     with session_pool_of(renderer, clock, through) as ensemble:
         yield ensemble
 

@@ -55,6 +55,8 @@ class ServeSettings:
     codec: Annotated[Codec, Meta(description="vp8 or h264")] = "vp8"
     size: str = "512x512"
     lookahead: Lookahead = DEFAULT_LOOKAHEAD
+    liveliness: Annotated[float, Meta(ge=0, le=2)] = 1.0
+    still: bool = False
     idle_seconds: Annotated[float, Meta(ge=1, le=86_400)] = 600.0
     push_to: tuple[str, ...] = ()
     trusted_proxy: tuple[str, ...] = ()
@@ -78,12 +80,16 @@ class ServeSettings:
             )
         if self.turn_secret is not None and not self.turn:
             raise ConfigurationError("There is a turn_secret, but no TURN server that it is for: name one with turn.")
-        Settings(*parse_size(self.size))
+        self.faces()
         self.ice_servers()
         self.origins()
         self.proxies()
         self.port_range()
         Destinations(self.push_to)
+
+    def faces(self) -> Settings:
+        """What holds for every face."""
+        return Settings(*parse_size(self.size), liveliness=self.liveliness, still=self.still)
 
     def origins(self) -> frozenset[str]:
         """Of the sites whose pages may ask."""

@@ -12,11 +12,12 @@ from liveface.app.session.sources import Source
 from liveface.app.session.stats import Stats
 from liveface.app.settings import Settings
 from liveface.engine.backends.openvino import StepNetwork
+from liveface.engine.drawing.liveliness import Liveliness
 from liveface.engine.drawing.renderer import Renderer, load_renderer
 from liveface.engine.errors import ConfigurationError
 from liveface.engine.face.avatar import Avatar, prepare
 from liveface.engine.face.landmarks import FaceMesh
-from liveface.engine.face.unit_basis import Expression
+from liveface.engine.face.unit_basis import UnitEdit
 from liveface.engine.hearing.streamer import Streamer
 
 ASSETS = Path(assets.__file__).parent
@@ -32,10 +33,11 @@ class Pipeline:
     streamer: Streamer
     renderer: Renderer
     avatar: Avatar
+    liveliness: Liveliness | None = None
 
     def session(self, source: Source, sinks: Sequence[Sink], clock: Clock, stats: Stats) -> Session:
-        """A new session; one at a time, because they share the streamer."""
-        return Session(source, self.streamer, self.renderer, self.avatar, sinks, clock, stats)
+        """A new session; one at a time, because they share the streamer and the liveliness."""
+        return Session(source, self.streamer, self.renderer, self.avatar, sinks, clock, stats, self.liveliness)
 
 
 def load_pipeline(
@@ -46,16 +48,16 @@ def load_pipeline(
     Raises `ConfigurationError`, `PhotoError`, `MediaError`, `CheckpointError` or `BackendError`.
     """
     streamer = load_streamer(settings)
-    renderer = load_renderer(MODELS, settings.seed, CORES, settings.backend)
+    renderer = load_renderer(MODELS, CORES, settings.backend)
     avatar = _load_avatar(photo, folder, face).framed(settings.width, settings.height)
-    return Pipeline(streamer, renderer, avatar)
+    return Pipeline(streamer, renderer, avatar, settings.life())
 
 
 def load_streamer(settings: Settings) -> Streamer:
     """Load the default model's hearing; raises `ConfigurationError` or `CheckpointError`."""
     streamer = Streamer(StepNetwork(MODELS / "motion.onnx"), settings.lookahead, settings.mouth_amount)
     if settings.units:
-        streamer.edit = Expression.of(offset=dict(settings.units)).applied
+        streamer.edit = UnitEdit.of(offset=dict(settings.units)).applied
     return streamer
 
 

@@ -14,6 +14,7 @@ from liveface.app.session.clock import Clock, PlayoutClock
 from liveface.app.session.queues import FrameQueue, Owed
 from liveface.app.session.sources import Source
 from liveface.app.session.stats import Report, Stats
+from liveface.engine.drawing.liveliness import Liveliness
 from liveface.engine.drawing.renderer import Renderer
 from liveface.engine.face.action_units import ACTION_UNITS
 from liveface.engine.face.avatar import Avatar
@@ -85,8 +86,12 @@ class Session:
         sinks: Sequence[Sink],
         clock: Clock,
         stats: Stats,
+        liveliness: Liveliness | None = None,
     ) -> None:
-        """`avatar` is framed to the size of the output. An artist may draw for other sessions too."""
+        """`avatar` is framed to the size of the output. An artist may draw for other sessions too.
+
+        `liveliness`: this session's own; without it the face does nothing but speak.
+        """
         self._source = source
         self._streamer = streamer
         self._artist: FrameRenderer = renderer if isinstance(renderer, FrameRenderer) else _Alone(renderer)
@@ -94,6 +99,7 @@ class Session:
         self._sinks = sinks
         self._clock = clock
         self._stats = stats
+        self._liveliness = liveliness
         self._playout: PlayoutClock | None = None
         self._queue: FrameQueue | None = None
         self._threads: list[threading.Thread] = []
@@ -124,6 +130,8 @@ class Session:
             first = self._artist.draw([_rest(0)], self._avatar, inf, inf)[0].image
             self._streamer.feed(np.zeros(self._streamer.latency, np.float32))
             self._streamer.reset()
+            if self._liveliness is not None:
+                self._liveliness.reset()
             self._queue = FrameQueue(self._clock, _LIVE_FRAMES if self._source.live else _FILE_FRAMES, first)
             capture_delay = self._source.open()
             self._looked = self._clock.now()
@@ -237,13 +245,22 @@ class Session:
         for group in groups:
             if self._stopping.is_set():
                 return
-            numbered = [replace(motion, index=motion.index + self._first_frame) for motion in group]
+            numbered = [self._enlivened(replace(motion, index=motion.index + self._first_frame)) for motion in group]
             last_moment = self._last_moment(numbered[0].index, is_newest=group is groups[-1])
             is_drawn = last_moment > -inf
             for motion in numbered:
                 queue.announce(self._owed(motion, is_drawn))
             if is_drawn:
                 queue.supply(self._draw(numbered, last_moment))
+
+    def _enlivened(self, motion: Motion) -> Motion:
+        return motion if self._liveliness is None else self._liveliness.enliven(motion)
+
+    def _forget(self) -> None:
+        """Forget the voice: what comes next does not go on with it."""
+        self._streamer.reset()
+        if self._liveliness is not None:
+            self._liveliness.interrupt()
 
     def _owed(self, motion: Motion, is_drawn: bool) -> Owed:
         if self._playout is None:
@@ -277,7 +294,7 @@ class Session:
             pass
         resting = queue.clear()
         first_frame, begun = divmod(self._heard, HOP)
-        self._streamer.reset()
+        self._forget()
         self._first_frame = 0
         self._perform([_rest(index) for index in range(resting, first_frame)], queue)
         self._first_frame = first_frame
@@ -292,7 +309,7 @@ class Session:
         self._stats.note_lost((self._heard - self._first_frame * HOP) / SAMPLE_RATE)
         self._heard = self._first_frame * HOP
         self._stale = min(self._stale, self._heard)
-        self._streamer.reset()
+        self._forget()
         self._playout.restart()
 
     def _hand_over(self, queue: FrameQueue) -> None:

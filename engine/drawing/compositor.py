@@ -5,17 +5,19 @@ the mouth (`mouth_inside`). Each pixel is sampled from the photo once, at its ow
 nothing at the picture's border and on the shoulders, so the picture's frame never moves.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from liveface.engine.drawing import eyelids, head_motion, mesh_warp
+from liveface.engine.drawing.brows import Brows
 from liveface.engine.drawing.crop_maps import CropMaps, crop_maps
 from liveface.engine.drawing.lip_sheets import Bent, LipSheets
-from liveface.engine.drawing.liveliness import LARGEST_PITCH, LARGEST_ROLL, LARGEST_YAW, Idle
+from liveface.engine.drawing.liveliness import LARGEST_PITCH, LARGEST_ROLL, LARGEST_YAW
 from liveface.engine.drawing.mouth_inside import MouthInside, Opening
+from liveface.engine.expression import Expression
 from liveface.engine.face import face_space, lips, mouth
 from liveface.engine.face.avatar import Avatar
 from liveface.engine.face.monochrome import Tint
@@ -23,8 +25,8 @@ from liveface.engine.media import Picture
 
 Array = NDArray[np.float32]
 
+_SEEN = 0.01  # of the way that brows can rise; less is not drawn
 _GRID_IOD = 50.0  # the map of places is computed at this many grid cells for one IOD, then enlarged
-_BLINK_STEPS = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +52,7 @@ class Window:
     @classmethod
     def of(cls, sheets: LipSheets, iod: float, head: Array, step: Array, width: int, height: int) -> "Window":
         """Prepare the window of a picture of `width` x `height`; `head` and `step` as in `Scene`."""
-        limits = Idle(0.0, LARGEST_YAW, LARGEST_PITCH, LARGEST_ROLL, 1.0)
+        limits = Expression(0.0, LARGEST_YAW, LARGEST_PITCH, LARGEST_ROLL, 1.0)
         farthest = np.abs(head_motion.turn(limits, head_motion.BREATH * iod / float(step[1]))) * step
         sway = np.abs(head).max(axis=(0, 1)) @ farthest
         low = sheets.origin - sway
@@ -82,7 +84,7 @@ class Scene:
     `photo`: what is bent, uint8; `tint`: the only one that it has, if it is black and white; `step`: (2,) picture
     pixels per cell of the head's grid, across and down; `head`: float32 (grid height, grid width, 4), the offsets in
     cells that one radian of turn, one radian of lean across and down, and one cell of lift give to each place of the
-    grid.
+    grid; `lids`, `brows`: what shuts its eyes and what raises its brows, if anything does.
     """
 
     photo: Picture
@@ -93,8 +95,8 @@ class Scene:
     head: Array
     window: Window
     tint: Tint | None
-    _ring: Array
-    _blinks: dict[int, Array] = field(default_factory=dict)
+    lids: tuple[eyelids.Eyelid, ...] = ()
+    brows: Brows | None = None
 
     @classmethod
     def of(cls, avatar: Avatar) -> "Scene":
@@ -120,7 +122,8 @@ class Scene:
             head,
             Window.of(sheets, shape.photo_iod, head, step, width, height),
             Tint.of(avatar.photo, avatar.points),
-            mesh_warp.with_ring(shape.points)[len(shape.points) :],
+            eyelids.of(avatar.photo, shape.points),
+            Brows.of(in_cells[:, :2], columns, rows),
         )
 
     @classmethod
@@ -140,7 +143,6 @@ class Scene:
             head,
             Window.of(sheets, shape.photo_iod, head, step, width, height),
             Tint.of(photo, points),
-            mesh_warp.with_ring(shape.points)[len(shape.points) :],
         )
 
     def with_crop(self, crop: NDArray[np.float64]) -> "Scene":
@@ -151,9 +153,9 @@ class Scene:
         """What takes the photo's mesh to `landmarks` (468, 2) in its pixels."""
         return Speech(self.sheets.bend(landmarks), landmarks)
 
-    def turn(self, idle: Idle) -> Array:
+    def turn(self, expression: Expression) -> Array:
         """How much of each of the head's offsets becomes an offset across and one down, in cells, float32 (4, 2)."""
-        return head_motion.turn(idle, head_motion.BREATH * self.mouth.photo_iod / float(self.step[1]))
+        return head_motion.turn(expression, head_motion.BREATH * self.mouth.photo_iod / float(self.step[1]))
 
     def unturned(self, points: Array, turn: Array) -> Array:
         """Where in the picture places (n, 2) of the photo are seen while the head is turned (see `turn`)."""
@@ -165,44 +167,43 @@ class Scene:
             seen = points - (mesh_warp.sample(self.head, cells)[0] @ turn) * self.step
         return np.asarray(seen, np.float32)
 
-    def _blink(self, level: int) -> Array:
-        """Offsets of a blink in cells of the head's grid, computed once per level."""
-        if level not in self._blinks:
-            rows, columns = self.head.shape[:2]
-            shut = eyelids.shut(self.mouth.points, eyelids.LARGEST_BLINK * level / _BLINK_STEPS)
-            source = _to_cells(np.concatenate([self.mouth.points, self._ring]), self.step)
-            moved = _to_cells(np.concatenate([shut, self._ring]), self.step)
-            self._blinks[level] = mesh_warp.offsets(moved, source, eyelids.triangles(), columns, rows)
-        return self._blinks[level]
+    def _blinking(self, expression: Expression) -> Picture:
+        """The photo with its eyes as shut as they should be; not to be changed."""
+        level = round(expression.blink * eyelids.LEVELS)
+        if not level or not self.lids:
+            return self.photo
+        picture = self.photo.copy()
+        for lid in self.lids:
+            lid.lay(picture, level)
+        return picture
 
-    def _still(self, idle: Idle, turn: Array) -> Picture:
-        """The photo bent by blink and head motion alone; new memory."""
-        level = round(idle.blink * _BLINK_STEPS)
-        if not level and not turn.any():
-            return self.photo.copy()
-        rows, columns = self.head.shape[:2]
+    def _still(self, photo: Picture, turn: Array, raised: float) -> Picture:
+        """The photo bent by brows and head motion alone; new memory."""
+        risen = self.brows if abs(raised) > _SEEN else None
+        if not turn.any() and risen is None:
+            return photo.copy()
         moved = self.head @ turn
-        if level:
-            blink = self._blink(level)
-            moved = moved + mesh_warp.sample(blink, mesh_warp.grid(columns, rows) + moved) if turn.any() else blink
+        if risen is not None:
+            risen.add(moved, raised)
         in_pixels = np.asarray(moved * self.step, np.float32)
-        height, width = self.photo.shape[:2]
+        height, width = photo.shape[:2]
         # What is enlarged is the offset, not the place: cv2.resize goes on flatly beyond the outermost cells' centres.
         places = cv2.resize(in_pixels, (width, height), interpolation=cv2.INTER_LINEAR)
         np.add(places, mesh_warp.grid(width, height), out=places)
-        return np.asarray(mesh_warp.sample(self.photo, places), np.uint8)
+        return np.asarray(mesh_warp.sample(photo, places), np.uint8)
 
-    def draw(self, speech: Speech, idle: Idle) -> Picture:
+    def draw(self, speech: Speech, expression: Expression) -> Picture:
         """The picture, uint8 (height, width, 3) RGB, new memory."""
-        turn = self.turn(idle)
-        picture = self._still(idle, turn)
+        turn = self.turn(expression)
+        photo = self._blinking(expression)
+        picture = self._still(photo, turn, expression.brows)
         if not self.window.head.size:
             return picture
         height, width = picture.shape[:2]
         right, down, iod = lips.axes(self.mouth.points)
         upper, lower = (self.unturned(edge, turn) for edge in speech.sheets.edges)
         places = self.window.places(turn * self.step)
-        self._lay_sheets(picture, speech.sheets, upper, lower, places, right, down)
+        self._lay_sheets(picture, photo, speech.sheets, upper, lower, places, right, down)
         opening = Opening.of(upper, lower, down, iod, width, height)
         if opening is not None:
             rows, columns = opening.mask.shape
@@ -216,9 +217,17 @@ class Scene:
         return picture
 
     def _lay_sheets(
-        self, picture: Picture, bent: Bent, upper: Array, lower: Array, places: Array, right: Array, down: Array
+        self,
+        picture: Picture,
+        photo: Picture,
+        bent: Bent,
+        upper: Array,
+        lower: Array,
+        places: Array,
+        right: Array,
+        down: Array,
     ) -> None:
-        """Lay both sheets into the picture's window, in place."""
+        """Lay both sheets of `photo` into the picture's window, in place."""
         rows, columns = places.shape[:2]
         corner = np.array([self.window.left, self.window.top], np.float32)
         seam = (upper + lower) / 2 - corner
@@ -238,14 +247,14 @@ class Scene:
                 here = np.ascontiguousarray(places[part])
                 cells = (here - self.sheets.origin) * np.float32(1.0 / self.sheets.cell)
                 source = here + mesh_warp.sample(offsets, cells, border=cv2.BORDER_CONSTANT)
-                layer[part] = mesh_warp.sample(self.photo, source, cv2.INTER_CUBIC)
+                layer[part] = mesh_warp.sample(photo, source, cv2.INTER_CUBIC)
             layers.append(layer)
         weight = share.astype(np.float32) / 255.0
         window[:] = cv2.blendLinear(layers[0], layers[1], weight, 1.0 - weight)
 
-    def crop(self, picture: Picture, idle: Idle) -> Picture:
+    def crop(self, picture: Picture, expression: Expression) -> Picture:
         """The mouth's crop of a drawn picture, its head turned back, uint8 (crop height, crop width, 3)."""
-        turn = self.turn(idle)
+        turn = self.turn(expression)
         transform = self.mouth.crop
         if not turn.any():
             return mouth.cut(picture, transform)
@@ -255,14 +264,14 @@ class Scene:
         moved = np.column_stack([transform[:, :2], transform[:, 2] - transform[:, :2] @ shift[0]])
         return mouth.cut(picture, moved)
 
-    def maps(self, speech: Speech, picture: Picture, idle: Idle) -> CropMaps:
+    def maps(self, speech: Speech, picture: Picture, expression: Expression) -> CropMaps:
         """What the generator sees of a drawn picture."""
         drop = speech.landmarks[face_space.CHIN] - self.mouth.rest[face_space.CHIN]
-        return crop_maps(self.crop(picture, idle), self.mouth, self.inside.teeth, speech.landmarks, drop)
+        return crop_maps(self.crop(picture, expression), self.mouth, self.inside.teeth, speech.landmarks, drop)
 
-    def add(self, picture: Picture, maps: CropMaps, change: Array, idle: Idle) -> None:
+    def add(self, picture: Picture, maps: CropMaps, change: Array, expression: Expression) -> None:
         """Add the generator's change of colours, float32 (crop height, crop width, 3), to a drawn picture, in place."""
-        turn = self.turn(idle)
+        turn = self.turn(expression)
         shown = maps.reach * (1.0 - maps.inner)
         columns, rows = mouth.CROP_SIZE
         corners = np.array([[0, 0], [columns, 0], [0, rows], [columns, rows]], np.float32) - 0.5

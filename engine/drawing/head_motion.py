@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liveface.engine.drawing import mesh_warp
-from liveface.engine.drawing.liveliness import Idle
+from liveface.engine.expression import Expression
 from liveface.engine.face import face_space
 
 Array = NDArray[np.float32]
@@ -13,14 +13,15 @@ Array = NDArray[np.float32]
 BREATH = 0.010  # IOD, how far the head rises with a breath
 _HEAD_AXIS = 0.9  # IOD, how far behind the eyes the axis of the head lies
 _FADE = 1.1  # IOD outside the face over which head motion fades out
+_FRAME = 0.35  # IOD from the picture's border, likewise
 _NECK_FADE = 0.7  # IOD below the chin, likewise: the shoulders stay
 
 
-def turn(idle: Idle, rise: float) -> Array:
+def turn(expression: Expression, rise: float) -> Array:
     """How much of each of the head's offsets becomes an offset across and one down, float32 (4, 2); `rise`: of a full
     breath, in cells."""
-    yaw, pitch, roll = np.radians([idle.yaw, idle.pitch, idle.roll])
-    return np.array([[-yaw, -pitch], [0.0, -roll], [roll, 0.0], [0.0, idle.breath * rise]], np.float32)
+    yaw, pitch, roll = np.radians([expression.yaw, expression.pitch, expression.roll])
+    return np.array([[-yaw, -pitch], [0.0, -roll], [roll, 0.0], [0.0, expression.breath * rise]], np.float32)
 
 
 def depth_and_hold(points: Array, iod: float, columns: int, rows: int) -> tuple[Array, Array]:
@@ -47,16 +48,15 @@ def depth_and_hold(points: Array, iod: float, columns: int, rows: int) -> tuple[
     hold = np.clip(1.0 - outside / (_FADE * iod), 0.0, 1.0)
     chin = float(points[face_space.CHIN, 1])
     below = np.clip(1.0 - (np.arange(rows) - chin) / (_NECK_FADE * iod), 0.0, 1.0)[:, None]
-    edge = np.minimum.reduce(
-        [
-            np.broadcast_to(np.arange(columns)[None], face.shape),
-            np.broadcast_to(np.arange(columns)[::-1][None], face.shape),
-            np.broadcast_to(np.arange(rows)[:, None], face.shape),
-            np.broadcast_to(np.arange(rows)[::-1][:, None], face.shape),
-        ]
-    ) / (0.35 * iod)
-    hold = cv2.GaussianBlur(_eased(hold * below), (0, 0), 0.08 * iod) * _eased(np.clip(edge, 0.0, 1.0))
+    hold = cv2.GaussianBlur(_eased(hold * below), (0, 0), 0.08 * iod) * inside_frame(columns, rows, iod)
     return smooth.astype(np.float32), np.asarray(hold, np.float32)
+
+
+def inside_frame(columns: int, rows: int, iod: float) -> Array:
+    """How freely each cell of a grid may move, float32 (rows, columns): not at all at its border, fully further in."""
+    across, along = np.arange(columns), np.arange(rows)[:, None]
+    away = np.minimum(np.minimum(across, across[::-1]), np.minimum(along, along[::-1]))
+    return _eased(np.clip(away / (_FRAME * iod), 0.0, 1.0))
 
 
 def _eased(share: NDArray[np.floating]) -> Array:

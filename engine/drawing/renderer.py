@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from liveface.engine.backends.painter import Painter
 from liveface.engine.drawing import compositor
-from liveface.engine.drawing.liveliness import REST, Idle, IdleMotion
 from liveface.engine.drawing.painters import Backend, load_painter
 from liveface.engine.face import face_space, mouth
 from liveface.engine.face.avatar import Avatar
@@ -36,10 +35,8 @@ class Renderer(Protocol):
 class MouthRenderer:
     """Draws the mouth from the photo by geometry, and lets the generator finish it."""
 
-    def __init__(self, painter: Painter, seed: int | None = None) -> None:
-        """`seed` of blinks and head motion; None keeps the head at rest."""
+    def __init__(self, painter: Painter) -> None:
         self._painter = painter
-        self._idle = None if seed is None else IdleMotion(seed)
         self._basis = face_space.basis()
         self._gap_weights = self._basis.gap_weights()
         self._prepared: WeakKeyDictionary[Avatar, tuple[compositor.Scene, tuple[Array, ...]]] = WeakKeyDictionary()
@@ -67,12 +64,12 @@ class MouthRenderer:
         prepared = [self._prepare(avatar) for avatar in avatars]
         scenes = [scene for scene, _ in prepared]
         codes = self._within_reach(np.stack([motion.code for motion in motions]))
-        idles = [self._resting(motion.index) for motion in motions]
+        expressions = [motion.expression for motion in motions]
         pictures, maps = [], []
-        for scene, displacement, idle in zip(scenes, self._basis.decode(codes), idles, strict=True):
+        for scene, displacement, expression in zip(scenes, self._basis.decode(codes), expressions, strict=True):
             speech = scene.speech(scene.mouth.landmarks(displacement))
-            pictures.append(scene.draw(speech, idle))
-            maps.append(scene.maps(speech, pictures[-1], idle))
+            pictures.append(scene.draw(speech, expression))
+            maps.append(scene.maps(speech, pictures[-1], expression))
         painted = self._painter.begin(
             np.stack([one.inputs for one in maps]),
             condition(codes, np.stack([motion.action_units for motion in motions])),
@@ -81,8 +78,10 @@ class MouthRenderer:
 
         def finish() -> list[Frame]:
             changes = [cv2.merge(list(planes)) for planes in painted()]
-            for scene, picture, seen, change, idle in zip(scenes, pictures, maps, changes, idles, strict=True):
-                scene.add(picture, seen, change, idle)
+            for scene, picture, seen, change, expression in zip(
+                scenes, pictures, maps, changes, expressions, strict=True
+            ):
+                scene.add(picture, seen, change, expression)
             return [
                 Frame(motion.index, picture, motion.pcm, drawn=True)
                 for motion, picture in zip(motions, pictures, strict=True)
@@ -95,9 +94,6 @@ class MouthRenderer:
         gap = codes @ self._gap_weights
         return np.asarray(codes * np.minimum(1.0, _WIDEST / np.maximum(gap, _WIDEST))[:, None], np.float32)
 
-    def _resting(self, index: int) -> Idle:
-        return REST if self._idle is None else self._idle.at(index)
-
     def _prepare(self, avatar: Avatar) -> tuple[compositor.Scene, tuple[Array, ...]]:
         found = self._prepared.get(avatar)
         if found is None:
@@ -108,12 +104,10 @@ class MouthRenderer:
         return found
 
 
-def load_renderer(
-    models: Path, seed: int | None = None, threads: int = 2, backend: Backend = "openvino"
-) -> MouthRenderer:
+def load_renderer(models: Path, threads: int = 2, backend: Backend = "openvino") -> MouthRenderer:
     """The renderer with the networks in the folder `models` on a back end, see `engine.drawing.painters.load_painter`.
 
-    `seed`: of blinks and head motion, None for a head at rest; `threads`: of the CPU.
+    `threads`: of the CPU.
     Raises `CheckpointError` or `BackendError`.
     """
-    return MouthRenderer(load_painter(models, threads, backend), seed)
+    return MouthRenderer(load_painter(models, threads, backend))

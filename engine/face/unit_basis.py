@@ -102,7 +102,7 @@ def measures(basis: MotionBasis) -> Array:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Expression:
+class UnitEdit:
     """An edit of the Action Units at run time: intensity = gain * intensity + offset, kept within 0 to 5.
 
     `gain` and `offset`: float32 (units,) in the order of `ACTION_UNITS`.
@@ -112,7 +112,7 @@ class Expression:
     offset: Array = field(default_factory=lambda: np.zeros(len(ACTION_UNITS), np.float32))
 
     @classmethod
-    def of(cls, gain: Mapping[int, float] | None = None, offset: Mapping[int, float] | None = None) -> "Expression":
+    def of(cls, gain: Mapping[int, float] | None = None, offset: Mapping[int, float] | None = None) -> "UnitEdit":
         """The edit of some units, by their numbers: `of(offset={18: 1.5})` puts the lips forward.
 
         Raises `ConfigurationError` for a unit that moves nothing, and for numbers that are out of range.

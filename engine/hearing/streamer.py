@@ -52,7 +52,7 @@ class Streamer:
         """`lookahead`: frames of sound heard beyond a motion's own. `mouth_amount`: gain of all motion, 1 = as learned.
 
         `edit` may be set at any time and counts from the next motion on, in silence too: a change of Action Units that
-        what is drawn follows, such as `engine.face.unit_basis.Expression.applied`. None leaves them as heard.
+        what is drawn follows, such as `engine.face.unit_basis.UnitEdit.applied`. None leaves them as heard.
         Raises `ConfigurationError` if either is out of range.
         """
         if lookahead not in LOOKAHEADS:

@@ -16,8 +16,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from liveface.engine.drawing.compositor import Scene
-from liveface.engine.drawing.liveliness import REST
 from liveface.engine.errors import MediaError
+from liveface.engine.expression import REST
 from liveface.engine.face import action_units, face_space, mouth, seam
 from liveface.engine.face.condition import CONDITION_SIZE, condition
 from liveface.engine.face.landmarks import FaceMesh, region_of

@@ -168,6 +168,7 @@ class FakeRenderer:
         self._clock = clock
         self._seconds = seconds
         self.drawn: list[int] = []
+        self.motions: list[Motion] = []
 
     def draw(self, motions: list[Motion], avatars: list[Avatar]) -> list[Frame]:
         frames = []
@@ -176,6 +177,7 @@ class FakeRenderer:
             if self.drawn:
                 sleep_until(self._clock, self._clock.now() + self._seconds(motion.index))
             self.drawn.append(motion.index)
+            self.motions.append(motion)
             image = np.zeros_like(avatar.photo)
             image[:, :, 0] = motion.index % 256
             image[:, :, 1] = np.uint8(255 * min(1, motion.code[0]))

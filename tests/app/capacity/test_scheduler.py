@@ -375,7 +375,7 @@ def test_a_session_that_fails_leaves_the_others_alone() -> None:
 
 
 def test_pictures_of_different_people_drawn_together_equal_those_drawn_alone() -> None:
-    renderer = load_renderer(MODELS, seed=0)
+    renderer = load_renderer(MODELS)
     avatars = [Avatar.load(ASSETS / "avatars" / name).framed(256, 256) for name in ("clara", "jonas")]
     codes = np.random.default_rng(0).normal(0, 0.5, (2, 6, 16)).astype(np.float32)
     spoken = [

@@ -1,6 +1,7 @@
 """Tests of the library: sound of any kind in pieces becomes frames in step with it, and nothing is lost or stale."""
 
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,11 @@ import liveface.app.library.pipeline
 from liveface.app.library.avatar import Avatar
 from liveface.app.library.pipeline import Pipeline
 from liveface.app.session.pipeline import Pipeline as Parts
+from liveface.app.settings import Settings
 from liveface.engine.errors import AudioError, ConfigurationError, LivefaceError
+from liveface.engine.expression import REST, Expression
+from liveface.engine.face import avatar as engine
+from liveface.engine.media import Frame, Motion
 from tests.app.fakes import FakeRenderer, FakeStreamer, VirtualClock, an_avatar
 
 RATES = (8_000, 16_000, 22_050, 24_000, 44_100, 48_000)
@@ -135,3 +140,33 @@ def test_the_package_gives_what_it_names() -> None:
     }
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         _ = liveface.Nothing  # type: ignore[attr-defined]
+
+
+def test_the_head_lives_equally_in_any_pieces_and_not_at_all_when_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Motion] = []
+
+    class Noting(FakeRenderer):
+        def draw(self, motions: list[Motion], avatars: list[engine.Avatar]) -> list[Frame]:
+            drawn.extend(motions)
+            return super().draw(motions, avatars)
+
+    def load(avatar: Avatar | None, settings: Settings) -> Parts:
+        return Parts(FakeStreamer(2), Noting(VirtualClock()), an_avatar(), settings.life())  # type: ignore[arg-type]
+
+    monkeypatch.setattr(liveface.app.library.pipeline, "load_parts", load)
+
+    def lived(pieces: int, **chosen: Any) -> list[Expression]:
+        drawn.clear()
+        with Pipeline(**chosen) as face:
+            for piece in np.array_split(a_voice(4.0, 16_000), pieces):
+                face.feed(piece)
+                list(face.frames())
+            face.flush()
+            list(face.frames())
+        return [motion.expression for motion in drawn]
+
+    whole = lived(1)
+    assert len(set(whole)) > 90
+    assert lived(37) == whole
+    assert lived(1, seed=1) != whole
+    assert set(lived(5, still=True)) == {REST}

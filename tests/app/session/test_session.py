@@ -12,7 +12,9 @@ from liveface.app.session.clock import steady_delay_ms
 from liveface.app.session.session import Session
 from liveface.app.session.stats import Stats
 from liveface.app.settings import BOUND_MS
+from liveface.engine.drawing.liveliness import Liveliness
 from liveface.engine.errors import AudioError, DeviceError, OutputError
+from liveface.engine.expression import REST, Expression
 from liveface.engine.media import HOP, SAMPLE_RATE, Frame, Samples
 from tests.app.fakes import FakeRenderer, FakeSink, FakeSource, FakeStreamer, VirtualClock, an_avatar
 
@@ -29,12 +31,13 @@ def a_session(
     then: Callable[[Frame], None] = lambda frame: None,
     lookahead: int = 2,
     block: int = HOP // 2,
+    liveliness: Liveliness | None = None,
 ) -> tuple[Session, FakeSink, FakeRenderer]:
     clock = VirtualClock()
     renderer = FakeRenderer(clock, seconds)
     sink = FakeSink(clock, then)
     source = FakeSource(pcm, clock, live=live, block=block)
-    session = Session(source, FakeStreamer(lookahead), renderer, an_avatar(), [sink], clock, Stats())
+    session = Session(source, FakeStreamer(lookahead), renderer, an_avatar(), [sink], clock, Stats(), liveliness)
     return session, sink, renderer
 
 
@@ -302,3 +305,36 @@ def test_a_session_that_runs_long_keeps_bounded_records() -> None:
     performed(session)
     assert len(sink.frames) == 5000
     assert len(session._stats._moments) == 3000
+
+
+def lived(
+    pcm: Samples, *, live: bool, block: int = HOP // 2, liveliness: Liveliness | None = None
+) -> dict[int, Expression]:
+    """What the face did besides speaking, of each picture that was drawn."""
+    session, _, renderer = a_session(pcm, live=live, block=block, liveliness=liveliness)
+    performed(session)
+    return {motion.index: motion.expression for motion in renderer.motions[1:]}
+
+
+def test_the_same_sound_moves_the_head_equally_live_and_from_a_file_and_once_more() -> None:
+    pcm, liveliness = noise(4), Liveliness(3)
+    offline = lived(pcm, live=False, block=3 * HOP + 7, liveliness=liveliness)
+    assert len({expression.yaw for expression in offline.values()}) > 90
+    assert lived(pcm, live=False, block=HOP // 2, liveliness=liveliness) == offline
+    live = lived(pcm, live=True, liveliness=Liveliness(3))
+    assert live == {index: offline[index] for index in live}
+
+
+def test_a_skipped_picture_leaves_the_others_as_they_were() -> None:
+    pcm = noise(3)
+    offline = lived(pcm, live=False, liveliness=Liveliness(0))
+    session, sink, renderer = a_session(
+        pcm, live=True, seconds=lambda index: 0.2 if index == 20 else 0.0, liveliness=Liveliness(0)
+    )
+    performed(session)
+    assert not all(frame.drawn for frame in sink.frames)
+    assert all(motion.expression == offline[motion.index] for motion in renderer.motions[1:])
+
+
+def test_without_liveliness_the_face_does_nothing_but_speak() -> None:
+    assert set(lived(noise(4), live=False).values()) == {REST}

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from liveface.engine.drawing.compositor import Scene
 from liveface.engine.drawing.crop_maps import CropMaps
-from liveface.engine.drawing.liveliness import REST
+from liveface.engine.expression import REST
 from liveface.engine.face import face_space, mouth
 from liveface.engine.face.avatar import Avatar
 from tests import faces

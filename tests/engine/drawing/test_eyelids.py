@@ -1,41 +1,73 @@
-"""Blinking: the lids meet, the skin above follows, and nothing else does."""
+"""Blinking: a shut lid leaves nothing of the eye to be seen, and changes nothing but what it covers."""
 
+import cv2
 import numpy as np
 import pytest
 
 from liveface.engine.drawing import eyelids
+from liveface.engine.media import Picture
 from tests import faces
 
-POINTS = faces.mesh()[:, :2]
-LIDS = ((159, 145), (386, 374))
+IOD = 120.0
+POINTS = faces.mesh(IOD, (200, 200))[:, :2]
+OPENINGS = (
+    [33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7],
+    [263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249],
+)
+SKIN, EYE = (190, 140, 110), (0, 0, 255)
 
 
-def test_a_full_blink_brings_the_lids_together_near_the_lower_one() -> None:
-    shut = eyelids.shut(POINTS, 1.0)
-    for upper, lower in LIDS:
-        open_by = POINTS[lower, 1] - POINTS[upper, 1]
-        np.testing.assert_allclose(shut[upper], shut[lower], atol=1e-3)
-        assert 0 < POINTS[lower, 1] - shut[lower, 1] < 0.2 * open_by
+def eyes() -> Picture:
+    """Plain skin, and eyes of a colour that no skin has."""
+    photo = np.empty((400, 400, 3), np.uint8)
+    photo[:] = SKIN
+    for opening in OPENINGS:
+        cv2.fillPoly(photo, [np.rint(POINTS[opening]).astype(np.int32)], EYE)
+    return photo
 
 
-@pytest.mark.parametrize("amount", [0.0, 0.3, 0.7])
-def test_an_eye_is_as_open_as_asked(amount: float) -> None:
-    shut = eyelids.shut(POINTS, amount)
-    for upper, lower in LIDS:
-        before, after = (mesh[lower, 1] - mesh[upper, 1] for mesh in (POINTS, shut))
-        assert after == pytest.approx((1 - amount) * before, abs=1e-3)
+def seen(picture: Picture) -> int:
+    """Pixels that are more eye than skin."""
+    return int((picture[..., 2] > picture[..., 0]).sum())
 
 
-def test_a_blink_moves_no_corner_of_an_eye_no_brow_and_nothing_below() -> None:
-    moved = np.flatnonzero((eyelids.shut(POINTS, 1.0) != POINTS).any(axis=1))
-    assert len(moved) == 2 * 4 * 7
-    assert not {33, 133, 362, 263, 105, 334} & {*moved.tolist()}
-    assert POINTS[moved, 1].max() < POINTS[1, 1]
-    touched = {*eyelids.triangles().ravel().tolist()}
-    assert {*moved.tolist()} <= touched
+def shut(photo: Picture, level: int) -> Picture:
+    picture = photo.copy()
+    for lid in eyelids.of(photo, POINTS):
+        lid.lay(picture, level)
+    return picture
 
 
-def test_what_was_given_is_not_changed() -> None:
-    before = POINTS.copy()
-    eyelids.shut(POINTS, 1.0)
-    np.testing.assert_array_equal(POINTS, before)
+def test_a_shut_lid_leaves_less_than_a_fiftieth_of_the_eye() -> None:
+    assert seen(eyes()) > 500
+    assert seen(shut(eyes(), eyelids.LEVELS)) <= 0.02 * seen(eyes())
+
+
+def test_each_level_covers_more_of_the_eye() -> None:
+    shares = [seen(shut(eyes(), level)) / seen(eyes()) for level in range(1, eyelids.LEVELS + 1)]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] > 0.7
+    assert 0.2 < shares[eyelids.LEVELS // 2 - 1] < 0.7
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_blink_changes_no_brow_no_corner_and_nothing_below_the_eyes(seed: int) -> None:
+    photo = faces.wall(400, 400, seed)
+    changed = (shut(photo, eyelids.LEVELS) != photo).any(axis=-1)
+    assert changed.any()
+    for point, outwards in ((33, -3), (133, 3), (362, -3), (263, 3), (105, 0), (334, 0), (52, 0), (282, 0)):
+        x, y = np.rint(POINTS[point]).astype(int)
+        assert not changed[y - 1 : y + 2, x + outwards].any(), point
+    assert not changed[int(POINTS[[145, 374], 1].max() + 0.04 * IOD) :].any()
+    assert not changed[: int(POINTS[[105, 334], 1].min())].any()
+
+
+def test_the_lid_of_a_picture_without_detail_has_the_skin_s_colour() -> None:
+    lid = shut(eyes(), eyelids.LEVELS)
+    x, y = np.rint(POINTS[[159, 145]].mean(axis=0)).astype(int)
+    np.testing.assert_allclose(lid[y, x], SKIN, atol=12)
+
+
+def test_an_eye_that_the_frame_cuts_stays_open() -> None:
+    photo = eyes()[: int(POINTS[145, 1])]
+    assert eyelids.of(np.ascontiguousarray(photo), POINTS) == ()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from liveface.engine.drawing import head_motion
-from liveface.engine.drawing.liveliness import REST, Idle
+from liveface.engine.expression import REST, Expression
 from liveface.engine.face import face_space
 from tests import faces
 
@@ -26,19 +26,19 @@ def test_rest_turns_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("idle", "place", "value"),
+    ("expression", "place", "value"),
     [
-        (Idle(0.0, 4.0, 0.0, 0.0, 0.0), (0, 0), -np.radians(4.0)),
-        (Idle(0.0, 0.0, 3.0, 0.0, 0.0), (0, 1), -np.radians(3.0)),
-        (Idle(0.0, 0.0, 0.0, 2.0, 0.0), (2, 0), np.radians(2.0)),
-        (Idle(0.0, 0.0, 0.0, 0.0, 0.5), (3, 1), 1.5),
+        (Expression(0.0, 4.0, 0.0, 0.0, 0.0), (0, 0), -np.radians(4.0)),
+        (Expression(0.0, 0.0, 3.0, 0.0, 0.0), (0, 1), -np.radians(3.0)),
+        (Expression(0.0, 0.0, 0.0, 2.0, 0.0), (2, 0), np.radians(2.0)),
+        (Expression(0.0, 0.0, 0.0, 0.0, 0.5), (3, 1), 1.5),
     ],
     ids=["yaw", "pitch", "roll", "breath"],
 )
-def test_each_motion_has_its_own_offsets(idle: Idle, place: tuple[int, int], value: float) -> None:
-    turn = head_motion.turn(idle, 3.0)
+def test_each_motion_has_its_own_offsets(expression: Expression, place: tuple[int, int], value: float) -> None:
+    turn = head_motion.turn(expression, 3.0)
     assert turn[place] == pytest.approx(value, abs=1e-6)
-    assert np.count_nonzero(turn) == (2 if idle.roll else 1)
+    assert np.count_nonzero(turn) == (2 if expression.roll else 1)
 
 
 def test_the_face_is_held_fully_and_the_border_and_the_shoulders_not_at_all() -> None:

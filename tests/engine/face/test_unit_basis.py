@@ -10,7 +10,7 @@ from liveface.engine.face import action_units, face_space, mouth, unit_basis
 from liveface.engine.face.action_units import ACTION_UNITS
 from liveface.engine.face.avatar import Avatar
 from liveface.engine.face.face_space import CODE_SIZE
-from liveface.engine.face.unit_basis import DRIVING, Expression
+from liveface.engine.face.unit_basis import DRIVING, UnitEdit
 
 BASIS = face_space.basis()
 CLARA = face_space.ASSET.parents[1] / "avatars" / "clara"
@@ -32,7 +32,7 @@ def measured(displacement: np.ndarray, unit: int) -> np.ndarray:
 @pytest.mark.parametrize("unit", DRIVING)
 def test_a_unit_that_is_edited_moves_its_own_measure_as_far(unit: int) -> None:
     steps = np.linspace(0.0, 3.0, 7)
-    codes = [Expression.of(offset={unit: step}).applied(NOTHING, np.zeros(CODE_SIZE, np.float32))[1] for step in steps]
+    codes = [UnitEdit.of(offset={unit: step}).applied(NOTHING, np.zeros(CODE_SIZE, np.float32))[1] for step in steps]
     seen = measured(BASIS.decode(np.stack(codes)), unit)
     slope = np.polyfit(steps, seen, 1)[0]
     assert 0.8 < slope < 1.2
@@ -44,7 +44,7 @@ def test_the_points_of_a_photo_follow_the_unit_too(unit: int) -> None:
     still = mouth.measure(Avatar.load(CLARA).points)
     at = [still.landmarks(BASIS.decode(np.zeros(CODE_SIZE, np.float32)))]
     for intensity in (1.0, 2.0):
-        code = Expression.of(offset={unit: intensity}).applied(NOTHING, np.zeros(CODE_SIZE, np.float32))[1]
+        code = UnitEdit.of(offset={unit: intensity}).applied(NOTHING, np.zeros(CODE_SIZE, np.float32))[1]
         at.append(still.landmarks(BASIS.decode(code)))
     assert np.abs(at[2] - at[0]).max() > np.abs(at[1] - at[0]).max() > 0.0
     if unit in (10, 20, 25, 26):  # the others move in depth, or less than lips that touch can show
@@ -89,13 +89,13 @@ def test_a_basis_survives_its_file_and_another_file_is_refused(tmp_path: Path) -
 def test_an_edit_is_a_gain_and_an_offset_and_stays_on_the_scale() -> None:
     units = np.full(len(ACTION_UNITS), 2.0, np.float32)
     code = np.zeros(CODE_SIZE, np.float32)
-    edited, moved = Expression.of(gain={25: 0.0}, offset={18: 5.0}).applied(units, code)
+    edited, moved = UnitEdit.of(gain={25: 0.0}, offset={18: 5.0}).applied(units, code)
     assert edited[ACTION_UNITS.index(25)] == 0.0
     assert edited[ACTION_UNITS.index(18)] == 5.0
     assert edited[ACTION_UNITS.index(26)] == 2.0
     expected = -2.0 * unit_basis.shipped()[ACTION_UNITS.index(25)] + 3.0 * unit_basis.shipped()[ACTION_UNITS.index(18)]
     np.testing.assert_allclose(moved, expected, atol=1e-5)
-    same_units, same_code = Expression().applied(units, code)
+    same_units, same_code = UnitEdit().applied(units, code)
     np.testing.assert_array_equal(same_units, units)
     np.testing.assert_array_equal(same_code, code)
 
@@ -112,4 +112,4 @@ def test_an_edit_is_a_gain_and_an_offset_and_stays_on_the_scale() -> None:
 )
 def test_an_edit_out_of_range_is_refused(edit: dict[str, dict[int, float]], complaint: str) -> None:
     with pytest.raises(ConfigurationError, match=complaint):
-        Expression.of(**edit)
+        UnitEdit.of(**edit)
