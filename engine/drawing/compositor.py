@@ -74,7 +74,7 @@ class Window:
         """Where in the photo, its head at rest, each pixel lies: float32 (rows, columns, 2); `turn` in pixels."""
         rows, columns = self.head.shape[:2]
         own = mesh_warp.grid(columns, rows, self.left, self.top)
-        return np.asarray(own + self.head @ turn, np.float32) if turn.any() else own
+        return np.asarray(cv2.add(own, cv2.transform(self.head, turn.T)), np.float32) if turn.any() else own
 
 
 @dataclass(slots=True, eq=False)
@@ -182,7 +182,7 @@ class Scene:
         risen = self.brows if abs(raised) > _SEEN else None
         if not turn.any() and risen is None:
             return photo.copy()
-        moved = self.head @ turn
+        moved = np.asarray(cv2.transform(self.head, turn.T), np.float32)
         if risen is not None:
             risen.add(moved, raised)
         in_pixels = np.asarray(moved * self.step, np.float32)
