@@ -103,8 +103,8 @@ class LipSheets:
         moved = landmarks - self.rest
         fields, edges = [], []
         for sheet in self.sheets:
-            # Not by a matrix product: for that the library wakes threads of its own, which then wait busily and take the
-            # cores from everything else.
+            # Not by a matrix product: the library would wake threads of its own for it, which then wait busily and take
+            # the cores from everything else.
             values = np.einsum("ij,kj->ki", sheet.matrix, np.ascontiguousarray(moved[sheet.points].T)).T
             fields.append(values[: rows * columns].reshape(rows, columns, 2) * self._fade)
             edges.append(sheet.edge + values[rows * columns :])
