@@ -25,6 +25,7 @@ _RED = np.array([1.0, 0.80, 0.80], np.float32)  # what is inside is redder than 
 _NARROW = (0.5, 0.16)  # how bright the wall is in the narrowest opening, and IOD of gap from which it is fully so
 _TONGUE_FROM = (0.06, 0.17)  # IOD of gap over which the tongue appears behind the lower lip
 _TONGUE_SIZE = (0.30, 0.17)  # IOD, half its width and its height at a gap of 0.3
+_TEETH_FROM = (0.012, 0.045)  # IOD of gap over which teeth appear: lips that nearly touch have a dark line between them
 _EMERGING = (0.10, 0.28)  # IOD that the chin drops while the lower row comes out behind the upper one
 _LIGHT = (0.05, 0.45)  # range of the light in which a face is taken to stand, of full
 _LIP_SHADOW = 0.48  # how much darker teeth are beside the upper lip
@@ -115,8 +116,10 @@ class MouthInside:
         lower[..., 3] *= np.float32(np.clip((float(np.hypot(*drop)) / iod - low) / (high - low), 0.0, 1.0))
         # Shadow in a mouth is red: what light there is comes from flesh.
         shade = self._shade(mask, opening.gap) ** _REDDENING
+        low, high = _TEETH_FROM
+        seen = np.float32(np.clip((opening.gap - low) / (high - low), 0.0, 1.0))
         for layer, light in ((lower, shade * _LOWER_LIGHT), (upper, shade)):
-            inside += layer[..., 3:] * (layer[..., :3] * light - inside)
+            inside += layer[..., 3:] * seen * (layer[..., :3] * light - inside)
         part = picture[opening.top : opening.top + rows, opening.left : opening.left + columns]
         mixed = part + mask[..., None] * (inside * 255.0 - part)
         part[:] = np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
