@@ -78,8 +78,7 @@ SENTENCES: Mapping[str, Sentence] = {
     ),
     "display_silent": Sentence("The display {name} does not answer", "check DISPLAY, or use --headless"),
     "window_library_missing": Sentence(
-        "The window needs the package PyQt6, which is not installed",
-        'pip install "liveface[desktop]", or use --headless',
+        "The window needs the package PyQt6", 'pip install "liveface[desktop]", or use --headless'
     ),
     "window_library_unusable": Sentence(
         "Qt cannot open a window ({reason})", "on Debian install {packages}, or use --headless"

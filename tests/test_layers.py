@@ -318,7 +318,7 @@ def test_the_extras_are_those_that_can_be_installed() -> None:
         for extra, needs in project["optional-dependencies"].items()
     }
     needs["serve"].add("aioice")  # of aiortc
-    others = {"livekit": "livekit_agents", "pipecat": "pipecat_ai", "skimage": "scikit_image"}
+    others = {"livekit": "livekit_agents", "pipecat": "pipecat_ai", "skimage": "scikit_image", "jwt": "pyjwt"}
     for extra, packages in EXTRAS.items():
         assert {others.get(package, package.lower()) for package in packages} <= needs[extra], extra
 

@@ -17,6 +17,7 @@ from liveface.engine.backends.precision import REFERENCE
 from liveface.engine.evaluate.phones import ALL, phone_scores
 from liveface.engine.evaluate.run import in_parts
 from liveface.engine.face import unit_basis
+from liveface.engine.face.condition import CONDITION_SIZE
 from liveface.engine.face.face_space import basis
 from liveface.engine.face.mouth import CROP_SIZE, IDENTITY_CHANNELS, INPUT_CHANNELS
 from liveface.engine.hearing.features import HOPS_PER_FRAME, MEL_BINS
@@ -54,11 +55,11 @@ def test_the_shipped_drawing_networks_have_the_weights_of_the_checkpoint(exporte
     random = np.random.default_rng(0)
     photo = random.random((1, IDENTITY_CHANNELS, height, width), np.float32)
     inputs = random.random((1, INPUT_CHANNELS, height, width), np.float32)
-    code = random.normal(size=(1, 16)).astype(np.float32)
+    told = random.normal(size=(1, CONDITION_SIZE)).astype(np.float32)
     drawn = []
     for folder in (MODELS, exported):
         networks = PaintNetworks(folder / "identity.onnx", folder / "generator.onnx", arithmetic=REFERENCE)
-        drawn.append(np.stack(networks.paint(inputs, code, networks.identify(photo))))
+        drawn.append(np.stack(networks.paint(inputs, told, networks.identify(photo))))
     np.testing.assert_allclose(drawn[0], drawn[1], atol=1e-4)
 
 

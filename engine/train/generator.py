@@ -33,7 +33,6 @@ class Options:
     batch: int = 16
     learning_rate: float = 1.5e-3
     discriminator_rate: float = 4e-4
-    inner_weight: float = 6.0  # of the plain error inside the mouth
     around_weight: float = 4.0  # of the plain error around it, where a false colour of lips shows at once
     # Of the change itself, as a share of the error's: it must save more of that than this, so what is not known to be
     # better stays as it was drawn: it has to be right about the direction nine times out of ten.
@@ -137,23 +136,20 @@ def _slopes(images: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def picture_loss(drawn: Tensor, batch: Batch, options: Options) -> Tensor:
-    """Error of colours in and around the mouth at three scales, and of edges. A scalar.
+    """Error of colours around the mouth at three scales, and of edges. A scalar.
 
-    Film is coarser than the crop: its teeth and shadows are one grey band. So the inside is learned from sharp targets
-    alone, and what is around it, when halved, from film too. Every error is divided by the area that it is taken over,
-    so that a small opening weighs as much as a wide one.
+    Film is coarser than the crop: against a target that is not sharp only what is halved counts. Every error is divided
+    by the area that it is taken over, so that a small mouth weighs as much as a wide one.
     """
     loss = drawn.new_zeros(())
-    target, inner, around = batch.target, batch.inner, batch.reach * (1.0 - batch.inner)
-    known = is_sharp = batch.is_sharp[:, None, None, None]
+    target, area = batch.target, batch.area
+    known = batch.is_sharp[:, None, None, None]
     for level in range(3):
         if level:
-            drawn, target, inner, around = (functional.avg_pool2d(part, 2) for part in (drawn, target, inner, around))
+            drawn, target, area = (functional.avg_pool2d(part, 2) for part in (drawn, target, area))
             known = torch.ones_like(known)
-        error = (drawn - target).abs()
-        loss = loss + options.inner_weight * _mean(error, inner * is_sharp) / 3
-        loss = loss + options.around_weight * _mean(error, around * known) / 3
-        edges = zip(_slopes(drawn), _slopes(target), _cut(inner * is_sharp), strict=True)
+        loss = loss + options.around_weight * _mean((drawn - target).abs(), area * known) / 3
+        edges = zip(_slopes(drawn), _slopes(target), _cut(area * known), strict=True)
         for a, b, weight in edges:
             loss = loss + options.gradient_weight * _mean((a - b).abs(), weight)
     return loss
@@ -244,10 +240,7 @@ class _Judge:
         change, drawn = self.painter.crop(batch)
         self.drawn = drawn.detach()
         loss = picture_loss(drawn, batch, self.options)
-        inside, around = batch.inner * batch.is_sharp[:, None, None, None], batch.reach * (1.0 - batch.inner)
-        caution = self.options.inner_weight * _mean(change.abs(), inside)
-        caution = caution + self.options.around_weight * _mean(change.abs(), around)
-        loss = loss + self.options.caution * caution
+        loss = loss + self.options.caution * self.options.around_weight * _mean(change.abs(), batch.area)
         if self.classifier is not None:
             with torch.no_grad():
                 wanted = self.classifier.features(_for_classifier(batch.target))

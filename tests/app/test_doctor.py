@@ -68,7 +68,7 @@ def test_where_all_is_well_every_finding_says_so(healthy: pytest.MonkeyPatch) ->
     found = findings()
     assert {finding.state for finding in found.values()} == {"good"}
     assert found["microphone"].text == "“Desk”, -20 dBFS in one second"
-    assert found["model"].text == "8 files are the listed ones"
+    assert found["model"].text == "11 files are the listed ones"
 
 
 def test_a_microphone_that_gives_only_silence_is_bad(healthy: pytest.MonkeyPatch) -> None:

@@ -71,7 +71,7 @@ def test_the_exported_drawing_equals_the_networks_for_batches_of_any_size(tmp_pa
         told = torch.randn(count, CONDITION_SIZE)
         with torch.no_grad():
             maps = [level.expand(count, -1, -1, -1) for level in identity(photo)]
-            change = drawing(inputs, told, *maps).numpy()
+            change = drawing(inputs, told, *maps)[0].numpy()
         identified = tuple(np.repeat(level, count, axis=0) for level in exported.identify(photo.numpy()))
         assert change.std() > 0.01
         np.testing.assert_allclose(exported.paint(inputs.numpy(), told.numpy(), identified), change, atol=1e-4)

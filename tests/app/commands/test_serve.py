@@ -62,7 +62,9 @@ def address_in(line: str) -> str:
 def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     """The one sentence with which the command ends before anything is loaded."""
     monkeypatch.setattr(sys, "argv", ["liveface", "serve", "--port", "0", *arguments])
-    monkeypatch.setattr(liveface.app.commands.serve, "open_session_pool", None)
+    monkeypatch.setattr(
+        liveface.app.commands.serve, "open_session_pool", lambda *some, **named: pytest.fail("something was loaded")
+    )
     with pytest.raises(SystemExit) as ended:
         main()
     output = capsys.readouterr()

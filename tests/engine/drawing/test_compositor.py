@@ -398,7 +398,7 @@ def test_a_change_arrives_within_reach_only(iod: float) -> None:
     after = before.copy()
     scene.add(after, maps, np.full((HEIGHT, WIDTH, 3), 0.1, np.float32), REST)
     places = cv2.transform(mesh_warp.grid(round(5 * iod), round(5 * iod)), scene.mouth.crop).astype(np.float32)
-    share = mesh_warp.sample(np.maximum(maps.inner, maps.reach), places, border=cv2.BORDER_CONSTANT)
+    share = mesh_warp.sample(maps.reach * (1.0 - maps.inner), places, border=cv2.BORDER_CONSTANT)
     gained = after.astype(int) - before
     np.testing.assert_array_equal(gained[share == 0.0], 0)
     assert (share == 0.0).mean() > 0.5

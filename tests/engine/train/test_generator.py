@@ -100,16 +100,18 @@ def test_the_loss_of_the_target_itself_is_zero_and_counts_only_where_something_m
     inside = batch.target + (pale - batch.target) * batch.inner
     around = batch.target + (pale - batch.target) * batch.reach * (1 - batch.inner)
     nowhere = batch.target + (pale - batch.target) * (batch.area == 0.0)
-    assert float(drawing.picture_loss(inside, batch, options)) > 0.1
     assert float(drawing.picture_loss(around, batch, options)) > 0.1
     # Halved twice, the border of the area mixes with what is beyond it.
-    assert float(drawing.picture_loss(nowhere, batch, options)) < 0.03
+    for elsewhere in (inside, nowhere):
+        assert float(drawing.picture_loss(elsewhere, batch, options)) < 0.5 * float(
+            drawing.picture_loss(around, batch, options)
+        )
 
 
 def test_a_coarse_target_says_nothing_of_details(samples: Samples) -> None:
     batch, options = batch_of(samples), Options()
     rows, columns = torch.meshgrid(torch.arange(128), torch.arange(160), indexing="ij")
-    checks = batch.target + 0.05 * ((rows + columns) % 2 * 2.0 - 1.0) * batch.inner
+    checks = batch.target + 0.05 * ((rows + columns) % 2 * 2.0 - 1.0) * batch.area
     losses = [
         float(drawing.picture_loss(checks, replace(batch, is_sharp=torch.full((4,), known)), options))
         for known in (0.0, 1.0)
@@ -133,7 +135,7 @@ def test_the_discriminator_learns_of_sharp_examples_only(samples: Samples) -> No
 def test_a_short_training_paints_better_than_none(samples: Samples, design: str) -> None:
     losses: list[float] = []
     settings = Settings(10, seed=1, warm_up=0.1, report_every=1)
-    options = Options(design=design, batch=4, adversarial_from=1000)
+    options = Options(design=design, batch=4, adversarial_from=1000, caution=0.0)
     painter, state = drawing.train(
         samples, None, settings, options, progress=lambda step, values: losses.append(values["painter"])
     )
