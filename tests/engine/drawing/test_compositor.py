@@ -402,9 +402,9 @@ def test_a_change_arrives_within_reach_only(iod: float) -> None:
     gained = after.astype(int) - before
     np.testing.assert_array_equal(gained[share == 0.0], 0)
     assert (share == 0.0).mean() > 0.5
-    full = share > 0.999
-    assert full.sum() > 0.05 * iod**2
-    np.testing.assert_allclose(gained[full], 25.5, atol=0.51)
+    full = share > 0.98
+    assert full.sum() > 0.03 * iod**2
+    np.testing.assert_allclose(gained[full], 25.5, atol=1.1)
     np.testing.assert_allclose(gained, 25.5 * np.broadcast_to(share[..., None], gained.shape), atol=1.6)
 
 
