@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from liveface.app.session.pipeline import DEFAULT_AVATAR, MODELS
+from liveface.app.files.avatar_files import load_avatar
+from liveface.app.session.pipeline import DEFAULT_AVATAR, load_face_mesh
 from liveface.engine.errors import NotFoundError, PhotoError
 from liveface.engine.face import avatar as engine
 from liveface.engine.media import Picture
@@ -31,8 +32,7 @@ class Avatar:
         Takes about a second. Raises `LivefaceError` where no avatar can be made of it, with the reason and the remedy.
         """
         # The face mesh takes time to load, and only a photo needs it.
-        from liveface.engine.face.landmarks import FaceMesh
-        from liveface.engine.face.photo import read_photo
+                from liveface.engine.face.photo import read_photo
 
         if isinstance(photo, np.ndarray):
             if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
@@ -43,12 +43,15 @@ class Avatar:
             image, called = np.ascontiguousarray(photo), name or "photo"
         else:
             image, called = read_photo(Path(photo)), name or Path(photo).stem
-        return cls(engine.prepare(image, FaceMesh.load(MODELS), called, face))
+        return cls(engine.prepare(image, load_face_mesh(), called, face))
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> "Avatar":
-        """Read a folder that `save` or `liveface prepare` wrote; raises `LivefaceError` if it is none."""
-        return cls(engine.Avatar.load(Path(folder)))
+        """Read a folder that `save` or `liveface prepare` wrote, also in an earlier version, which is renewed and saved.
+
+        Raises `LivefaceError` if it is none.
+        """
+        return cls(load_avatar(Path(folder), load_face_mesh))
 
     @classmethod
     def shipped(cls, name: str = DEFAULT_AVATAR.name) -> "Avatar":

@@ -29,7 +29,7 @@ _WRONG_TOKEN_COST = 10.0
 _ADDRESSES = 4096  # remembered; the one that asked least recently is forgotten
 _SCOPES = web.RequestKey("scopes", frozenset[Scope])  # what its token allows
 _METHODS = "GET, POST, PATCH, DELETE, OPTIONS"
-_ALLOWED_HEADERS = "Authorization, Content-Type, If-Match, ETag, Liveface-Owner"  # ETag: see peer_sessions.py
+_ALLOWED_HEADERS = "Authorization, Content-Type, If-Match, ETag, Liveface-Owner"  # ETag: see peer_resources.py
 _EXPOSED_HEADERS = ", ".join(
     (
         *("Location", "Link", "ETag", "Accept-Patch", "Accept-Post", "Retry-After"),

@@ -30,7 +30,7 @@ Array = NDArray[np.float32]
 
 FORMAT_VERSION = 2  # of a saved avatar: 2 has the finer mesh, its lips on their seam
 _RENEWABLE = (1,)  # formats whose photo is as good as ever
-KEPT_SMILE = 1.0 - SMILE_TAKEN_BACK
+KEPT_SMILE = round(1.0 - SMILE_TAKEN_BACK, 2)
 LONGEST_SIDE = 1920  # pixels of a prepared photo: the largest output is 1080p
 MINIMUM_EYE_DISTANCE = 40.0  # pixels between the outer eye corners: less holds no usable mouth
 MAXIMUM_YAW, MAXIMUM_PITCH, MAXIMUM_ROLL = 30.0, 27.0, 45.0  # degrees, as the mesh shows them

@@ -40,7 +40,7 @@ class PreparedIdentity(nn.Module):
         self.prepare = nn.ModuleList(prepare)
 
     def forward(self, photo: Tensor) -> tuple[Tensor, ...]:
-        """Maps for the folded generator of photos (B, 4, 96, 128)."""
+        """Maps for the folded generator of photos (B, 4, 128, 160)."""
         return tuple(prepare(level) for prepare, level in zip(self.prepare, self.encoder(photo), strict=True))
 
 
