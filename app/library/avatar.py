@@ -31,8 +31,7 @@ class Avatar:
         `face` chooses among several, counted from left to right, from 1. `name` is the file's unless it is given.
         Takes about a second. Raises `LivefaceError` where no avatar can be made of it, with the reason and the remedy.
         """
-        # The face mesh takes time to load, and only a photo needs it.
-                from liveface.engine.face.photo import read_photo
+        from liveface.engine.face.photo import read_photo
 
         if isinstance(photo, np.ndarray):
             if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
@@ -47,7 +46,7 @@ class Avatar:
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> "Avatar":
-        """Read a folder that `save` or `liveface prepare` wrote, also in an earlier version, which is renewed and saved.
+        """Read a folder that `save` or `liveface prepare` wrote, also in an earlier version, which is renewed.
 
         Raises `LivefaceError` if it is none.
         """
