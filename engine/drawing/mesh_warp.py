@@ -5,7 +5,7 @@ fades to zero at the ring and no box can appear. It does not know what moves the
 """
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import cv2
@@ -131,7 +131,7 @@ def _slope(x0: Array, y0: Array, x1: Array, y1: Array) -> Array:
     return np.asarray((x1 - x0) / np.where(rise > 0.0, rise, np.float32(1.0)), np.float32)
 
 
-@cache
+@lru_cache(maxsize=16)  # of the sizes and places of the avatars in use
 def grid(width: int, height: int, left: int = 0, top: int = 0) -> Array:
     """Every pixel's own place (x, y), float32 (height, width, 2), read-only; the first one's is (`left`, `top`)."""
     rows, columns = np.mgrid[top : top + height, left : left + width].astype(np.float32)

@@ -102,8 +102,7 @@ class MouthInside:
         scale = float(self.mouth.photo_iod)
         blur = 0.05 * scale
         mask = opening.mask
-        padded = cv2.copyMakeBorder(mask, 8, 8, 8, 8, cv2.BORDER_CONSTANT)
-        deep = cv2.GaussianBlur(padded, (0, 0), max(blur, 1.0))[8:-8, 8:-8]
+        deep = cv2.GaussianBlur(mask, (0, 0), max(blur, 1.0), borderType=cv2.BORDER_CONSTANT)
         # The light comes from the front and above: the wall is seen near the lower lip, the depth is dark.
         deep = np.clip((deep - 0.5) * 2.0, 0.0, 1.0)[..., None]
         narrow, full = _NARROW
@@ -130,8 +129,7 @@ class MouthInside:
         scale = float(self.mouth.photo_iod)
         reach = max(_SHADOW_REACH * scale, 1.0)
         below = round(reach / 2)
-        padded = cv2.copyMakeBorder(mask, 8, 8, 8, 8, cv2.BORDER_CONSTANT)
-        soft = cv2.GaussianBlur(padded, (0, 0), reach / 2)[8:-8, 8:-8]
+        soft = cv2.GaussianBlur(mask, (0, 0), reach / 2, borderType=cv2.BORDER_CONSTANT)
         soft = np.roll(soft, below, axis=0)
         soft[:below] = np.minimum(soft[:below], soft[below : below + 1] if len(soft) > below else 0.0)
         lit = np.clip((soft - 0.15) / 0.7, 0.0, 1.0)

@@ -193,7 +193,7 @@ def _drawn_row(
 
 def _own_row(crop: Array, mouth: Mouth, patch: Patch) -> Array | None:
     """The upper teeth that the photo's crop (height, width, 3) shows, or None."""
-    if face_space.mouth_gap(mouth.points) < _SHOWING * mouth.photo_iod:
+    if face_space.mouth_gap(patch.place(mouth.points)) < _SHOWING * patch.iod:
         return None
     opened = patch.filled(mouth.points[face_space.INNER_LIPS])
     maybe, surely = _tooth_like(crop, opened, patch.filled(mouth.points[face_space.OUTER_LIPS]), patch.iod)

@@ -158,7 +158,7 @@ def version_of(folder: Path) -> int | None:
     """The format of a saved avatar; None if the folder is none."""
     try:
         return int(json.loads((folder / "avatar.json").read_text(encoding="utf-8"))["liveface_avatar"])
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
 
 
