@@ -26,7 +26,7 @@ def add(
     face: Annotated[int | None, typer.Option(help="Which of several faces, counted from left to right.")] = None,
 ) -> None:
     """Find the face in a photo and keep it under a name; `--avatar NAME` and the window know it from then on."""
-    place = own_place(name or re.sub(r"[^a-z0-9]+", "-", photo.stem.lower()).strip("-")[:40] or "photo")
+    place = own_place(name or re.sub(r"[^a-z0-9]+", "-", photo.stem.lower())[:40].strip("-") or "photo")
     Avatar.from_photo(photo, face=face).save(place)
     print(f"{place.name}: {place}")
 

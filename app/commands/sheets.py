@@ -7,10 +7,10 @@ import numpy as np
 
 from liveface.app.files import media_files
 from liveface.engine.backends.openvino import StepNetwork
-from liveface.engine.drawing.painters import load_painter
-from liveface.engine.drawing.renderer import MouthRenderer
+from liveface.engine.drawing.renderer import MouthRenderer, load_renderer
 from liveface.engine.evaluate import blind
 from liveface.engine.evaluate.blind import Performance
+from liveface.engine.evaluate.run import spread
 from liveface.engine.face.avatar import Avatar, prepare
 from liveface.engine.face.landmarks import FaceMesh
 from liveface.engine.face.photo import read_photo
@@ -27,7 +27,7 @@ def write_sheets(photos: Sequence[Path], sound: Path, models: Sequence[Path], me
     Raises `PhotoError`, `MediaError`, `CheckpointError` or `OutputError`.
     """
     heard = [_moments(folder, sound) for folder in models]
-    renderers = [MouthRenderer(load_painter(folder)) for folder in models]
+    renderers = [load_renderer(folder) for folder in models]
     pairs = []
     for photo in photos:
         avatar = prepare(read_photo(photo), mesh, photo.stem).framed(SIDE, SIDE)
@@ -41,8 +41,7 @@ def _moments(models: Path, sound: Path) -> list[Motion]:
     """Motions spread over a speech."""
     streamer = Streamer(StepNetwork(models / "motion.onnx"))
     motions = streamer.feed(media_files.read_audio(sound)) + streamer.flush()
-    speaking = [motion for motion in motions if motion.speaking] or motions
-    return [speaking[index] for index in np.linspace(0, len(speaking) - 1, MOMENTS).round().astype(int)]
+    return spread([motion for motion in motions if motion.speaking] or motions, MOMENTS)
 
 
 def _performed(renderer: MouthRenderer, motions: list[Motion], avatar: Avatar) -> Performance:

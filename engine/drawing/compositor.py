@@ -70,11 +70,13 @@ class Window:
             )
         return cls(left, top, offsets)
 
-    def places(self, turn: Array) -> Array:
-        """Where in the photo, its head at rest, each pixel lies: float32 (rows, columns, 2); `turn` in pixels."""
+    def places(self, turn: Array, part: tuple[slice, slice] = np.s_[:, :]) -> Array:
+        """Where in the photo, its head at rest, the pixels of a part lie, float32 (rows, columns, 2); `turn`: pixels."""
         rows, columns = self.head.shape[:2]
-        own = mesh_warp.grid(columns, rows, self.left, self.top)
-        return np.asarray(cv2.add(own, cv2.transform(self.head, turn.T)), np.float32) if turn.any() else own
+        own = mesh_warp.grid(columns, rows, self.left, self.top)[part]
+        if not turn.any():
+            return own
+        return np.asarray(cv2.add(own, cv2.transform(np.ascontiguousarray(self.head[part]), turn.T)), np.float32)
 
 
 @dataclass(slots=True, eq=False)
@@ -282,7 +284,7 @@ class Scene:
         right, bottom = np.clip(np.ceil(corners.max(axis=0)) + 1, 0, size).astype(int).tolist()
         if right <= left or bottom <= top:
             return
-        places = self.window.places(turn * self.step)[top:bottom, left:right]
+        places = self.window.places(turn * self.step, np.s_[top:bottom, left:right])
         in_crop = cv2.transform(np.ascontiguousarray(places), self.mouth.crop)
         amount = mesh_warp.sample(change * (shown * 255.0)[..., None], in_crop, border=cv2.BORDER_CONSTANT)
         part = picture[self.window.top + top : self.window.top + bottom, self.window.left + left :][:, : right - left]

@@ -47,13 +47,14 @@ class Bent:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LipSheets:
-    """The sheets of one photo, on a grid whose cell c is centred on picture pixel `origin` + c * `cell`."""
+    """The sheets of one photo, on a grid whose cell c is centred on picture pixel `origin` + c * `cell`; `source`
+    (468, 2): the mesh before it is bent."""
 
     origin: Array
     cell: float
     size: tuple[int, int]  # columns, rows
     sheets: tuple[Sheet, Sheet]
-    rest: Array
+    source: Array
     _fade: Array
     _joined: Array
 
@@ -100,7 +101,7 @@ class LipSheets:
     def bend(self, landmarks: Array) -> Bent:
         """What takes the photo's mesh to `landmarks` (468, 2) in its pixels."""
         columns, rows = self.size
-        moved = landmarks - self.rest
+        moved = landmarks - self.source
         fields, edges = [], []
         for sheet in self.sheets:
             # Not by a matrix product: the library would wake threads of its own for it, which then wait busily and take

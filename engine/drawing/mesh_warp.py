@@ -27,18 +27,6 @@ def triangles() -> NDArray[np.int64]:
     return face_space.asset("triangles").astype(np.int64)
 
 
-@cache
-def speech_triangles() -> NDArray[np.int64]:
-    """The triangles that speech can move; those inside the mouth come first, so that the lips are drawn over them."""
-    mesh = len(face_space.template())
-    chosen = triangles_around(np.flatnonzero(face_space.mobility() > 0))
-    inside = np.isin(chosen, face_space.INNER_LIPS).all(axis=1)
-    # The lower lip's corner comes last, so that the seam of a closed mouth moves with the lower lip.
-    is_lower = np.isin(np.arange(mesh), face_space.INNER_LIPS[11:])
-    lower_last = np.argsort(is_lower[chosen[inside]], axis=1, kind="stable")
-    return np.concatenate([np.take_along_axis(chosen[inside], lower_last, axis=1), chosen[~inside]])
-
-
 def triangles_around(points: NDArray[np.int64]) -> NDArray[np.int64]:
     """The triangles, int64 (n, 3), that touch any of the named mesh points."""
     every = triangles()
@@ -167,12 +155,3 @@ def sample(
     """A picture or map (H, W[, channels]) read at `places` float32 (height, width, 2); outside it the edge goes on,
     or there is 0 with `cv2.BORDER_CONSTANT`."""
     return np.asarray(cv2.remap(image, places, None, interpolation, borderMode=border))  # type: ignore[call-overload]
-
-
-def bend(image: NDArray[np.uint8], field: Array, origin: tuple[int, int] = (0, 0)) -> NDArray[np.uint8]:
-    """Apply `offsets` (height, width, 2) to a picture.
-
-    `origin`: column and row of the picture at which the field's grid begins, so that the picture can have margins.
-    """
-    height, width = field.shape[:2]
-    return sample(image, field + grid(width, height, *origin))

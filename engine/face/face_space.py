@@ -62,7 +62,7 @@ INNER_LOWER = np.array([87, 14, 317])
 CHIN = 152
 
 CODE_SIZE = 16
-CROP_WIDTH, CROP_HEIGHT = 1.3, 1.0  # IOD, the part of the face that the generator repaints
+CROP_WIDTH, CROP_HEIGHT = 1.3, 1.0  # IOD, the part of the face that the generator sees
 CROP_DROP = 0.08  # IOD, how far the crop's centre lies below the line between the mouth's corners
 
 

@@ -21,7 +21,7 @@ CROP_SIZE = (160, 128)  # pixels, width and height of the part that the generato
 INPUT_CHANNELS = 8  # composed picture (3), inner mouth, lips, upper and lower teeth, whether they are the photo's own
 IDENTITY_CHANNELS = 4  # photo (3), its inner mouth
 
-# A mesh never closes its inner lips fully: below the first gap (IOD) nothing is painted, above the second all.
+# The mask by which the generator is kept out of the opening begins at the first gap (IOD) and is whole at the second.
 _DEAD_ZONE = (0.02, 0.05)
 # The mesh puts the edge of an open mouth's lips a little inside the opening: share of the gap, and at most so much IOD.
 _LIP_EDGE_SHARE, _LIP_EDGE_LIMIT = 0.6, 0.02

@@ -1,9 +1,9 @@
 """The generator: a composed mouth, its maps, the motion and the Action Units to a change of the mouth's colours.
 
-Geometry and the photo's own texture have drawn the mouth already. What they cannot know is how light, teeth and tongue
-look together, and how lips change colour as they move: that is the generator's. Its change is smooth, so that no detail
-is lost, and bounded, so that nothing turns green. Two designs share the interface: `DirectDecoder` is the classic one,
-which sees the identity and the motion only, and paints all; it is kept for comparison.
+Geometry and the photo's own texture have drawn the mouth already. What they cannot know is how lips and the skin around
+them change colour as they move: that is the generator's. Its change is smooth, so that no detail is lost, and bounded,
+so that nothing turns green; inside the opening nothing of it is used. Two designs share the interface: `DirectDecoder`
+is the classic one, which sees the identity and the motion only.
 """
 
 from collections.abc import Mapping
@@ -18,8 +18,7 @@ from liveface.engine.model.blocks import Convolution, Enlarging, Joining, Residu
 from liveface.engine.model.identity_encoder import CHANNELS as IDENTITY
 
 WIDTHS = (24, 48, 80, 112)  # channels at 1/2, 1/4, 1/8 and 1/16 of the crop
-# Pixels, deviation of the Gaussian that keeps the picture's texture. Teeth are half as high: the generator can put a
-# mouth into another light, and cannot blend its teeth with the dark behind them, which is the mean of all mouths.
+# Pixels, deviation of the Gaussian that keeps the picture's own texture.
 _SMOOTHING = 2.5  # at half size
 _LARGEST_LIGHT = 0.5  # of a change in luminance
 _LARGEST_HUE = 0.12  # and of red and blue beside it

@@ -33,7 +33,7 @@ class Options:
     batch: int = 16
     learning_rate: float = 1.5e-3
     discriminator_rate: float = 4e-4
-    around_weight: float = 4.0  # of the plain error around it, where a false colour of lips shows at once
+    around_weight: float = 4.0  # of the plain error around the opening, where a false colour of lips shows at once
     # Of the change itself, as a share of the error's: it must save more of that than this, so what is not known to be
     # better stays as it was drawn: it has to be right about the direction nine times out of ten.
     caution: float = 0.8

@@ -2,7 +2,7 @@
 
 A filmed face gives a pair of frames: one is the photo, the other the target. A portrait makes a pair alone: the
 untouched portrait is the target, and the photo is the same portrait drawn with another expression, an open mouth
-mostly closed, so that the network must find what was inside it. The photo is drawn towards the target as it would be
+mostly closed, so that it shows what a photo cannot. The photo is drawn towards the target as it would be
 live; what is left between the two is what the generator learns.
 """
 

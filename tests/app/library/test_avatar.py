@@ -1,5 +1,6 @@
 """Tests of the library's avatars, with the real face mesh."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -33,3 +34,11 @@ def test_what_is_no_picture_is_refused() -> None:
         Avatar.from_photo(np.zeros((400, 400), np.uint8))
     with pytest.raises(LivefaceError, match="No face was found"):
         Avatar.from_photo(np.zeros((400, 400, 3), np.uint8))
+
+
+def test_a_folder_of_an_earlier_version_is_renewed(tmp_path: Path) -> None:
+    Avatar.shipped("maya").save(tmp_path / "old")
+    about = json.loads((tmp_path / "old" / "avatar.json").read_text())
+    (tmp_path / "old" / "avatar.json").write_text(json.dumps(about | {"liveface_avatar": 1}))
+    assert Avatar.load(tmp_path / "old").prepared.photo.shape == Avatar.shipped("maya").prepared.photo.shape
+    assert json.loads((tmp_path / "old" / "avatar.json").read_text())["liveface_avatar"] == 2
