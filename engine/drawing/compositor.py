@@ -71,7 +71,7 @@ class Window:
         return cls(left, top, offsets)
 
     def places(self, turn: Array, part: tuple[slice, slice] = np.s_[:, :]) -> Array:
-        """Where in the photo, its head at rest, the pixels of a part are, float32 (rows, columns, 2); `turn`: pixels."""
+        """Where in the photo, its head at rest, pixels of a part are, float32 (rows, columns, 2); `turn`: in pixels."""
         rows, columns = self.head.shape[:2]
         own = mesh_warp.grid(columns, rows, self.left, self.top)[part]
         if not turn.any():
